@@ -1,0 +1,1 @@
+"""Channels: connectors, warehouses, synchronisation."""

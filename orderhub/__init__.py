@@ -1,0 +1,1 @@
+"""The order pool and the shell that puts the hub together."""

@@ -1,0 +1,75 @@
+"""Contact values: what kind they are, their canonical form and how they look masked.
+
+Sources: platform privacy numbers have the form `18877771111-123`; masked ones carry asterisks; tokens are long opaque
+strings. None of these can be judged invalid (reference `domain.md` 4.4).
+"""
+
+import re
+
+from orderhub.core.words import ContactKind
+
+_VIRTUAL = re.compile(r"^(\+?\d[\d ]{6,17})\s*(?:[-,#_]|转|ext\.?)\s*(\d{3,6})$", re.IGNORECASE)
+_CIPHER = re.compile(r"^(?:~.+~\d*~|\$.+\$\d*\$|[A-Za-z0-9+/=_-]{40,})$")
+_SEPARATORS = re.compile(r"[\s\-()（）]+")
+_COUNTRY_CODE = re.compile(r"^(?:\+|00)?86(?=1\d{10}$)")
+_LANDLINE = re.compile(r"^0\d{2,3}-\d{7,8}$")
+
+
+def contact_kind(phone: str) -> ContactKind:
+    """Return what a phone value is, judged by its shape."""
+    value = phone.strip()
+    if "*" in value:
+        return ContactKind.MASKED
+    if _CIPHER.match(value):
+        return ContactKind.CIPHER
+    if _VIRTUAL.match(value) and not _LANDLINE.match(value):
+        return ContactKind.VIRTUAL
+    return ContactKind.PLAIN
+
+
+def canonical_phone(phone: str) -> str:
+    """Return the digits by which a phone is looked up: no separators, no +86, no extension."""
+    value = phone.strip()
+    virtual = _VIRTUAL.match(value)
+    if virtual and not _LANDLINE.match(value):
+        value = virtual.group(1)
+    value = _SEPARATORS.sub("", value)
+    return _COUNTRY_CODE.sub("", value)
+
+
+def phone_tail(phone: str) -> str:
+    """Return the last four digits, or an empty text when they are masked or missing."""
+    digits = canonical_phone(phone)[-4:]
+    return digits if len(digits) == 4 and digits.isdigit() else ""
+
+
+def mask_phone(phone: str) -> str:
+    """Return `139****5678`; short or already masked values keep at most their last two characters."""
+    value = canonical_phone(phone)
+    if "*" in value:
+        return value
+    if len(value) >= 7:
+        return f"{value[:3]}****{value[-4:]}"
+    return "*" * max(len(value) - 2, 0) + value[-2:] if value else ""
+
+
+def mask_name(name: str) -> str:
+    """Return the first character and one asterisk for each other, at most two."""
+    if "*" in name or not name:
+        return name
+    return name[0] + "*" * min(max(len(name) - 1, 1), 2)
+
+
+def mask_detail(detail: str) -> str:
+    """Return the first characters of an address and asterisks; never the number of a building or room."""
+    if "*" in detail or not detail:
+        return detail
+    visible = re.split(r"\d", detail, maxsplit=1)[0][:6]
+    return f"{visible}***"
+
+
+def mask_ip(ip: str) -> str:
+    """Return the network part of an address only."""
+    if "." in ip:
+        return ip.rsplit(".", 1)[0] + ".*"
+    return ":".join(ip.split(":")[:3]) + ":*" if ip else ""

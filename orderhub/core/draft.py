@@ -1,0 +1,175 @@
+"""OrderDraft: the one shape in which every channel, file and API call hands an order to the pool."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from orderhub.core.errors import FieldError
+from orderhub.core.money import MAX_FEN
+
+Fen = Annotated[int, Meta(ge=0, le=MAX_FEN)]
+Key = Annotated[str, Meta(min_length=1, max_length=64)]
+Short = Annotated[str, Meta(max_length=200)]
+Time = Annotated[datetime, Meta(tz=True)]
+
+EARLIEST = datetime(2003, 5, 10, tzinfo=UTC)
+"""No channel of the field is older; platforms send 0001-01-01 and 1970-01-01 for "no time"."""
+REMARK_LIMIT = 2000
+"""Characters of a remark that enter the pool; the raw payload keeps the whole text."""
+
+StatusWord = Literal[
+    "unpaid", "presale_deposit", "paid", "in_triage_hold", "ready", "wms_queued", "wms_accepted", "picking", "packed",
+    "awaiting_pickup", "in_transit", "out_for_delivery", "delivered", "completed", "cancelled", "refunding",
+    "refunded", "intercepting", "wms_failed", "short", "returning",
+]  # fmt: skip
+RefundWord = Literal["none", "asked", "agreed", "done", "refused"]
+FlagWord = Literal["none", "grey", "red", "yellow", "green", "blue", "purple", "orange", "cyan"]
+PresaleWord = Literal["none", "deposit", "balance_paid"]
+ContactWord = Literal["", "plain", "virtual", "masked", "cipher"]
+
+
+class BuyerDraft(Struct, frozen=True, kw_only=True):
+    """Who bought, by the platform's own buyer id; platforms return no IP, own shops do."""
+
+    id: Annotated[str, Meta(max_length=128)] = ""
+    nickname: Short = ""
+    ip: Annotated[str, Meta(max_length=45)] = ""
+
+
+class ReceiverDraft(Struct, frozen=True, kw_only=True):
+    """Who receives; `kind` is worked out from the values when empty, `oaid` is the platform's receiver token."""
+
+    name: Short = ""
+    phone: Short = ""
+    country: Annotated[str, Meta(max_length=64)] = "CN"
+    province: Annotated[str, Meta(max_length=64)] = ""
+    city: Annotated[str, Meta(max_length=64)] = ""
+    district: Annotated[str, Meta(max_length=64)] = ""
+    town: Annotated[str, Meta(max_length=64)] = ""
+    detail: Annotated[str, Meta(max_length=1000)] = ""
+    postcode: Annotated[str, Meta(max_length=20)] = ""
+    kind: ContactWord = ""
+    oaid: Annotated[str, Meta(max_length=256)] = ""
+
+
+class LineDraft(Struct, frozen=True, kw_only=True):
+    """One line; `unit_price_fen` is the price of one piece before order-level discounts."""
+
+    line_no: Key
+    sku: Annotated[str, Meta(max_length=100)] = ""
+    title: Annotated[str, Meta(max_length=500)] = ""
+    quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
+    unit_price_fen: Fen = 0
+    paid_fen: Fen = 0
+    refund: RefundWord = "none"
+
+
+class OrderDraft(Struct, frozen=True, kw_only=True):
+    """One order as a source tells it. Money in fen, times with an offset; unknown keys end up in `raw`."""
+
+    external_no: Key
+    status: StatusWord
+    created_at: Time
+    paid_at: Time | None = None
+    modified_at: Time
+    ship_by: Time | None = None
+    buyer: BuyerDraft = BuyerDraft()
+    receiver: ReceiverDraft
+    lines: Annotated[tuple[LineDraft, ...], Meta(min_length=1, max_length=500)]
+    total_fen: Fen
+    discount_fen: Fen = 0
+    freight_fen: Fen = 0
+    paid_fen: Fen = 0
+    buyer_remark: str = ""
+    seller_remark: str = ""
+    flag: FlagWord = "none"
+    presale: PresaleWord = "none"
+    channel_hold: Annotated[str, Meta(max_length=64)] = ""
+    channel_status: Annotated[str, Meta(max_length=64)] = ""
+    raw: dict[str, Any] = {}
+
+
+_KNOWN = frozenset(OrderDraft.__struct_fields__)
+_AT = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_BAD_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def clean_text(value: Any) -> Any:
+    """Return `value` with control characters and lone surrogates taken out of every text in it.
+
+    PostgreSQL refuses NUL and lone surrogates; one such memo would otherwise stop a batch.
+    """
+    if isinstance(value, str):
+        return _BAD_TEXT.sub("", value)
+    if isinstance(value, Mapping):
+        return {clean_text(key): clean_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clean_text(item) for item in value]
+    return value
+
+
+def read_draft(row: Any) -> OrderDraft:
+    """Return the draft that one decoded JSON row describes.
+
+    Raises FieldError with the path of the first field that cannot be used.
+    """
+    if not isinstance(row, dict):
+        raise FieldError("", "an order must be an object")
+    if not row.keys() <= _KNOWN:
+        row = _with_extras(row)
+    for name in ("buyer_remark", "seller_remark"):
+        remark = row.get(name)
+        if isinstance(remark, str) and len(remark) > REMARK_LIMIT:
+            row = {**row, name: remark[:REMARK_LIMIT]}
+    try:
+        draft = msgspec.convert(row, OrderDraft)
+    except msgspec.ValidationError as error:
+        raise _field_error(str(error)) from error
+    check_draft(draft)
+    return draft
+
+
+def check_draft(draft: OrderDraft) -> None:
+    """Raise FieldError where a well-formed draft cannot be true: absurd times, one line number twice."""
+    for name in ("created_at", "modified_at", "paid_at", "ship_by"):
+        moment: datetime | None = getattr(draft, name)
+        if moment is not None and not EARLIEST < moment < datetime.now(UTC) + timedelta(days=3660):
+            raise FieldError(name, f"not a believable time: {moment.isoformat()}")
+    numbers = [line.line_no for line in draft.lines]
+    if len(set(numbers)) != len(numbers):
+        at = next(i for i, number in enumerate(numbers) if number in numbers[:i])
+        raise FieldError(f"lines[{at}].line_no", f"line {numbers[at]!r} appears twice")
+
+
+def json_row(draft: OrderDraft) -> bytes:
+    """Return the draft as one line of NDJSON, without the line end."""
+    return msgspec.json.encode(draft)
+
+
+def known_keys() -> Iterable[str]:
+    """Return the names of all fields of an order row."""
+    return _KNOWN
+
+
+def _with_extras(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in row.items() if key in _KNOWN}
+    raw = kept.get("raw")
+    extras = {key: value for key, value in row.items() if key not in _KNOWN}
+    kept["raw"] = {**(raw if isinstance(raw, dict) else {}), **extras}
+    return kept
+
+
+def _field_error(message: str) -> FieldError:
+    place = _AT.search(message)
+    path = place.group(1) if place else ""
+    reason = _AT.sub("", message)
+    missing = _MISSING.search(reason)
+    if missing:
+        name = missing.group(1)
+        return FieldError(f"{path}.{name}" if path else name, "required")
+    return FieldError(path, reason)

@@ -1,0 +1,32 @@
+"""The errors that cross a boundary; each says whether trying again can help."""
+
+
+class HubError(Exception):
+    """An expected failure with a sentence for people; `permanent` tells whether a retry is pointless."""
+
+    permanent: bool = True
+
+    def __init__(self, message: str, *, permanent: bool | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        if permanent is not None:
+            self.permanent = permanent
+        self.retry_after = retry_after
+        """Seconds the other side asked us to wait, when it did."""
+
+
+class TemporaryError(HubError):
+    """The outside world failed in a way that may pass: timeout, throttling, 5xx, truncated answer."""
+
+    permanent = False
+
+
+class FieldError(HubError):
+    """One field of one incoming row cannot be used.
+
+    `path` is the place in the row (`lines[0].quantity`), the message is the reason.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.path = path
+        self.reason = reason

@@ -1,0 +1,30 @@
+"""Money is integer fen everywhere; this is the only place that reads or writes yuan text."""
+
+from decimal import Decimal, InvalidOperation
+
+MAX_FEN = 100_000_000_00
+"""No single order or line of the field is above 100 million yuan; more is a broken payload."""
+
+
+def fen_from_yuan(text: str | int | Decimal) -> int:
+    """Return `"129.00"` as 12900. Raises ValueError for anything that is not an exact number of fen."""
+    try:
+        fen = Decimal(str(text).strip()) * 100
+        whole = int(fen)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise ValueError(f"not an amount of money: {str(text)[:40]!r}") from error
+    if whole != fen:
+        raise ValueError(f"more than two decimals: {str(text)[:40]!r}")
+    return whole
+
+
+def yuan(fen: int) -> str:
+    """Return 12900 as `129.00`, the form platforms and warehouses want."""
+    sign = "-" if fen < 0 else ""
+    return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
+
+
+def show(fen: int) -> str:
+    """Return 123450 as `¥1,234.50`, the form people read."""
+    sign = "-" if fen < 0 else ""
+    return f"{sign}¥{abs(fen) // 100:,}.{abs(fen) % 100:02d}"

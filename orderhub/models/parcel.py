@@ -1,0 +1,30 @@
+"""Parcels: what the warehouse hands to a carrier."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orderhub.models.order import Order
+from orderhub.models.shop import Shop
+
+
+class Parcel(models.Model):
+    """One parcel with its tracking number; several orders of one buyer may travel in it."""
+
+    shop = models.ForeignKey(Shop, models.PROTECT, related_name="+", db_index=False, verbose_name=_("shop"))
+    carrier = models.CharField(_("carrier"), max_length=50, blank=True, default="")
+    tracking_no = models.CharField(_("tracking number"), max_length=64)
+    orders = models.ManyToManyField(Order, related_name="parcels", verbose_name=_("orders"))
+    warehouse_code = models.CharField(_("warehouse"), max_length=50, blank=True, default="")
+    weight_grams = models.PositiveIntegerField(_("weight (grams)"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    handed_over_at = models.DateTimeField(_("handed to the carrier"), null=True, blank=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("parcel")
+        verbose_name_plural = _("parcels")
+        constraints = [models.UniqueConstraint(fields=["shop", "carrier", "tracking_no"], name="parcel_shop_tracking")]
+        indexes = [models.Index(fields=["tracking_no"], name="parcel_tracking")]
+
+    def __str__(self) -> str:
+        return self.tracking_no

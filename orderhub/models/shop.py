@@ -1,0 +1,99 @@
+"""Shops, warehouses and groups of agents: the few rows everything else points to."""
+
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orderhub.core.crypto import open_sealed, seal
+
+
+class SealedSettings(models.Model):
+    """Credentials that are written by people and read by connectors only, sealed in one column."""
+
+    sealed_credentials = models.BinaryField(_("credentials"), default=b"", blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        """The clear credentials; an empty dictionary when none were stored."""
+        if not self.sealed_credentials:
+            return {}
+        clear: dict[str, Any] = orjson.loads(open_sealed(self.sealed_credentials, b"credentials"))
+        return clear
+
+    @credentials.setter
+    def credentials(self, value: dict[str, Any]) -> None:
+        self.sealed_credentials = seal(orjson.dumps(value), b"credentials") if value else b""
+
+
+class Warehouse(SealedSettings):
+    """One warehouse system that orders are pushed to, through the adapter registered under `adapter`."""
+
+    code = models.CharField(_("code"), max_length=50, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    adapter = models.CharField(_("adapter"), max_length=50, default="qimen")
+    settings = models.JSONField(
+        _("settings"), default=dict, blank=True, help_text=_("Customer id, owner code, sender and default carrier.")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("warehouse")
+        verbose_name_plural = _("warehouses")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Shop(SealedSettings):
+    """One store on one platform; `platform` is the key of its connector."""
+
+    code = models.SlugField(_("code"), max_length=50, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    platform = models.CharField(_("platform"), max_length=50)
+    warehouse = models.ForeignKey(
+        Warehouse, models.PROTECT, null=True, blank=True, related_name="shops", verbose_name=_("warehouse")
+    )
+    settings = models.JSONField(_("settings"), default=dict, blank=True)
+    merge_window_seconds = models.PositiveIntegerField(
+        _("merge window (seconds)"),
+        default=600,
+        help_text=_("How long a regular order waits before the warehouse push."),
+    )
+    ship_hours = models.PositiveSmallIntegerField(
+        _("hours to ship"), default=48, help_text=_("Used where the channel gives no deadline of its own.")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("shop")
+        verbose_name_plural = _("shops")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AgentGroup(models.Model):
+    """A group of agents that takes the manual work of some shops."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    agents = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="agent_groups", verbose_name=_("agents")
+    )
+    shops = models.ManyToManyField(Shop, blank=True, related_name="agent_groups", verbose_name=_("shops"))
+
+    class Meta:
+        verbose_name = _("agent group")
+        verbose_name_plural = _("agent groups")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,1 @@
+"""Triage: facts, rules, findings, lanes."""
