@@ -1,0 +1,159 @@
+"""One search box for every key by which people know an order.
+
+The kind is judged by shape, and each kind is one branch of a UNION that its own index serves: an OR over several keys
+would read the whole table. Each branch is materialised before it is sorted, because `ORDER BY … LIMIT` would otherwise
+lure the planner onto the index of the order (`docs/performance.md`).
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db import connection
+
+from orderhub.core.contacts import canonical_phone, phone_tail
+from orderhub.core.crypto import blind, gram
+from orderhub.core.draft import clean_text
+
+CAP = 2000
+"""Matches looked at by one branch; beyond it the newest are not guaranteed and the searcher is asked for more."""
+BUYER_CAP = 200
+"""Buyers whose nickname begins alike; beyond it the searcher is asked for more."""
+LONGEST = 200
+"""Characters of a search text; no key is longer."""
+
+
+class Kind(StrEnum):
+    """By which key an order was looked for."""
+
+    NOTHING = ""
+    ORDER_NO = "order_no"
+    TRACKING_NO = "tracking_no"
+    PHONE = "phone"
+    PHONE_TAIL = "phone_tail"
+    BUYER_ID = "buyer_id"
+    NICKNAME = "nickname"
+    NAME = "name"
+
+
+PERSONAL = frozenset({Kind.PHONE, Kind.PHONE_TAIL, Kind.NICKNAME, Kind.NAME})
+"""Keys that must never stand in an address or a log."""
+
+
+@dataclass(slots=True, frozen=True)
+class Found:
+    """Orders that match, newest first; `more` says that there are others, `kind` by which key they were found."""
+
+    kind: Kind
+    order_ids: list[int]
+    more: bool = False
+
+
+_MATCHES: dict[Kind, str] = {
+    Kind.ORDER_NO: """
+        SELECT o.id FROM orderhub_order o WHERE o.shop_id = ANY({shops}) AND o.external_no = %(text)s LIMIT %(cap)s""",
+    Kind.TRACKING_NO: """
+        SELECT po.order_id AS id FROM orderhub_parcel p JOIN orderhub_parcel_orders po ON po.parcel_id = p.id
+        WHERE p.tracking_no = %(text)s AND {p_shop} LIMIT %(cap)s""",
+    Kind.PHONE: """
+        SELECT r.order_id AS id FROM orderhub_receiver r
+        WHERE r.phone_index = %(phone)s AND {r_shop} LIMIT %(cap)s""",
+    Kind.PHONE_TAIL: """
+        SELECT r.order_id AS id FROM orderhub_receiver r
+        WHERE r.tail_index = %(tail)s AND {r_shop} ORDER BY r.order_id DESC LIMIT %(take)s""",
+    Kind.BUYER_ID: """
+        SELECT o.id FROM orderhub_buyer b JOIN orderhub_order o ON o.buyer_id = b.id
+        WHERE b.external_id = %(text)s AND {b_shop} LIMIT %(cap)s""",
+    Kind.NICKNAME: """
+        SELECT o.id FROM (SELECT b.id FROM orderhub_buyer b WHERE b.nickname LIKE %(prefix)s AND {b_shop}
+        LIMIT %(buyer_cap)s) b JOIN orderhub_order o ON o.buyer_id = b.id LIMIT %(cap)s""",
+    Kind.NAME: """
+        SELECT r.order_id AS id FROM orderhub_receiver r
+        WHERE r.name_grams @> %(grams)s::text[] AND {r_shop} LIMIT %(cap)s""",
+}
+
+
+def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None) -> Found:
+    """Return up to `limit` orders that `text` names, newest first, within `shop_ids` (None: every shop).
+
+    Exact keys win over a nickname's beginning and a part of the receiver's name, which are tried only when no exact
+    key matches. One or two statements, whatever the number of orders.
+    """
+    wanted = normal(text)
+    kinds = possible_kinds(wanted)
+    if not kinds:
+        return Found(Kind.NOTHING, [])
+    exact: list[Kind] = [kind for kind in kinds if kind not in {Kind.NICKNAME, Kind.NAME}]
+    rest: list[Kind] = [kind for kind in kinds if kind in {Kind.NICKNAME, Kind.NAME}]
+    for stage in filter(None, (exact, rest)):
+        rows = _rows(stage, wanted, limit + 1, shop_ids)
+        if rows:
+            rows.sort(key=lambda row: stage.index(row[0]))
+            ids = list(dict.fromkeys(order_id for _kind, order_id in rows))
+            return Found(rows[0][0], ids[:limit], more=len(ids) > limit)
+    return Found(kinds[0], [])
+
+
+def normal(text: str) -> str:
+    """Return `text` as keys are compared: full-width digits narrowed, control characters and edges gone."""
+    cleaned: str = clean_text(unicodedata.normalize("NFKC", text[: LONGEST + 1]))
+    cleaned = cleaned.strip().lstrip("#").strip()
+    return cleaned if len(cleaned) <= LONGEST else ""
+
+
+def possible_kinds(text: str) -> list[Kind]:
+    """Return by which keys a normalised text could name an order, the likeliest first."""
+    kinds: list[Kind] = []
+    if not text:
+        return kinds
+    if text.isascii() and " " not in text and "*" not in text:
+        kinds += [Kind.ORDER_NO, Kind.TRACKING_NO]
+    if _TAIL.fullmatch(text) or ("*" in text and phone_tail(text)):
+        kinds.insert(0, Kind.PHONE_TAIL)
+    elif _DIGITS.fullmatch(canonical_phone(text)):
+        kinds.insert(0 if _MOBILE.fullmatch(canonical_phone(text)) else len(kinds), Kind.PHONE)
+    kinds.append(Kind.BUYER_ID)
+    if not text.isdigit():
+        kinds.append(Kind.NICKNAME)
+    if any(character.isalpha() for character in text):
+        kinds.append(Kind.NAME)
+    return kinds
+
+
+_TAIL = re.compile(r"[0-9]{4}")
+_DIGITS = re.compile(r"\+?[0-9]{7,15}")
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+
+
+def _rows(kinds: Sequence[Kind], text: str, take: int, shop_ids: Sequence[int] | None) -> list[tuple[Kind, int]]:
+    shops = {
+        "shops": "ARRAY(SELECT id FROM orderhub_shop)" if shop_ids is None else "%(shop_ids)s",
+        **{f"{t}_shop": "true" if shop_ids is None else f"{t}.shop_id = ANY(%(shop_ids)s)" for t in "bpr"},
+    }
+    branches = [
+        f"(WITH m AS MATERIALIZED ({_MATCHES[kind].format(**shops)})"  # noqa: S608  (constants only)
+        f" SELECT '{kind.value}', id FROM m ORDER BY id DESC LIMIT %(take)s)"
+        for kind in kinds
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(branches), _values(kinds, text, take, shop_ids))
+        return [(Kind(kind), order_id) for kind, order_id in cursor.fetchall()]
+
+
+def _values(kinds: Sequence[Kind], text: str, take: int, shop_ids: Sequence[int] | None) -> dict[str, Any]:
+    values: dict[str, Any] = {"text": text, "take": take, "cap": CAP, "buyer_cap": BUYER_CAP}
+    if shop_ids is not None:
+        values["shop_ids"] = list(shop_ids)
+    if Kind.PHONE in kinds:
+        values["phone"] = blind(b"phone", canonical_phone(text))
+    if Kind.PHONE_TAIL in kinds:
+        values["tail"] = blind(b"tail", phone_tail(text))
+    if Kind.NICKNAME in kinds:
+        values["prefix"] = re.sub(r"([\\%_])", r"\\\1", text) + "%"
+    if Kind.NAME in kinds:
+        size = min(len(text), 2)
+        values["grams"] = [gram(text[i : i + size]) for i in range(len(text) - size + 1)]
+    return values

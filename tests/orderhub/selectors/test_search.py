@@ -1,0 +1,128 @@
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from orderhub.selectors.search import Found, Kind, find, possible_kinds
+from tests.factories import make_buyer, make_order, make_parcel, make_shop
+
+pytestmark = pytest.mark.django_db
+
+
+def test_order_number_is_found_in_every_shop_that_has_it():
+    first = make_order(external_no="T1001")
+    second = make_order(external_no="T1001")
+    make_order(external_no="T10011")
+    assert find("T1001") == Found(Kind.ORDER_NO, [second.pk, first.pk])
+    assert find(" #T1001 ").order_ids == [second.pk, first.pk]
+    assert find("Ｔ１００１").order_ids == [second.pk, first.pk]
+
+
+def test_each_other_key_finds_its_order():
+    shop = make_shop()
+    order = make_order(shop, name="欧阳娜娜", phone="13812340987", buyer=make_buyer(shop, "open-77", "小鹿乱撞"))
+    make_order(shop, name="王芳", phone="13700001111", buyer=make_buyer(shop, "open-78", "大鹿"))
+    make_parcel(order, "SF1234567890123")
+    assert find("SF1234567890123") == Found(Kind.TRACKING_NO, [order.pk])
+    assert find("+86 138-1234-0987") == Found(Kind.PHONE, [order.pk])
+    assert find("0987") == Found(Kind.PHONE_TAIL, [order.pk])
+    assert find("138****0987") == Found(Kind.PHONE_TAIL, [order.pk])
+    assert find("open-77") == Found(Kind.BUYER_ID, [order.pk])
+    assert find("小鹿") == Found(Kind.NICKNAME, [order.pk])
+    assert find("阳娜") == Found(Kind.NAME, [order.pk])
+    assert find("欧阳娜娜") == Found(Kind.NAME, [order.pk])
+
+
+def test_landline_is_found_by_its_digits():
+    order = make_order(phone="0571-88886666")
+    assert find("057188886666").order_ids == [order.pk]
+
+
+def test_text_that_is_two_keys_shows_both():
+    by_phone = make_order(phone="13912340000")
+    by_number = make_order(external_no="13912340000", phone="13800000000")
+    assert find("13912340000") == Found(Kind.PHONE, [by_phone.pk, by_number.pk])
+
+
+def test_newest_first_and_more_beyond_the_limit():
+    shop = make_shop()
+    orders = [make_order(shop, phone=f"1391111{i:04d}"[:7] + "4321") for i in range(4)]
+    assert find("4321", limit=3) == Found(Kind.PHONE_TAIL, [o.pk for o in reversed(orders)][:3], more=True)
+    assert find("4321", limit=4).more is False
+
+
+def test_shop_restriction_holds_for_every_key():
+    mine, other = make_shop(), make_shop()
+    order = make_order(
+        other, external_no="T7", name="韩梅梅", phone="13612345678", buyer=make_buyer(other, "o-1", "梅梅")
+    )
+    make_parcel(order, "YT7777777777777")
+    for text in ["T7", "韩梅梅", "13612345678", "5678", "o-1", "梅梅", "YT7777777777777"]:
+        assert find(text).order_ids == [order.pk], text
+        assert find(text, shop_ids=[mine.pk]).order_ids == [], text
+        assert find(text, shop_ids=[mine.pk, other.pk]).order_ids == [order.pk], text
+
+
+def test_wildcards_are_plain_characters():
+    shop = make_shop()
+    order = make_order(shop, buyer=make_buyer(shop, "o-1", "50%_off"))
+    make_order(shop, buyer=make_buyer(shop, "o-2", "50 off"))
+    assert find("50%_").order_ids == [order.pk]
+    assert find("%").order_ids == []
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\x00", "x" * 201, "##"])
+def test_nothing_to_look_for_asks_nothing(text):
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert find(text) == Found(Kind.NOTHING, [])
+    assert len(queries) == 0
+
+
+def test_no_match_names_the_likeliest_kind():
+    assert find("13900000000") == Found(Kind.PHONE, [])
+    assert find("T404") == Found(Kind.ORDER_NO, [])
+
+
+@pytest.mark.parametrize(("text", "queries"), [("T1", 1), ("13900000000", 1), ("小李", 2)])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_number_of_queries_is_constant(text, queries, rows, django_assert_num_queries):
+    shop = make_shop()
+    for i in range(rows):
+        make_order(shop, external_no=f"T{i + 1}", name="小李飞刀", phone="13900000000")
+    with django_assert_num_queries(queries):
+        assert find(text).order_ids
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("T1", "order_shop_external"),
+        ("13912345678", "receiver_phone"),
+        ("5678", "receiver_tail"),
+        ("小李", "buyer_nickname"),
+        ("小李", "receiver_name"),
+        ("SF123", "parcel_tracking"),
+    ],
+)
+def test_each_kind_is_served_by_its_index(text, index):
+    with CaptureQueriesContext(connection) as queries:
+        find(text)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plans = []
+        for query in queries:
+            cursor.execute("EXPLAIN " + query["sql"])
+            plans += [row[0] for row in cursor.fetchall()]
+    assert any(index in line for line in plans), "\n".join(plans)
+
+
+class AnyTextTest(TestCase):
+    @given(st.text(max_size=250))
+    @settings(max_examples=60, deadline=None)
+    def test_any_text_is_answered(self, text):
+        assert isinstance(find(text), Found)
+        assert isinstance(possible_kinds(text), list)
