@@ -1,0 +1,38 @@
+"""The contract of what carries an effect out: one handler per kind, registered by a feature."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from orderhub.core.registry import Registry
+
+
+@dataclass(slots=True, frozen=True)
+class Job:
+    """One leased outbox row, as its handler sees it."""
+
+    effect_id: int
+    key: str
+    shop_id: int
+    order_id: int | None
+    payload: Mapping[str, Any] | None
+    attempts: int
+
+
+class EffectHandler(Protocol):
+    """Carries one kind of effect out, a batch at a time."""
+
+    concurrency: int
+    """How many `send` calls may run at once in one worker."""
+
+    def prepare(self, jobs: Sequence[Job]) -> Mapping[int, Any]:
+        """Read, set-wise, what sending needs, by effect id. A job left out is cancelled: no longer wanted."""
+
+    def send(self, prepared: Any) -> Any:
+        """Do it over the network and return the answer; raises HubError, permanent or temporary. No database."""
+
+    def settle(self, done: Sequence[tuple[Job, Any]]) -> None:
+        """Write, set-wise, what the answers mean; runs in the transaction that marks the effects done."""
+
+
+effect_handlers: Registry[EffectHandler] = Registry("effect handler")

@@ -1,0 +1,43 @@
+"""Slots through which lower layers reach the pipeline, which they must not import.
+
+`orderhub.apps` fills each slot once at start; calling an empty one is a programming error and says so.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, ParamSpec, TypeVar
+
+from orderhub.core.results import IntakeResult
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Hook(Generic[P, R]):
+    """One slot for one function."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._function: Callable[P, R] | None = None
+
+    def fill(self, function: Callable[P, R]) -> None:
+        """Put the function in."""
+        self._function = function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function in the slot."""
+        if self._function is None:
+            raise RuntimeError(f"nothing fills the hook {self.name}")
+        return self._function(*args, **kwargs)
+
+
+process_inbox: Hook[[int], IntakeResult] = Hook("process_inbox")
+"""Take one stored delivery in: `process_inbox(item_id)`."""
+
+rerun_reject: Hook[[int, str], bool] = Hook("rerun_reject")
+"""Try a rejected row again: `rerun_reject(reject_id, actor)`; true when it was taken in."""
+
+retriage: Hook[[Sequence[int], str], int] = Hook("retriage")
+"""Judge orders again: `retriage(order_ids, actor)`; returns how many lanes changed."""
+
+release_order: Hook[[int, str, str], None] = Hook("release_order")
+"""Let a held order go: `release_order(order_id, actor, reason)`."""

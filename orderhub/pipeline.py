@@ -1,0 +1,299 @@
+"""The path of an order, step by step. Read this file first.
+
+    delivery  raw bytes are stored before anything else (`receive`)
+    read      the connector's reader makes drafts of them; what cannot be read becomes a reject with its reason
+    pool      new, changed, unchanged or stale, by (shop, order number); older versions never overwrite
+    stock     each line gets its pieces or is short
+    triage    facts, findings, lane, urgent
+    write     everything in one transaction: orders, lines, receivers, findings, timeline, effects, reservations, cursor
+    effects   sent by the outbox after the commit
+
+A batch that the database refuses is halved until the bad row stands alone; the good rows go in.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from random import uniform
+
+import orjson
+import structlog
+from channels_sync.readers import ReadRow
+from django.conf import settings
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from triage.decisions import Candidate
+from triage.services import accept_findings, decide, store_findings
+
+from channels_sync import readers
+from orderhub.core.draft import json_row
+from orderhub.core.errors import HubError, TemporaryError
+from orderhub.core.results import IntakeResult, Outcome, RowResult
+from orderhub.core.words import InboxState, RejectState
+from orderhub.models import InboxItem, Reject, Shop
+from orderhub.models.inbox import pack
+from orderhub.selectors.drafts import drafts_of
+from orderhub.services import inbox, outbox, pool, stock
+from orderhub.services.allocation import allocate
+from orderhub.services.batch import Batch, DraftRow, add_buyers, sort_out
+from orderhub.services.inbox import receive
+from orderhub.services.outbox import Drained
+from orderhub.services.paths import effects_of
+
+__all__ = ["drain_inbox", "drain_outbox", "process", "receive", "release_order", "rerun_reject", "retriage", "take_in"]
+
+log = structlog.get_logger(__name__)
+
+WithCursor = Callable[[CursorWrapper], None]
+TRIES = 6
+"""How often a batch is repeated when another one was faster: each time at least one of them got through."""
+
+
+def process(item_id: int, *, at_commit: WithCursor | None = None) -> IntakeResult:
+    """Take one stored delivery in and return what became of each row; a delivery that is done is not done again.
+
+    `at_commit` runs inside the transaction of the last batch (a channel's cursor moves there).
+    Raises TemporaryError when the delivery must be tried later; it stays in the inbox.
+    """
+    if not inbox.lease_one(item_id):
+        return _told_before(item_id)
+    return _work(item_id, at_commit)
+
+
+def drain_inbox(limit: int = 20) -> int:
+    """Take up to `limit` waiting deliveries in, oldest first; one that fails does not keep the others."""
+    item_ids = inbox.lease_waiting(limit)
+    for item_id in item_ids:
+        try:
+            _work(item_id, None)
+        except HubError as error:
+            log.warning("delivery failed", inbox_id=item_id, error=str(error), permanent=error.permanent)
+    return len(item_ids)
+
+
+def drain_outbox(limit: int = 200) -> Drained:
+    """Send up to `limit` due effects of each kind that has a handler."""
+    return outbox.drain(limit=limit)
+
+
+def retriage(order_ids: Sequence[int], actor: str) -> int:
+    """Judge known orders again (rules changed, stock came, a person accepted) and return how many were judged."""
+    drafts = drafts_of(order_ids)
+    judged = 0
+    for shop in Shop.objects.filter(orders__in=list(drafts)).distinct().select_related("warehouse"):
+        rows = [DraftRow(0, drafts[pk]) for pk in shop.orders.filter(pk__in=list(drafts)).values_list("pk", flat=True)]
+        judged += len(_take_batch(shop, rows, "hub", actor, None, None, again=True))
+    return judged
+
+
+@transaction.atomic
+def release_order(order_id: int, actor: str, reason: str) -> None:
+    """Let a held order go: a person accepts its findings, and it is judged again without them."""
+    accept_findings(order_id=order_id, actor=actor, reason=reason)
+    retriage([order_id], actor)
+
+
+def rerun_reject(reject_id: int, actor: str) -> bool:
+    """Try a rejected row again with today's code and return whether it was taken in; its reason is refreshed."""
+    reject = Reject.objects.select_related("shop__warehouse").get(pk=reject_id)
+    rows = readers.read(reject.reader, reject.raw_row, "application/json")
+    result = take_in(shop=reject.shop, rows=rows, source="rerun", actor=actor, inbox_id=reject.inbox_id, keep=False)
+    refused = [row for row in result.rows if row.outcome is Outcome.REJECTED]
+    update = {"attempts": reject.attempts + 1}
+    if refused:
+        Reject.objects.filter(pk=reject_id).update(**update, field_path=refused[0].field, reason=refused[0].reason)
+        return False
+    Reject.objects.filter(pk=reject_id).update(
+        **update, state=RejectState.TAKEN, closed_at=datetime.now(UTC), closed_by=actor
+    )
+    return True
+
+
+def take_in(
+    *,
+    shop: Shop,
+    rows: Sequence[ReadRow],
+    source: str,
+    actor: str,
+    inbox_id: int | None,
+    at_commit: WithCursor | None = None,
+    keep: bool = True,
+) -> IntakeResult:
+    """Take read rows into the pool in batches, one transaction each; `keep` stores refused rows as rejects."""
+    result = IntakeResult()
+    refused = [row for row in rows if row.draft is None]
+    result.add(_rejected(row.row, row.external_no, row.error) for row in refused)
+    if keep:
+        _keep_rejects(shop, inbox_id, refused)
+    good = [DraftRow(row.row, row.draft) for row in rows if row.draft is not None]
+    raw = {row.row: row for row in rows if row.draft is not None}
+    size = settings.HUB_BATCH_SIZE
+    batches = [good[i : i + size] for i in range(0, len(good), size)] or [[]]
+    for batch in batches:
+        hook = at_commit if batch is batches[-1] else None
+        for part in _halve(shop, batch, source, actor, inbox_id, hook):
+            result.add(part)
+    late = [raw[row.row] for row in result.rows if row.outcome is Outcome.REJECTED and row.row in raw]
+    if keep and late:
+        reasons = {row.row: row for row in result.rows}
+        _keep_rejects(shop, inbox_id, late, reasons)
+    return result
+
+
+def _work(item_id: int, at_commit: WithCursor | None) -> IntakeResult:
+    item = InboxItem.objects.select_related("shop__warehouse").get(pk=item_id)
+    structlog.contextvars.bind_contextvars(inbox_id=item_id, shop=item.shop.code)
+    started = time.monotonic()
+    try:
+        rows = readers.read(item.reader, item.body, item.content_type)
+
+        def finish(cursor: CursorWrapper) -> None:
+            if at_commit:
+                at_commit(cursor)
+
+        result = take_in(
+            shop=item.shop, rows=rows, source=item.source, actor=f"intake:{item.source}", inbox_id=item_id,
+            at_commit=finish,
+        )  # fmt: skip
+        _close(item, result)
+    except HubError as error:
+        inbox.give_back(item_id, str(error), permanent=error.permanent)
+        raise
+    finally:
+        structlog.contextvars.unbind_contextvars("inbox_id", "shop")
+    log.info("delivery taken in", item=item_id, ms=int((time.monotonic() - started) * 1000), **result.counts())
+    return result
+
+
+def _close(item: InboxItem, result: IntakeResult) -> None:
+    stored: dict[str, object] = {"counts": result.counts()}
+    if item.source == "api":
+        stored["rows"] = result.as_json()
+    InboxItem.objects.filter(pk=item.pk).update(
+        state=InboxState.DONE, rows=len(result.rows), result=stored, done_at=datetime.now(UTC), last_error="",
+        leased_until=None,
+    )  # fmt: skip
+
+
+def _told_before(item_id: int) -> IntakeResult:
+    item = InboxItem.objects.only("state", "result").get(pk=item_id)
+    if item.state != InboxState.DONE:
+        raise TemporaryError("another worker is taking this delivery in", retry_after=1)
+    rows = (item.result or {}).get("rows", [])
+    return IntakeResult(
+        [
+            RowResult(r["row"], r["external_no"], Outcome(r["outcome"]), r.get("field", ""), r.get("reason", ""))
+            for r in rows
+        ]
+    )
+
+
+def _halve(
+    shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None, at_commit: WithCursor | None
+) -> Iterator[list[RowResult]]:
+    """Take one batch in; one that the database refuses is halved until the bad row stands alone."""
+    try:
+        yield _take_batch(shop, rows, source, actor, inbox_id, at_commit)
+    except (DataError, IntegrityError) as error:
+        if len(rows) <= 1:
+            for row in rows:
+                reason = str(error).splitlines()[0] if not isinstance(error, IntegrityError) else "refused by a rule"
+                yield [RowResult(row.row, row.draft.external_no, Outcome.REJECTED, "", reason)]
+            if at_commit:
+                yield _take_batch(shop, [], source, actor, inbox_id, at_commit)
+            return
+        middle = len(rows) // 2
+        yield from _halve(shop, rows[:middle], source, actor, inbox_id, None)
+        yield from _halve(shop, rows[middle:], source, actor, inbox_id, at_commit)
+
+
+def _take_batch(
+    shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None,
+    at_commit: WithCursor | None, *, again: bool = False,
+) -> list[RowResult]:  # fmt: skip
+    """Take one batch in, repeating it while other batches over the same orders or stock are faster."""
+    for attempt in range(TRIES):
+        try:
+            return _one_transaction(shop, rows, source, actor, inbox_id, at_commit, again=again)
+        except (IntegrityError, OperationalError, stock.StockMovedError) as error:
+            if not _may_repeat(error) or connection.in_atomic_block:
+                raise
+            time.sleep(uniform(0, 0.02 * 2**attempt))  # noqa: S311  (jitter, not a secret)
+    raise TemporaryError("other batches kept changing the same orders or stock", retry_after=5)
+
+
+def _may_repeat(error: Exception) -> bool:
+    """Races show as: stock gone meanwhile, an order inserted by another batch, a serialisation or deadlock error."""
+    if isinstance(error, stock.StockMovedError):
+        return True
+    state = getattr(error.__cause__, "sqlstate", "") or ""
+    names = str(error)
+    raced = any(name in names for name in ("order_shop_external", "buyer_shop_external"))
+    return (state == "23505" and raced) or state in {"40001", "40P01", "55P03"}
+
+
+def _one_transaction(
+    shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None,
+    at_commit: WithCursor | None, *, again: bool,
+) -> list[RowResult]:  # fmt: skip
+    with transaction.atomic(), connection.cursor() as cursor:
+        batch = sort_out(
+            cursor, shop=shop, rows=rows, source=source, actor=actor, now=datetime.now(UTC), inbox_id=inbox_id,
+            again=again,
+        )  # fmt: skip
+        if batch.all:
+            _decide_and_write(cursor, batch)
+        if at_commit:
+            at_commit(cursor)
+    return batch.results
+
+
+def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
+    add_buyers(cursor, batch)
+    for incoming in batch.all:
+        incoming.triaged = pool.is_triaged(incoming)
+        if not incoming.triaged:
+            pool.settle_status(incoming)
+    shelf = allocate(cursor, batch)
+    candidates = [
+        Candidate(inc.order_id, batch.shop.pk, inc.draft, inc.buyer_id, inc.short_skus, inc.known is not None)
+        for inc in batch.all
+    ]
+    decisions = decide(candidates, now=batch.now)
+    for incoming, decision in zip(batch.all, decisions, strict=True):
+        incoming.findings = tuple(finding.code for finding in decision.findings)
+        incoming.rule_set_id = decision.rule_set_id
+        if incoming.triaged:
+            incoming.lane, incoming.is_urgent = decision.lane, decision.is_urgent
+            pool.settle_status(incoming)
+        elif incoming.known:
+            incoming.lane, incoming.is_urgent = incoming.known.lane, incoming.known.is_urgent
+    pool.write_new(cursor, batch)
+    pool.write_changed(cursor, batch)
+    store_findings(cursor, candidates, decisions)
+    outbox.copy_effects(cursor, (e for inc in batch.new for e in effects_of(batch, inc)), now=batch.now)
+    outbox.add_effects(cursor, [e for inc in batch.changed for e in effects_of(batch, inc)])
+    stock.book(cursor, shelf)
+
+
+def _rejected(row: int, number: str, error: Exception | None) -> RowResult:
+    return RowResult(row, number, Outcome.REJECTED, getattr(error, "path", ""), getattr(error, "reason", str(error)))
+
+
+def _keep_rejects(
+    shop: Shop, inbox_id: int | None, rows: Sequence[ReadRow], reasons: dict[int, RowResult] | None = None
+) -> None:
+    """Store refused rows with their raw bytes; the same row of the same delivery is stored once."""
+    told = reasons or {row.row: _rejected(row.row, row.external_no, row.error) for row in rows}
+    Reject.objects.bulk_create(
+        [
+            Reject(
+                shop=shop, inbox_id=inbox_id, row=row.row, external_no=row.external_no[:64],
+                field_path=told[row.row].field[:200], reason=told[row.row].reason,
+                packed_row=pack(row.raw or (json_row(row.draft) if row.draft else orjson.dumps(None))),
+                reader=row.reader,
+            )
+            for row in rows
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip

@@ -1,0 +1,47 @@
+"""Reserving stock for a batch: what each line gets, old reservations kept or given back."""
+
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from orderhub.core.draft import LineDraft
+from orderhub.core.status_graph import HOLDS_STOCK
+from orderhub.services.batch import Batch, Incoming
+from orderhub.services.stock import NOTHING, Allocation, Shelf, read_shelf
+
+
+def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
+    """Give every line of the batch its pieces and return the shelf, which `stock.book` makes real at the end.
+
+    Orders are served by ship deadline where they compete, then by time of payment: the one that would be late first.
+    """
+    skus = {line.sku for inc in batch.all for line in inc.draft.lines}
+    skus |= {line["sku"] for inc in batch.changed if inc.known for line in inc.known.lines}
+    shelf = read_shelf(cursor, skus)
+    preferred = batch.shop.warehouse.code if batch.shop.warehouse else ""
+    for incoming in sorted(batch.all, key=_who_first):
+        old = {line["line_no"]: line for line in incoming.known.lines} if incoming.known else {}
+        holds = incoming.triaged or incoming.status in HOLDS_STOCK
+        incoming.allocations = tuple(
+            _line(shelf, line, old.pop(line.line_no, None), preferred, holds=holds) for line in incoming.draft.lines
+        )
+        for line in old.values():
+            shelf.give_back(line["sku"], line["warehouse"], line["reserved"])
+    return shelf
+
+
+def _who_first(incoming: Incoming) -> tuple[Any, ...]:
+    draft = incoming.draft
+    return (draft.ship_by or draft.paid_at or draft.created_at, draft.paid_at or draft.created_at, draft.external_no)
+
+
+def _line(shelf: Shelf, line: LineDraft, old: dict[str, Any] | None, preferred: str, *, holds: bool) -> Allocation:
+    if old is not None:
+        same = old["sku"] == line.sku and old["quantity"] == line.quantity and old["refund"] == line.refund
+        if holds and same and old["reserved"] and not old["short"]:
+            return Allocation(old["warehouse"], old["reserved"], 0)
+        if old["reserved"]:
+            shelf.give_back(old["sku"], old["warehouse"], old["reserved"])
+        if not holds:
+            return Allocation(old["warehouse"], 0, 0)
+    return shelf.serve(line, preferred) if holds else NOTHING

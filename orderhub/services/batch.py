@@ -1,0 +1,217 @@
+"""One batch on its way into the pool: what is new, what changed, what is old news."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from django.db.backends.utils import CursorWrapper
+
+from orderhub.core.draft import OrderDraft
+from orderhub.core.results import Outcome, RowResult
+from orderhub.models import Order, Shop
+from orderhub.services.bulk import records, take_ids
+from orderhub.services.stock import NOTHING, Allocation
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True, frozen=True)
+class DraftRow:
+    """One readable row of a delivery: its place and its draft."""
+
+    row: int
+    draft: OrderDraft
+
+
+@dataclass(slots=True)
+class Known:
+    """What the pool already holds of an order that comes again."""
+
+    order_id: int
+    status: str
+    lane: str
+    is_urgent: bool
+    modified_at: datetime
+    content_hash: int
+    buyer_id: int | None
+    channel_claim: str
+    warehouse_claim: str
+    carrier_claim: str
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One order of the batch that will be written."""
+
+    row: int
+    draft: OrderDraft
+    content_hash: int
+    order_id: int = 0
+    buyer_id: int | None = None
+    known: Known | None = None
+    allocations: Sequence[Allocation] = ()
+    status: str = ""
+    lane: str = ""
+    is_urgent: bool = False
+    findings: Sequence[str] = ()
+    rule_set_id: int | None = None
+    triaged: bool = False
+
+    @property
+    def is_short(self) -> bool:
+        """True when a line could not be reserved in full."""
+        return any(allocation.short for allocation in self.allocations)
+
+    @property
+    def short_skus(self) -> tuple[str, ...]:
+        """The SKUs of lines that could not be reserved in full."""
+        return tuple(
+            line.sku for line, got in zip(self.draft.lines, self.allocations or [NOTHING], strict=False) if got.short
+        )
+
+
+@dataclass(slots=True)
+class Batch:
+    """A sorted batch of one shop; every order stands once, in key order."""
+
+    shop: Shop
+    source: str
+    actor: str
+    now: datetime
+    inbox_id: int | None
+    new: list[Incoming] = field(default_factory=list)
+    changed: list[Incoming] = field(default_factory=list)
+    results: list[RowResult] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Incoming]:
+        """Everything that will be written."""
+        return self.new + self.changed
+
+
+def content_hash(draft: OrderDraft) -> int:
+    """Return a signed 64-bit fingerprint of everything a draft says."""
+    return int.from_bytes(blake2b(_encode(draft), digest_size=8).digest(), "big", signed=True)
+
+
+def sort_out(
+    cursor: CursorWrapper, *, shop: Shop, rows: Iterable[DraftRow], source: str, actor: str, now: datetime,
+    inbox_id: int | None, again: bool = False,
+) -> Batch:  # fmt: skip
+    """Compare the rows with the pool: unchanged and stale ones are told, the others are prepared for writing.
+
+    Of an order that stands twice in the delivery the later `modified_at` counts. Known orders that change are locked
+    in key order, so that batches over the same orders wait for each other instead of deadlocking. `again` takes known
+    orders as changed although they say nothing new, to judge them again.
+    """
+    batch = Batch(shop, source, actor, now, inbox_id)
+    latest = _latest(batch, rows)
+    unlocked = _known(cursor, shop, latest, lock=False)
+    changing = {no: inc for no, inc in latest.items() if no in unlocked and (again or _differs(inc, unlocked[no]))}
+    locked = _known(cursor, shop, changing, lock=True) if changing else {}
+    for number in sorted(latest):
+        incoming = latest[number]
+        known = locked.get(number) or unlocked.get(number)
+        if again and known is not None:
+            incoming.content_hash = known.content_hash
+        outcome = Outcome.CHANGED if again and known is not None else _outcome(incoming, known)
+        batch.results.append(RowResult(incoming.row, number, outcome))
+        if outcome is Outcome.NEW:
+            batch.new.append(incoming)
+        elif outcome is Outcome.CHANGED and known is not None:
+            incoming.known, incoming.order_id, incoming.buyer_id = known, known.order_id, known.buyer_id
+            batch.changed.append(incoming)
+    for incoming, order_id in zip(batch.new, take_ids(cursor, Order, len(batch.new)), strict=True):
+        incoming.order_id = order_id
+    return batch
+
+
+def add_buyers(cursor: CursorWrapper, batch: Batch) -> None:
+    """Give every order its buyer row; new buyers are inserted in key order, known ones are not written."""
+    wanted = {inc.draft.buyer.id: inc.draft.buyer.nickname for inc in batch.all if inc.draft.buyer.id}
+    if not wanted:
+        return
+    ids = _buyer_ids(cursor, batch.shop.pk, list(wanted))
+    missing = [{"external_id": key, "nickname": wanted[key]} for key in sorted(wanted.keys() - ids.keys())]
+    if missing:
+        cursor.execute(
+            """
+            INSERT INTO orderhub_buyer (shop_id, external_id, nickname, first_seen_at)
+            SELECT %s, external_id, nickname, now()
+            FROM json_to_recordset(%s::json) AS r(external_id text, nickname text)
+            ON CONFLICT (shop_id, external_id) DO NOTHING RETURNING external_id, id
+            """,
+            [batch.shop.pk, records(missing)],
+        )
+        ids.update(cursor.fetchall())
+        late = [row["external_id"] for row in missing if row["external_id"] not in ids]
+        if late:
+            ids.update(_buyer_ids(cursor, batch.shop.pk, late))
+    for incoming in batch.all:
+        incoming.buyer_id = ids.get(incoming.draft.buyer.id) or incoming.buyer_id
+
+
+def _latest(batch: Batch, rows: Iterable[DraftRow]) -> dict[str, Incoming]:
+    latest: dict[str, Incoming] = {}
+    for item in rows:
+        number = item.draft.external_no
+        rival = latest.get(number)
+        if rival is None:
+            latest[number] = Incoming(item.row, item.draft, content_hash(item.draft))
+            continue
+        loser = item.row
+        if item.draft.modified_at >= rival.draft.modified_at:
+            loser = rival.row
+            latest[number] = Incoming(item.row, item.draft, content_hash(item.draft))
+        batch.results.append(RowResult(loser, number, Outcome.STALE))
+    return latest
+
+
+def _differs(incoming: Incoming, known: Known) -> bool:
+    return incoming.content_hash != known.content_hash and incoming.draft.modified_at >= known.modified_at
+
+
+def _outcome(incoming: Incoming, known: Known | None) -> Outcome:
+    if known is None:
+        return Outcome.NEW
+    if incoming.content_hash == known.content_hash:
+        return Outcome.UNCHANGED
+    return Outcome.CHANGED if incoming.draft.modified_at >= known.modified_at else Outcome.STALE
+
+
+_KNOWN = """
+    SELECT external_no, id, status, lane, is_urgent, modified_at, content_hash, buyer_id,
+           channel_claim, warehouse_claim, carrier_claim
+    FROM orderhub_order WHERE shop_id = %s AND external_no = ANY(%s)
+"""
+_KNOWN_LOCKED = _KNOWN + " ORDER BY external_no FOR NO KEY UPDATE"
+
+
+def _known(cursor: CursorWrapper, shop: Shop, numbers: Iterable[str], *, lock: bool) -> dict[str, Known]:
+    cursor.execute(_KNOWN_LOCKED if lock else _KNOWN, [shop.pk, list(numbers)])
+    known = {number: Known(*rest) for number, *rest in cursor.fetchall()}
+    if lock and known:
+        by_id = {entry.order_id: entry for entry in known.values()}
+        cursor.execute(
+            """
+            SELECT order_id, line_no, sku, title, quantity, unit_price_fen, paid_fen, refund, reserved, short, warehouse
+            FROM orderhub_orderline WHERE shop_id = %s AND order_id = ANY(%s) ORDER BY id
+            """,
+            [shop.pk, list(by_id)],
+        )
+        names = [column.name for column in cursor.description]
+        for row in cursor.fetchall():
+            by_id[row[0]].lines.append(dict(zip(names, row, strict=True)))
+    return known
+
+
+def _buyer_ids(cursor: CursorWrapper, shop_id: int, external_ids: Sequence[str]) -> dict[str, int]:
+    cursor.execute(
+        "SELECT external_id, id FROM orderhub_buyer WHERE shop_id = %s AND external_id = ANY(%s)",
+        [shop_id, list(external_ids)],
+    )
+    return dict(cursor.fetchall())

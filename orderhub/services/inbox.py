@@ -1,0 +1,107 @@
+"""The durable inbox: store first, work after."""
+
+import uuid
+from collections.abc import Mapping
+
+from django.db import connection
+
+from orderhub.core.words import InboxState
+from orderhub.models import InboxItem, Shop
+from orderhub.models.inbox import pack
+
+LEASE_SECONDS = 120
+MAX_ATTEMPTS = 5
+
+
+def receive(
+    *,
+    shop: Shop,
+    source: str,
+    reader: str,
+    delivery_key: str,
+    body: bytes,
+    content_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> InboxItem:
+    """Store one raw delivery of `shop` and return its row; a repeated `delivery_key` returns the row of the first.
+
+    `source` says how it came (poll, push, file, api), `reader` which reader understands the body.
+    """
+    item = InboxItem(
+        shop=shop,
+        source=source,
+        reader=reader,
+        delivery_key=delivery_key,
+        content_type=content_type,
+        headers=dict(headers or {}),
+        packed_body=pack(body),
+    )
+    stored = InboxItem.objects.bulk_create([item], ignore_conflicts=True)
+    if stored[0].pk is not None:
+        return stored[0]
+    return InboxItem.objects.get(shop=shop, delivery_key=delivery_key)
+
+
+def lease_waiting(limit: int) -> list[int]:
+    """Lease up to `limit` deliveries that wait or whose worker died, oldest first, and return their ids.
+
+    The attempt is counted here, before the work, so that a delivery that kills its worker is set aside in the end.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orderhub_inboxitem SET state = 'dead', last_error = CASE WHEN last_error = '' THEN
+                'gave up: its worker ended without an answer' ELSE last_error END
+            WHERE state = 'working' AND leased_until < now() AND attempts >= %s
+            """,
+            [MAX_ATTEMPTS],
+        )
+        cursor.execute(
+            """
+            UPDATE orderhub_inboxitem SET state = 'working', attempts = attempts + 1,
+                leased_until = now() + make_interval(secs => %s)
+            WHERE id IN (
+                SELECT id FROM orderhub_inboxitem
+                WHERE (state = 'new' AND (leased_until IS NULL OR leased_until < now()))
+                   OR (state = 'working' AND leased_until < now())
+                ORDER BY received_at FOR UPDATE SKIP LOCKED LIMIT %s)
+            RETURNING id
+            """,
+            [LEASE_SECONDS, limit],
+        )
+        return sorted(row[0] for row in cursor.fetchall())
+
+
+def lease_one(item_id: int) -> bool:
+    """Lease one delivery for this process; false when it is done or somebody else works on it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orderhub_inboxitem SET state = 'working', attempts = attempts + 1,
+                leased_until = now() + make_interval(secs => %s)
+            WHERE id = %s AND (state IN ('new', 'dead') OR (state = 'working' AND leased_until < now()))
+            """,
+            [LEASE_SECONDS, item_id],
+        )
+        return cursor.rowcount == 1
+
+
+def give_back(item_id: int, error: str, *, permanent: bool) -> None:
+    """Put a delivery back after a failure: for another try a little later, or aside when trying is over."""
+    item = InboxItem.objects.filter(pk=item_id, state=InboxState.WORKING)
+    attempts = item.values_list("attempts", flat=True).first() or 0
+    state = InboxState.DEAD if permanent or attempts >= MAX_ATTEMPTS else InboxState.NEW
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orderhub_inboxitem SET state = %s, last_error = %s,
+                leased_until = now() + make_interval(secs => %s)
+            WHERE id = %s AND state = 'working'
+            """,
+            [state, error[:2000], min(2**attempts, 60), item_id],
+        )
+
+
+def fresh_key(prefix: str) -> str:
+    """Return a delivery key for a source that gives none of its own."""
+    return f"{prefix}:{uuid.uuid4()}"

@@ -1,0 +1,226 @@
+"""The outbox: add effects with their cause, lease them, send them, settle what came of it."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from orderhub.core.effects import EffectHandler, Job, effect_handlers
+from orderhub.core.errors import HubError
+from orderhub.services.bulk import copy_rows, json_text, records
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 8
+LEASE_SECONDS = 180
+"""Longer than the slowest send: the outbound deadline times the sends that one thread of a drain makes in a row."""
+BACKOFF_LIMIT_SECONDS = 900
+
+COLUMNS = ("shop_id", "order_id", "kind", "key", "state", "payload", "attempts", "due_at", "last_error", "created_at")
+
+
+@dataclass(slots=True, frozen=True)
+class NewEffect:
+    """An effect to be added; `key` is unique within the shop and goes out as idempotency key."""
+
+    shop_id: int
+    order_id: int | None
+    kind: str
+    key: str
+    due_at: datetime
+    payload: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Drained:
+    """What one drain did."""
+
+    done: int = 0
+    retried: int = 0
+    dead: int = 0
+    cancelled: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """All effects that were taken up."""
+        return self.done + self.retried + self.dead + self.cancelled
+
+
+def copy_effects(cursor: CursorWrapper, effects: Iterable[NewEffect], *, now: datetime) -> None:
+    """COPY effects of orders that are new in this transaction: their keys cannot exist yet."""
+    copy_rows(
+        cursor,
+        "orderhub_effect",
+        COLUMNS,
+        (
+            (e.shop_id, e.order_id, e.kind, e.key, "pending", json_text(e.payload), 0, e.due_at, "", now)
+            for e in effects
+        ),
+    )
+
+
+def add_effects(cursor: CursorWrapper, effects: Sequence[NewEffect]) -> None:
+    """Add effects of known orders: a key that is there stays as it is, a cancelled one is wanted again."""
+    if not effects:
+        return
+    rows = [
+        {"shop_id": e.shop_id, "order_id": e.order_id, "kind": e.kind, "key": e.key, "due_at": e.due_at,
+         "payload": e.payload}
+        for e in sorted(effects, key=lambda e: (e.shop_id, e.key))
+    ]  # fmt: skip
+    cursor.execute(
+        """
+        INSERT INTO orderhub_effect
+            (shop_id, order_id, kind, key, state, payload, attempts, due_at, last_error, created_at)
+        SELECT shop_id, order_id, kind, key, 'pending', payload, 0, due_at, '', now()
+        FROM json_to_recordset(%s::json) AS
+            r(shop_id bigint, order_id bigint, kind text, key text, due_at timestamptz, payload jsonb)
+        ON CONFLICT (shop_id, key) DO UPDATE SET state = 'pending', payload = excluded.payload, attempts = 0,
+            due_at = excluded.due_at, last_error = '', finished_at = NULL
+        WHERE orderhub_effect.state = 'cancelled'
+        """,
+        [records(rows)],
+    )
+
+
+def drain(*, limit: int = 200, kinds: Sequence[str] | None = None) -> Drained:
+    """Lease up to `limit` due effects that have a handler, send them and settle the answers.
+
+    Effects without a handler wait. Safe to run in any number of workers: a lease by database time and a token keep two
+    from sending one effect at once, attempts are committed before the try.
+    """
+    result = Drained()
+    for kind in kinds if kinds is not None else list(effect_handlers):
+        handler = effect_handlers.get(kind)
+        token = uuid.uuid4()
+        jobs = _lease(kind, limit, token)
+        if jobs:
+            _carry_out(handler, jobs, token, result)
+    return result
+
+
+def retry_dead(*, effect_ids: Sequence[int], actor: str) -> int:
+    """Put dead letters back to be tried at once with fresh attempts and return how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orderhub_effect SET state = 'pending', attempts = 0, due_at = now(), finished_at = NULL
+            WHERE id = ANY(%s) AND state = 'dead'
+            """,
+            [list(effect_ids)],
+        )
+        log.info("dead letters retried", count=cursor.rowcount, actor=actor)
+        return cursor.rowcount
+
+
+def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orderhub_effect SET state = 'dead', finished_at = now(), lease_token = NULL,
+                last_error = CASE WHEN last_error = '' THEN 'its worker ended without an answer' ELSE last_error END
+            WHERE kind = %s AND state = 'sending' AND leased_until < now() AND attempts >= %s
+            """,
+            [kind, MAX_ATTEMPTS],
+        )
+        cursor.execute(
+            """
+            UPDATE orderhub_effect SET state = 'sending', attempts = attempts + 1, lease_token = %s,
+                leased_until = now() + make_interval(secs => %s)
+            WHERE id IN (
+                (SELECT id FROM orderhub_effect WHERE kind = %s AND state = 'pending' AND due_at <= now()
+                 ORDER BY due_at FOR UPDATE SKIP LOCKED LIMIT %s)
+                UNION ALL
+                (SELECT id FROM orderhub_effect WHERE kind = %s AND state = 'sending' AND leased_until < now()
+                 ORDER BY leased_until FOR UPDATE SKIP LOCKED LIMIT %s))
+            RETURNING id, key, shop_id, order_id, payload, attempts
+            """,
+            [token, LEASE_SECONDS, kind, limit, kind, limit],
+        )
+        return [Job(pk, key, shop, order, payload, tries) for pk, key, shop, order, payload, tries in cursor.fetchall()]
+
+
+def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, result: Drained) -> None:
+    prepared = handler.prepare(jobs)
+    wanted = [job for job in jobs if job.effect_id in prepared]
+    unwanted = [job.effect_id for job in jobs if job.effect_id not in prepared]
+    done: list[tuple[Job, Any]] = []
+    failed: list[tuple[Job, HubError]] = []
+    with ThreadPoolExecutor(max_workers=max(1, handler.concurrency)) as pool:
+        for job, answer in pool.map(lambda job: (job, _try(handler, prepared[job.effect_id])), wanted):
+            if isinstance(answer, HubError):
+                failed.append((job, answer))
+            else:
+                done.append((job, answer))
+    with transaction.atomic(), connection.cursor() as cursor:
+        mine = _still_mine(cursor, [job.effect_id for job in jobs], token)
+        done = [(job, answer) for job, answer in done if job.effect_id in mine]
+        handler.settle(done)
+        _finish(cursor, [job.effect_id for job, _ in done], "done")
+        _finish(cursor, [pk for pk in unwanted if pk in mine], "cancelled")
+        dead = _retry_later(cursor, [(job, error) for job, error in failed if job.effect_id in mine])
+    result.done += len(done)
+    result.cancelled += len(unwanted)
+    result.dead += dead
+    result.retried += len(failed) - dead
+    result.errors += sorted({str(error) for _, error in failed})[:5]
+
+
+def _try(handler: EffectHandler, prepared: Any) -> Any:
+    try:
+        return handler.send(prepared)
+    except HubError as error:
+        return error
+    except Exception as error:
+        log.exception("effect failed unexpectedly")
+        return HubError(f"{type(error).__name__}: {error}", permanent=False)
+
+
+def _still_mine(cursor: CursorWrapper, effect_ids: Sequence[int], token: uuid.UUID) -> set[int]:
+    """Lock the effects that this worker still holds, in key order; a lost lease means somebody else decides."""
+    cursor.execute(
+        "SELECT id FROM orderhub_effect WHERE id = ANY(%s) AND lease_token = %s ORDER BY id FOR NO KEY UPDATE",
+        [list(effect_ids), token],
+    )
+    return {row[0] for row in cursor.fetchall()}
+
+
+def _finish(cursor: CursorWrapper, effect_ids: Sequence[int], state: str) -> None:
+    if effect_ids:
+        cursor.execute(
+            """
+            UPDATE orderhub_effect SET state = %s, finished_at = now(), lease_token = NULL, leased_until = NULL,
+                last_error = '' WHERE id = ANY(%s)
+            """,
+            [state, list(effect_ids)],
+        )
+
+
+def _retry_later(cursor: CursorWrapper, failed: Sequence[tuple[Job, HubError]]) -> int:
+    """Set failed effects to wait (doubling from 5 seconds, or as long as the other side asked) or aside; count the
+    dead ones."""
+    rows = []
+    for job, error in failed:
+        wait = error.retry_after or min(5 * 2 ** (job.attempts - 1), BACKOFF_LIMIT_SECONDS)
+        dead = error.permanent or job.attempts >= MAX_ATTEMPTS
+        rows.append({"id": job.effect_id, "wait": wait, "dead": dead, "error": str(error)[:1000]})
+    if rows:
+        cursor.execute(
+            """
+            UPDATE orderhub_effect e SET state = CASE WHEN r.dead THEN 'dead' ELSE 'pending' END,
+                due_at = now() + make_interval(secs => r.wait), last_error = r.error,
+                lease_token = NULL, leased_until = NULL,
+                finished_at = CASE WHEN r.dead THEN now() END
+            FROM json_to_recordset(%s::json) AS r(id bigint, wait double precision, dead bool, error text)
+            WHERE e.id = r.id
+            """,
+            [records(rows)],
+        )
+    return sum(row["dead"] for row in rows)

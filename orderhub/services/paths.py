@@ -1,0 +1,56 @@
+"""The path of each lane: which effects follow from a decided order."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from django.conf import settings
+
+from orderhub.core.words import EffectKind, Lane, Status
+from orderhub.services.batch import Batch, Incoming
+from orderhub.services.outbox import NewEffect
+
+HANDED_TO_WAREHOUSE = frozenset(
+    {Status.WMS_QUEUED, Status.WMS_ACCEPTED, Status.PICKING, Status.PACKED, Status.AWAITING_PICKUP}
+)
+
+
+class _Add(Protocol):
+    def __call__(self, kind: str, key: str, after: timedelta = ..., **payload: object) -> None: ...
+
+
+def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
+    """Return the outbox rows of one order (seed rows B1 to B4).
+
+    Regular orders go to the warehouse after the merge window, urgent ones at once; to-confirm orders give an SMS and
+    a popup with the confirm deadline; abnormal ones a risk case; urgent ones tell the warehouse to prepare. An order
+    that changed after its push tells the warehouse what changed.
+    """
+    number = incoming.draft.external_no
+    effects: list[NewEffect] = []
+
+    def add(kind: str, key: str, after: timedelta = timedelta(), **payload: object) -> None:
+        effects.append(
+            NewEffect(batch.shop.pk, incoming.order_id, kind, f"{key}:{number}", batch.now + after, payload or None)
+        )
+
+    if incoming.triaged:
+        _lane_effects(batch, incoming, add)
+    elif incoming.known and incoming.known.status in HANDED_TO_WAREHOUSE:
+        version = f"{incoming.content_hash & 0xFFFFFFFFFFFFFFFF:016x}"
+        add(EffectKind.WAREHOUSE_HEADS_UP, f"changed:{version}", reason="changed_after_push", status=incoming.status)
+    return effects
+
+
+def _lane_effects(batch: Batch, incoming: Incoming, add: _Add) -> None:
+    findings = list(incoming.findings)
+    if incoming.status == Status.READY:
+        wait = 0 if incoming.is_urgent else batch.shop.merge_window_seconds
+        add(EffectKind.WMS_PUSH, "wms", timedelta(seconds=wait))
+    if incoming.lane == Lane.TO_CONFIRM:
+        confirm_by = (batch.now + timedelta(minutes=settings.HUB_CONFIRM_MINUTES)).isoformat()
+        add(EffectKind.SMS, "sms-confirm", findings=findings)
+        add(EffectKind.POPUP, "popup-confirm", findings=findings, confirm_by=confirm_by)
+    if incoming.lane == Lane.ABNORMAL:
+        add(EffectKind.RISK_CASE, "risk", findings=findings)
+    if incoming.is_urgent:
+        add(EffectKind.WAREHOUSE_HEADS_UP, "urgent", reason="urgent")

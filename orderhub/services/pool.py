@@ -1,0 +1,226 @@
+"""Writing a decided batch into the pool: COPY for new orders, one set-wise update for changed ones."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from orderhub.core.crypto import blind
+from orderhub.core.draft import OrderDraft
+from orderhub.core.status_graph import RANK, drifts, judge
+from orderhub.core.words import Lane, Presale, Refund, Source, Status
+from orderhub.models import Receiver, Shop
+from orderhub.services import receivers, timeline
+from orderhub.services.batch import Batch, Incoming
+from orderhub.services.bulk import copy_rows, json_text, records
+from orderhub.services.stock import NOTHING
+
+OPEN_REFUND = frozenset({Refund.ASKED.value, Refund.AGREED.value})
+BEFORE_WAREHOUSE = frozenset(
+    {Status.UNPAID, Status.PRESALE_DEPOSIT, Status.PAID, Status.IN_TRIAGE_HOLD, Status.READY, Status.SHORT}
+)
+REFUND_RANK = {"none": 0, "refused": 1, "done": 2, "agreed": 3, "asked": 4}
+
+ORDER_COLUMNS = (
+    "id", "shop_id", "external_no", "buyer_id", "status", "lane", "is_urgent", "channel_status", "channel_claim",
+    "channel_claim_at", "warehouse_claim", "carrier_claim", "has_drift", "created_at", "paid_at", "modified_at",
+    "ship_by", "received_at", "triaged_at", "rule_set_id", "total_fen", "discount_fen", "freight_fen", "paid_fen",
+    "item_count", "buyer_remark", "seller_remark", "flag", "presale", "channel_hold", "refund", "ip_index",
+    "merge_key", "content_hash", "inbox_id", "extra",
+)  # fmt: skip
+LINE_COLUMNS = (
+    "shop_id", "order_id", "line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund", "reserved",
+    "short", "warehouse",
+)  # fmt: skip
+
+_CHANGED = [c for c in ORDER_COLUMNS if c not in {"id", "shop_id", "external_no", "warehouse_claim", "carrier_claim",
+                                                  "received_at"}]  # fmt: skip
+_TYPES = {
+    "buyer_id": "bigint", "is_urgent": "bool", "channel_claim_at": "timestamptz", "has_drift": "bool",
+    "created_at": "timestamptz", "paid_at": "timestamptz", "modified_at": "timestamptz", "ship_by": "timestamptz",
+    "triaged_at": "timestamptz", "rule_set_id": "bigint", "total_fen": "bigint", "discount_fen": "bigint",
+    "freight_fen": "bigint", "paid_fen": "bigint", "item_count": "int", "ip_index": "bigint", "merge_key": "bigint",
+    "content_hash": "bigint", "inbox_id": "bigint", "extra": "jsonb",
+}  # fmt: skip
+
+
+def claim_of(draft: OrderDraft) -> str:
+    """Return what the channel claims: its status word, a deposit or a refund read into it."""
+    if draft.status == Status.PAID and draft.presale == Presale.DEPOSIT:
+        return Status.PRESALE_DEPOSIT
+    if draft.status in RANK and draft.status != Status.UNPAID:
+        refunds = {line.refund for line in draft.lines}
+        if refunds & OPEN_REFUND:
+            return Status.REFUNDING
+        if refunds == {"done"}:
+            return Status.REFUNDED
+    return draft.status
+
+
+def is_triaged(incoming: Incoming) -> bool:
+    """Tell whether an order goes through triage: paid in full, not held by the channel, no refund open, not yet in
+    the warehouse's hands."""
+    if claim_of(incoming.draft) != Status.PAID or incoming.draft.channel_hold:
+        return False
+    return incoming.known is None or incoming.known.status in BEFORE_WAREHOUSE | {Status.REFUNDING}
+
+
+def settle_status(incoming: Incoming) -> None:
+    """Set the order's status from the claim of the channel, the lane and the stock."""
+    claim = claim_of(incoming.draft)
+    if incoming.triaged:
+        held = incoming.lane in {Lane.TO_CONFIRM, Lane.ABNORMAL}
+        short = incoming.is_short and incoming.lane != Lane.ABNORMAL
+        incoming.status = Status.SHORT if short else Status.IN_TRIAGE_HOLD if held else Status.READY
+    elif incoming.known is None:
+        incoming.status = claim
+    elif incoming.known.status in BEFORE_WAREHOUSE and claim in BEFORE_WAREHOUSE:
+        incoming.status = claim if claim != Status.PAID or incoming.draft.channel_hold else incoming.known.status
+    else:
+        incoming.status = judge(incoming.known.status, claim, Source.CHANNEL).status
+
+
+def write_new(cursor: CursorWrapper, batch: Batch) -> None:
+    """COPY the new orders with lines, receivers and their first timeline entry."""
+    shop_id = batch.shop.pk
+    copy_rows(cursor, "orderhub_order", ORDER_COLUMNS, (_order_row(batch, inc) for inc in batch.new))
+    copy_rows(cursor, "orderhub_orderline", LINE_COLUMNS, _line_rows(shop_id, batch.new))
+    copy_rows(
+        cursor,
+        "orderhub_receiver",
+        receivers.COLUMNS,
+        receivers.receiver_rows([(inc.order_id, shop_id, inc.draft) for inc in batch.new]),
+    )
+    timeline.record(cursor, (_entry(batch, inc, "intake", "") for inc in batch.new))
+
+
+def write_changed(cursor: CursorWrapper, batch: Batch) -> None:
+    """Update known orders set-wise; lines and receivers are replaced only where they differ."""
+    if not batch.changed:
+        return
+    rows = [dict(zip(ORDER_COLUMNS, _order_row(batch, inc), strict=True)) for inc in batch.changed]
+    shape = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in ["id", *_CHANGED])
+    cursor.execute(
+        f"""
+        UPDATE orderhub_order o SET {", ".join(f"{name} = r.{name}" for name in _CHANGED)}
+        FROM json_to_recordset(%s::json) AS r(id bigint, {shape.removeprefix("id text, ")}) WHERE o.id = r.id
+        """,  # noqa: S608  (constant column names)
+        [records([{**row, "extra": inc.draft.raw or None} for row, inc in zip(rows, batch.changed, strict=True)])],
+    )
+    _replace_lines(cursor, batch)
+    _replace_receivers(cursor, batch)
+    timeline.record(cursor, (_entry(batch, inc, "change", inc.known.status) for inc in batch.changed if inc.known))
+
+
+def ship_deadline(draft: OrderDraft, shop: Shop) -> datetime | None:
+    """Return when the order must have left: the channel's own field, else payment plus the shop's hours."""
+    if draft.ship_by is not None or draft.paid_at is None:
+        return draft.ship_by
+    return draft.paid_at + timedelta(hours=shop.ship_hours)
+
+
+def merge_key(shop_id: int, incoming: Incoming) -> int | None:
+    """Return the key by which one buyer's orders to one receiver find each other; platform tokens serve as well."""
+    draft = incoming.draft
+    if incoming.buyer_id is None or not incoming.triaged:
+        return None
+    receiver = draft.receiver
+    who = receiver.oaid or f"{receiver.name}|{receiver.phone}"
+    place = f"{receiver.province}|{receiver.city}|{receiver.district}|{receiver.detail}"
+    return blind(b"merge", f"{shop_id}|{incoming.buyer_id}|{who}|{place}")
+
+
+def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
+    draft, known = inc.draft, inc.known
+    claim = claim_of(draft)
+    claims = (known.warehouse_claim, known.carrier_claim) if known else ("", "")
+    refund = max((line.refund for line in draft.lines), key=REFUND_RANK.__getitem__)
+    return (
+        inc.order_id, batch.shop.pk, draft.external_no, inc.buyer_id, inc.status, inc.lane, inc.is_urgent,
+        draft.channel_status or draft.status, claim, draft.modified_at, *claims,
+        drifts(inc.status, claim, *claims) if known else False,
+        draft.created_at, draft.paid_at, draft.modified_at, ship_deadline(draft, batch.shop), batch.now,
+        batch.now if inc.triaged else None, inc.rule_set_id, draft.total_fen, draft.discount_fen, draft.freight_fen,
+        draft.paid_fen, sum(line.quantity for line in draft.lines), draft.buyer_remark, draft.seller_remark,
+        draft.flag, draft.presale, draft.channel_hold, refund,
+        blind(b"ip", draft.buyer.ip) if draft.buyer.ip else None, merge_key(batch.shop.pk, inc), inc.content_hash,
+        batch.inbox_id, json_text(draft.raw) if draft.raw else None,
+    )  # fmt: skip
+
+
+def _line_rows(shop_id: int, orders: Sequence[Incoming]) -> list[tuple[Any, ...]]:
+    return [
+        (shop_id, inc.order_id, line.line_no, line.sku, line.title, line.quantity, line.unit_price_fen, line.paid_fen,
+         line.refund, got.reserved, got.short, got.warehouse)
+        for inc in orders
+        for line, got in zip(inc.draft.lines, inc.allocations or [NOTHING] * len(inc.draft.lines), strict=True)
+    ]  # fmt: skip
+
+
+def _entry(batch: Batch, inc: Incoming, kind: str, status_from: str) -> timeline.Entry:
+    data: dict[str, Any] = {"claim": claim_of(inc.draft), "via": batch.source}
+    if inc.lane:
+        data["lane"] = inc.lane
+    if inc.is_urgent:
+        data["urgent"] = True
+    if inc.findings:
+        data["findings"] = list(inc.findings)
+    if inc.known:
+        data["changed"] = _changed_fields(inc)
+    to = inc.status if inc.status != status_from else ""
+    return timeline.Entry(
+        batch.shop.pk, inc.order_id, batch.now, kind, Source.CHANNEL, batch.actor, status_from if to else "", to, data
+    )
+
+
+def _changed_fields(inc: Incoming) -> list[str]:
+    assert inc.known is not None
+    changed = []
+    if inc.known.channel_claim != claim_of(inc.draft):
+        changed.append("status")
+    if _lines_differ(inc):
+        changed.append("lines")
+    return changed or ["details"]
+
+
+def _lines_differ(inc: Incoming) -> bool:
+    assert inc.known is not None
+    names = ("line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund", "reserved", "short",
+             "warehouse")  # fmt: skip
+    had = [tuple(line[name] for name in names) for line in inc.known.lines]
+    return had != [row[2:] for row in _line_rows(0, [inc])]
+
+
+def _replace_lines(cursor: CursorWrapper, batch: Batch) -> None:
+    differing = [inc for inc in batch.changed if _lines_differ(inc)]
+    if not differing:
+        return
+    cursor.execute("DELETE FROM orderhub_orderline WHERE order_id = ANY(%s)", [[inc.order_id for inc in differing]])
+    copy_rows(cursor, "orderhub_orderline", LINE_COLUMNS, _line_rows(batch.shop.pk, differing))
+
+
+def _replace_receivers(cursor: CursorWrapper, batch: Batch) -> None:
+    """Rewrite receivers whose shown or indexed columns differ, or whose clear text does."""
+    old = Receiver.objects.in_bulk([inc.order_id for inc in batch.changed])
+    differing = [inc for inc in batch.changed if _receiver_differs(old.get(inc.order_id), inc.draft)]
+    if not differing:
+        return
+    cursor.execute("DELETE FROM orderhub_receiver WHERE order_id = ANY(%s)", [[inc.order_id for inc in differing]])
+    copy_rows(
+        cursor,
+        "orderhub_receiver",
+        receivers.COLUMNS,
+        receivers.receiver_rows([(inc.order_id, batch.shop.pk, inc.draft) for inc in differing]),
+    )
+
+
+def _receiver_differs(old: Any, draft: OrderDraft) -> bool:
+    if old is None:
+        return True
+    shown = tuple(getattr(old, name) for name in receivers.COLUMNS[2:12])
+    if shown != receivers.shown_part(draft.receiver):
+        return True
+    clear = old.open()
+    new = {"name": draft.receiver.name, "phone": draft.receiver.phone, "detail": draft.receiver.detail}
+    return any(clear.get(name) != value for name, value in new.items())

@@ -1,0 +1,97 @@
+"""Receivers as rows: sealed, masked, indexed by keyed values."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from orderhub.core.contacts import (
+    canonical_phone,
+    contact_kind,
+    mask_detail,
+    mask_name,
+    mask_phone,
+    phone_tail,
+)
+from orderhub.core.crypto import NONCE_BYTES, blind, gram, keyring
+from orderhub.core.draft import OrderDraft, ReceiverDraft
+from orderhub.core.words import ContactKind
+
+COLUMNS = (
+    "order_id", "shop_id", "kind", "name_masked", "phone_masked", "detail_masked", "country", "province", "city",
+    "district", "town", "oaid", "sealed", "phone_index", "tail_index", "name_grams",
+)  # fmt: skip
+
+_JUDGED = {ContactKind.PLAIN, ContactKind.VIRTUAL}
+
+
+def kind_of(receiver: ReceiverDraft) -> str:
+    """Return the contact kind: what the source says, else what the values look like."""
+    if receiver.kind:
+        return receiver.kind
+    if receiver.oaid and ("*" in receiver.phone or not receiver.phone):
+        return ContactKind.MASKED.value
+    return contact_kind(receiver.phone).value
+
+
+def clear_part(draft: OrderDraft) -> bytes:
+    """Return the personal data of an order as the JSON that is sealed."""
+    receiver = draft.receiver
+    return orjson.dumps(
+        {"name": receiver.name, "phone": receiver.phone, "detail": receiver.detail, "postcode": receiver.postcode,
+         "ip": draft.buyer.ip}
+    )  # fmt: skip
+
+
+def receiver_rows(orders: Sequence[tuple[int, int, OrderDraft]]) -> Iterator[tuple[Any, ...]]:
+    """Yield one row in COLUMNS for each (order id, shop id, draft)."""
+    ring = keyring()
+    nonces = os.urandom(NONCE_BYTES * len(orders))
+    for place, (order_id, shop_id, draft) in enumerate(orders):
+        receiver = draft.receiver
+        nonce = nonces[place * NONCE_BYTES : (place + 1) * NONCE_BYTES]
+        yield (
+            order_id,
+            shop_id,
+            *shown_part(receiver),
+            ring.seal(clear_part(draft), b"receiver", nonce),
+            *index_part(receiver),
+        )
+
+
+def shown_part(receiver: ReceiverDraft) -> tuple[str, ...]:
+    """Return the columns that may be shown: kind, masked name, phone and detail, region, platform token."""
+    return (
+        kind_of(receiver),
+        mask_name(receiver.name),
+        mask_phone(receiver.phone),
+        mask_detail(receiver.detail),
+        receiver.country,
+        receiver.province,
+        receiver.city,
+        receiver.district,
+        receiver.town,
+        receiver.oaid,
+    )
+
+
+def index_part(receiver: ReceiverDraft) -> tuple[int | None, int | None, str | None]:
+    """Return the blind indexes of phone and phone tail and the name's pairs as array text."""
+    phone = canonical_phone(receiver.phone)
+    tail = phone_tail(receiver.phone)
+    readable = kind_of(receiver) in _JUDGED and len(phone) >= 7 and "*" not in phone
+    return (
+        blind(b"phone", phone) if readable else None,
+        blind(b"tail", tail) if tail else None,
+        _gram_array(receiver.name),
+    )
+
+
+def _gram_array(name: str) -> str | None:
+    if not name or "*" in name:
+        return None
+    name = name[:40]
+    singles = [gram(character) for character in name]
+    pairs = [gram(name[i : i + 2]) for i in range(len(name) - 1)]
+    return "{" + ",".join(dict.fromkeys(singles + pairs)) + "}"

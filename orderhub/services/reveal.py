@@ -1,0 +1,46 @@
+"""Showing personal data: one order at a time, with permission, reason, quota and a log row written first."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from orderhub.core.errors import HubError
+from orderhub.models import Receiver, Reveal
+
+PERMISSION = "orderhub.reveal_personal_data"
+MIN_REASON = 2
+
+
+def reveal(*, order_id: int, user: User, reason: str, place: str) -> dict[str, Any]:
+    """Return name, phone, detail and postcode of an order's receiver in clear.
+
+    Raises PermissionDenied without the permission, HubError for a missing reason or a used-up quota
+    (`HUB_REVEALS_PER_HOUR`). The log row is committed before anything is shown: what cannot be logged is not shown.
+    """
+    if not user.has_perm(PERMISSION):
+        raise PermissionDenied
+    reason = reason.strip()
+    if len(reason) < MIN_REASON:
+        raise HubError(_("Give the reason for looking at personal data."))
+    with transaction.atomic():
+        _count_against_quota(user)
+        Reveal.objects.create(order_id=order_id, user=user, reason=reason[:200], place=place)
+    receiver = Receiver.objects.get(order_id=order_id)
+    clear = receiver.open()
+    return {name: clear.get(name, "") for name in ("name", "phone", "detail", "postcode")}
+
+
+def _count_against_quota(user: User) -> None:
+    with connection.cursor() as cursor:
+        # Two requests of one person at once must not both take the last place.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('reveal'), %s)", [user.pk])
+        cursor.execute(
+            "SELECT count(*) FROM orderhub_reveal WHERE user_id = %s AND at > now() - interval '1 hour'", [user.pk]
+        )
+        used = cursor.fetchone()[0]
+    if used >= settings.HUB_REVEALS_PER_HOUR:
+        raise HubError(_("You have used up your reveals for this hour. Ask a supervisor."))

@@ -1,0 +1,143 @@
+"""The one status changes here: every claim is judged by the graph, every change is a timeline entry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+
+from orderhub.core.status_graph import HOLDS_STOCK, RANK, Verdict, drifts, judge
+from orderhub.core.words import Source, Status
+from orderhub.services import stock
+from orderhub.services.bulk import records
+from orderhub.services.timeline import Entry, record
+
+CLAIM_COLUMN = {
+    Source.CHANNEL: "channel_claim",
+    Source.WAREHOUSE: "warehouse_claim",
+    Source.CARRIER: "carrier_claim",
+}
+
+
+@dataclass(slots=True, frozen=True)
+class Claim:
+    """One department's word on one order: `source` says that it is `status` since `at`."""
+
+    order_id: int
+    source: str
+    status: str
+    at: datetime
+    kind: str = "claim"
+    data: dict[str, Any] | None = field(default=None)
+
+
+@transaction.atomic
+def apply_claims(*, claims: Sequence[Claim], actor: str) -> dict[int, Verdict]:
+    """Judge claims, oldest first, and write what they change: claims, status, drift, stock, timeline.
+
+    Repeated and late events change nothing but their own claim; the verdict of each order's last claim is returned.
+    Orders are locked in key order. Unknown order ids are left out of the answer.
+    """
+    with connection.cursor() as cursor:
+        states = _lock(cursor, {claim.order_id for claim in claims})
+        verdicts: dict[int, Verdict] = {}
+        entries: list[Entry] = []
+        before = {order_id: state["status"] for order_id, state in states.items()}
+        for claim in sorted(claims, key=lambda claim: claim.at):
+            state = states.get(claim.order_id)
+            if state is None:
+                continue
+            verdicts[claim.order_id] = _apply(state, claim, actor, entries)
+        _write(cursor, [state for state in states.values() if state["touched"]])
+        record(cursor, entries)
+        move_stock(cursor, {i: (before[i], s["status"]) for i, s in states.items()}, actor=actor)
+    return verdicts
+
+
+def change_status(
+    *, order_ids: Sequence[int], to: str, actor: str, source: str = Source.HUB, kind: str = "status",
+    data: dict[str, Any] | None = None,
+) -> dict[int, Verdict]:  # fmt: skip
+    """Move orders to status `to` where the graph allows it and return each one's verdict."""
+    now = timezone.now()
+    return apply_claims(claims=[Claim(i, source, to, now, kind, data) for i in order_ids], actor=actor)
+
+
+def move_stock(cursor: CursorWrapper, moves: dict[int, tuple[str, str]], *, actor: str) -> None:
+    """Release or use up reservations of orders that went from one status to another (`{id: (from, to)}`)."""
+    left = [i for i, (old, new) in moves.items() if old in HOLDS_STOCK and new not in HOLDS_STOCK]
+    shipped = [i for i in left if RANK.get(Status(moves[i][1]), -1) >= RANK[Status.IN_TRANSIT]]
+    gone = [i for i in left if i not in set(shipped)]
+    if gone:
+        stock.release(cursor, gone)
+    if shipped:
+        stock.use_up(cursor, shipped, actor=actor)
+
+
+def _lock(cursor: CursorWrapper, order_ids: set[int]) -> dict[int, dict[str, Any]]:
+    cursor.execute(
+        """
+        SELECT id, shop_id, status, channel_claim, warehouse_claim, carrier_claim,
+               channel_claim_at, warehouse_claim_at, carrier_claim_at, has_drift
+        FROM orderhub_order WHERE id = ANY(%s) ORDER BY shop_id, external_no FOR NO KEY UPDATE
+        """,
+        [sorted(order_ids)],
+    )
+    names = [column.name for column in cursor.description]
+    return {row[0]: dict(zip(names, row, strict=True), touched=False) for row in cursor.fetchall()}
+
+
+def _apply(state: dict[str, Any], claim: Claim, actor: str, entries: list[Entry]) -> Verdict:
+    step = judge(state["status"], claim.status, claim.source)
+    news = _keep_claim(state, claim)
+    old = state["status"]
+    if step.verdict is Verdict.APPLY:
+        state["status"] = step.status.value
+        state["touched"] = True
+    drift = drifts(state["status"], state["channel_claim"], state["warehouse_claim"], state["carrier_claim"])
+    if drift != state["has_drift"]:
+        state["has_drift"] = drift
+        state["touched"] = True
+    if step.verdict is Verdict.APPLY or news:
+        data = dict(claim.data or {}) | ({} if step.verdict is Verdict.APPLY else {"says": claim.status})
+        changed = (old, state["status"]) if step.verdict is Verdict.APPLY else ("", "")
+        entries.append(
+            Entry(state["shop_id"], state["id"], claim.at, claim.kind, claim.source, actor, *changed, data or None)
+        )
+    return step.verdict
+
+
+def _keep_claim(state: dict[str, Any], claim: Claim) -> bool:
+    """Store the claim beside the status unless a newer one of the same department is there; true when it is new."""
+    column = CLAIM_COLUMN.get(Source(claim.source))
+    if column is None:
+        return False
+    known_at = state[f"{column}_at"]
+    if known_at is not None and known_at > claim.at:
+        return False
+    is_new: bool = state[column] != claim.status
+    if is_new or known_at != claim.at:
+        state[column], state[f"{column}_at"] = claim.status, claim.at
+        state["touched"] = True
+    return is_new
+
+
+def _write(cursor: CursorWrapper, states: Sequence[dict[str, Any]]) -> None:
+    if not states:
+        return
+    cursor.execute(
+        """
+        UPDATE orderhub_order o SET status = r.status, has_drift = r.has_drift,
+            channel_claim = r.channel_claim, channel_claim_at = r.channel_claim_at,
+            warehouse_claim = r.warehouse_claim, warehouse_claim_at = r.warehouse_claim_at,
+            carrier_claim = r.carrier_claim, carrier_claim_at = r.carrier_claim_at
+        FROM json_to_recordset(%s::json) AS r(id bigint, status text, has_drift bool,
+            channel_claim text, channel_claim_at timestamptz, warehouse_claim text, warehouse_claim_at timestamptz,
+            carrier_claim text, carrier_claim_at timestamptz)
+        WHERE o.id = r.id
+        """,
+        [records(list(states))],
+    )
