@@ -1,0 +1,33 @@
+"""SANDBOX VALUES: keys of the emulated platforms. They open nothing real; demo set-up and tests share them."""
+
+import os
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the emulated platforms accept; each may be set by the environment as `SANDBOX_<NAME>`."""
+
+    app_key: str = "12345678"
+    app_secret: str = "sandbox-top-secret-not-real"  # noqa: S105
+    session: str = "sandbox-session-0001"
+    authorization_code: str = "sandbox-code"
+    refresh_token: str = "sandbox-refresh-0001"  # noqa: S105
+    seller_nick: str = "禾木生活旗舰店"
+    seller_id: str = "2200512345678"
+    mini_shop_nick: str = "禾木生活小程序商城"
+    customer_id: str = "c-sandbox-0001"
+    qimen_app_key: str = "12345678"
+    qimen_secret: str = "sandbox-qimen-secret-not-real"  # noqa: S105
+    warehouse_code: str = "WH01"
+    owner_code: str = "HEMU"
+
+    @classmethod
+    def from_environment(cls) -> "Credentials":
+        """Return the sandbox values with those of the environment on top."""
+        given = {field.name: os.environ.get(f"SANDBOX_{field.name.upper()}") for field in fields(cls)}
+        return cls(**{name: value for name, value in given.items() if value})
+
+
+SANDBOX = Credentials()
+"""The defaults, for demo set-up."""
