@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,15 +21,23 @@ EARLIEST = datetime(2003, 5, 10, tzinfo=UTC)
 REMARK_LIMIT = 2000
 """Characters of a remark that enter the pool; the raw payload keeps the whole text."""
 
-StatusWord = Literal[
-    "unpaid", "presale_deposit", "paid", "in_triage_hold", "ready", "wms_queued", "wms_accepted", "picking", "packed",
-    "awaiting_pickup", "in_transit", "out_for_delivery", "delivered", "completed", "cancelled", "refunding",
-    "refunded", "intercepting", "wms_failed", "short", "returning",
-]  # fmt: skip
-RefundWord = Literal["none", "asked", "agreed", "done", "refused"]
-FlagWord = Literal["none", "grey", "red", "yellow", "green", "blue", "purple", "orange", "cyan"]
-PresaleWord = Literal["none", "deposit", "balance_paid"]
-ContactWord = Literal["", "plain", "virtual", "masked", "cipher"]
+if TYPE_CHECKING:
+    # The words are checked where data comes in; from there on they are compared with the enumerations of `words`.
+    StatusWord: TypeAlias = str
+    RefundWord: TypeAlias = str
+    FlagWord: TypeAlias = str
+    PresaleWord: TypeAlias = str
+    ContactWord: TypeAlias = str
+else:
+    StatusWord = Literal[
+        "unpaid", "presale_deposit", "paid", "in_triage_hold", "ready", "wms_queued", "wms_accepted", "picking",
+        "packed", "awaiting_pickup", "in_transit", "out_for_delivery", "delivered", "completed", "cancelled",
+        "refunding", "refunded", "intercepting", "wms_failed", "short", "returning",
+    ]  # fmt: skip
+    RefundWord = Literal["none", "asked", "agreed", "done", "refused"]
+    FlagWord = Literal["none", "grey", "red", "yellow", "green", "blue", "purple", "orange", "cyan"]
+    PresaleWord = Literal["none", "deposit", "balance_paid"]
+    ContactWord = Literal["", "plain", "virtual", "masked", "cipher"]
 
 
 class BuyerDraft(Struct, frozen=True, kw_only=True):

@@ -5,25 +5,65 @@ import os
 import secrets
 from pathlib import Path
 
+from orderhub.core import env
+from orderhub.core.catalogues import compile_stale
+from orderhub.core.embedded import EmbeddedServer
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-VAR_DIR = BASE_DIR / "var"
+WITHOUT_DATABASE = frozenset(
+    {"collectstatic", "compilemessages", "help", "makemessages", "sandbox", "sandbox_orders", "spectacular", "version"}
+)
+"""Commands for which no server is started."""
+
+_servers: dict[Path, EmbeddedServer] = {}
+
+
+def var_dir() -> Path:
+    """Return the folder for what this checkout makes at run time: secrets, database, state files."""
+    return Path(os.environ.get("HUB_VAR_DIR") or BASE_DIR / "var").resolve()
 
 
 def prepare_environment(argv: list[str]) -> None:
-    """Fill in what the environment does not say: `.env`, local secrets, and the embedded database."""
-    _read_env_file(BASE_DIR / ".env")
-    if os.environ.get("HUB_PRODUCTION"):
+    """Fill in what the environment does not say: `.env`, local secrets, catalogues and the embedded database.
+
+    A production machine says everything itself; there only `.env` is read.
+    """
+    read_env_file(BASE_DIR / ".env")
+    if env.flag("HUB_PRODUCTION", False):
         return
-    _read_env_file(_local_secrets())
+    read_env_file(_local_secrets())
+    compile_stale(BASE_DIR / "locale")
+    if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"):
+        return
+    server = embedded_server()
+    if needs_database(argv):
+        server.join()
+    os.environ["DATABASE_URL"] = server.url()
+
+
+def embedded_server() -> EmbeddedServer:
+    """Return this process's handle of the embedded server of this checkout, started or not."""
+    home = var_dir() / "pg"
+    return _servers.setdefault(home, EmbeddedServer(home))
+
+
+def needs_database(argv: list[str]) -> bool:
+    """Tell whether a command line (`manage.py COMMAND …`) may ask the database."""
+    words = argv[1:]
+    return bool(words) and words[0] not in WITHOUT_DATABASE and not {"-h", "--help", "--version"} & set(words)
 
 
 def _local_secrets() -> Path:
     """Return the file of random secrets of this checkout, made at the first start; production refuses them."""
-    path = VAR_DIR / "local-secrets.env"
+    path = var_dir() / "local-secrets.env"
     if not path.exists():
-        VAR_DIR.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         key, index = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
-        text = f"HUB_SECRET_KEY=local-only-{secrets.token_urlsafe(48)}\nHUB_DATA_KEYS=local-only:{key}\nHUB_INDEX_KEY={index}\n"
+        text = (
+            f"HUB_SECRET_KEY=local-only-{secrets.token_urlsafe(48)}\n"
+            f"HUB_DATA_KEYS=local-only:{key}\n"
+            f"HUB_INDEX_KEY={index}\n"
+        )
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(text, encoding="utf-8")
@@ -37,10 +77,15 @@ def _local_secrets() -> Path:
     return path
 
 
-def _read_env_file(path: Path) -> None:
+def read_env_file(path: Path) -> None:
+    """Take `NAME=value` lines over into the environment; what is set there already stays. Quotes around are dropped."""
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
         name, separator, value = line.partition("=")
-        if separator and not line.lstrip().startswith("#"):
-            os.environ.setdefault(name.strip(), value.strip())
+        if not separator or name.lstrip().startswith("#"):
+            continue
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        os.environ.setdefault(name.strip().removeprefix("export "), value)

@@ -8,14 +8,17 @@ MAX_FEN = 100_000_000_00
 
 def fen_from_yuan(text: str | int | Decimal) -> int:
     """Return `"129.00"` as 12900. Raises ValueError for anything that is not an exact number of fen."""
+    shown = repr(str(text)[:40])
     try:
         fen = Decimal(str(text).strip()) * 100
-        whole = int(fen)
-    except (InvalidOperation, ValueError, OverflowError) as error:
-        raise ValueError(f"not an amount of money: {str(text)[:40]!r}") from error
-    if whole != fen:
-        raise ValueError(f"more than two decimals: {str(text)[:40]!r}")
-    return whole
+    except (InvalidOperation, ValueError) as error:
+        raise ValueError(f"not an amount of money: {shown}") from error
+    # Looked at before int(): "1e999999999" is short text but a number that fills the memory.
+    if not fen.is_finite() or fen.adjusted() > 15:
+        raise ValueError(f"not an amount of money: {shown}")
+    if fen != int(fen):
+        raise ValueError(f"more than two decimals: {shown}")
+    return int(fen)
 
 
 def yuan(fen: int) -> str:

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.models.order import Order
@@ -62,7 +63,7 @@ class Reveal(models.Model):
     order = models.ForeignKey(Order, models.CASCADE, related_name="reveals", verbose_name=_("order"))
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reveals", verbose_name=_("by"))
     reason = models.CharField(_("reason"), max_length=200)
-    at = models.DateTimeField(_("time"), db_default=models.functions.Now())
+    at = models.DateTimeField(_("time"), db_default=Now())
     place = models.CharField(_("where"), max_length=20)
 
     class Meta:

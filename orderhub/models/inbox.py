@@ -3,6 +3,7 @@
 import zstandard
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.core.crypto import open_sealed, seal
@@ -31,7 +32,7 @@ class InboxItem(models.Model):
     headers = models.JSONField(_("headers"), default=dict, blank=True)
     packed_body = models.BinaryField(_("body"))
     state = models.CharField(_("state"), max_length=10, choices=InboxState.choices, default=InboxState.NEW)
-    received_at = models.DateTimeField(_("received"), db_default=models.functions.Now())
+    received_at = models.DateTimeField(_("received"), db_default=Now())
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     leased_until = models.DateTimeField(_("leased until"), null=True)
     rows = models.PositiveIntegerField(_("rows"), default=0)
@@ -74,7 +75,7 @@ class Reject(models.Model):
     reader = models.CharField(_("read by"), max_length=50, default="draft")
     state = models.CharField(_("state"), max_length=10, choices=RejectState.choices, default=RejectState.OPEN)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=1)
-    created_at = models.DateTimeField(_("rejected"), db_default=models.functions.Now())
+    created_at = models.DateTimeField(_("rejected"), db_default=Now())
     closed_at = models.DateTimeField(_("closed"), null=True)
     closed_by = models.CharField(_("closed by"), max_length=150, blank=True, default="")
 

@@ -83,7 +83,7 @@ def lease_one(item_id: int) -> bool:
             """,
             [LEASE_SECONDS, item_id],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def give_back(item_id: int, error: str, *, permanent: bool) -> None:

@@ -22,7 +22,7 @@ class HeldLease:
                 "UPDATE orderhub_lease SET until = now() + make_interval(secs => %s) WHERE name = %s AND token = %s",
                 [seconds, self.name, self.token],
             )
-            return cursor.rowcount == 1
+            return bool(cursor.rowcount == 1)
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def retry_dead(*, effect_ids: Sequence[int], actor: str) -> int:
             [list(effect_ids)],
         )
         log.info("dead letters retried", count=cursor.rowcount, actor=actor)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
@@ -223,4 +223,4 @@ def _retry_later(cursor: CursorWrapper, failed: Sequence[tuple[Job, HubError]]) 
             """,
             [records(rows)],
         )
-    return sum(row["dead"] for row in rows)
+    return sum(1 for row in rows if row["dead"])

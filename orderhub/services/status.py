@@ -105,7 +105,17 @@ def _apply(state: dict[str, Any], claim: Claim, actor: str, entries: list[Entry]
         data = dict(claim.data or {}) | ({} if step.verdict is Verdict.APPLY else {"says": claim.status})
         changed = (old, state["status"]) if step.verdict is Verdict.APPLY else ("", "")
         entries.append(
-            Entry(state["shop_id"], state["id"], claim.at, claim.kind, claim.source, actor, *changed, data or None)
+            Entry(
+                state["shop_id"],
+                state["id"],
+                claim.at,
+                claim.kind,
+                claim.source,
+                actor,
+                changed[0],
+                changed[1],
+                data or None,
+            )
         )
     return step.verdict
 

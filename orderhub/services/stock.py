@@ -209,4 +209,4 @@ def import_levels(*, rows: Sequence[Mapping[str, Any]], actor: str) -> int:
             """,  # noqa: S608
             [document, actor],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

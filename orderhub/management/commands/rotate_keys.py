@@ -1,0 +1,26 @@
+"""`manage.py rotate_keys`: re-encrypt everything with the first key of HUB_DATA_KEYS."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from tqdm import tqdm
+
+from orderhub.services.rotation import left_behind, rotate
+
+
+class Command(BaseCommand):
+    help = "Re-encrypt sealed data with the first key of HUB_DATA_KEYS; can be stopped and run again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--batch", type=int, default=500, help="values per transaction (default 500)")
+        parser.add_argument("--check", action="store_true", help="only count what still needs an older key")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["check"]:
+            for table, count in left_behind().items():
+                self.stdout.write(f"{table}: {count}")
+            return
+        with tqdm(total=sum(left_behind().values()), unit="values") as bar:
+            total = rotate(batch_size=options["batch"], progress=lambda _table, count: bar.update(count))
+        self.stdout.write(f"{total} values re-encrypted. The older keys can be taken out of HUB_DATA_KEYS now.")

@@ -1,0 +1,86 @@
+"""Re-sealing of everything that was sealed with another key than the active one, in batches."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from orderhub.core.crypto import keyring
+
+
+@dataclass(slots=True, frozen=True)
+class SealedColumn:
+    """One column of sealed bytes: its table, key column and purpose."""
+
+    table: str
+    key: str
+    column: str
+    purpose: bytes
+
+
+SEALED_COLUMNS = (
+    SealedColumn("orderhub_shop", "id", "sealed_credentials", b"credentials"),
+    SealedColumn("orderhub_warehouse", "id", "sealed_credentials", b"credentials"),
+    SealedColumn("orderhub_receiver", "order_id", "sealed", b"receiver"),
+    SealedColumn("orderhub_reject", "id", "packed_row", b"raw"),
+    SealedColumn("orderhub_inboxitem", "id", "packed_body", b"raw"),
+)
+
+
+def rotate(*, batch_size: int = 500, progress: Callable[[str, int], None] | None = None) -> int:
+    """Re-seal every value that another than the first key of HUB_DATA_KEYS sealed and return how many there were.
+
+    Each batch is one short transaction; stopped in the middle, the next run goes on. Values that no key opens stop
+    the run with UnreadableError and stay as they are.
+    """
+    total = 0
+    for column in SEALED_COLUMNS:
+        for count in _batches(column, batch_size):
+            total += count
+            if progress:
+                progress(column.table, count)
+    return total
+
+
+def left_behind() -> dict[str, int]:
+    """Return, by table, how many values still need an older key."""
+    header = keyring().active.header
+    left = {}
+    with connection.cursor() as cursor:
+        for column in SEALED_COLUMNS:
+            cursor.execute(
+                f"SELECT count(*) FROM {column.table} WHERE length({column.column}) > 0 "  # noqa: S608  (constants)
+                f"AND substring({column.column} FOR %s) <> %s",
+                [len(header), header],
+            )
+            left[column.table] = cursor.fetchone()[0]
+    return left
+
+
+def _batches(column: SealedColumn, size: int) -> Iterator[int]:
+    ring = keyring()
+    header = ring.active.header
+    after = -1
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                SELECT {column.key}, {column.column} FROM {column.table}
+                WHERE {column.key} > %s AND length({column.column}) > 0 AND substring({column.column} FOR %s) <> %s
+                ORDER BY {column.key} LIMIT %s FOR NO KEY UPDATE
+                """,  # noqa: S608  (constants)
+                [after, len(header), header, size],
+            )
+            rows = cursor.fetchall()
+            if not rows:
+                return
+            sealed = [ring.seal(ring.open(bytes(old), column.purpose), column.purpose) for _, old in rows]
+            cursor.execute(
+                f"""
+                UPDATE {column.table} t SET {column.column} = r.sealed
+                FROM unnest(%s::bigint[], %s::bytea[]) AS r(id, sealed) WHERE t.{column.key} = r.id
+                """,  # noqa: S608  (constants)
+                [[key for key, _ in rows], sealed],
+            )
+        after = rows[-1][0]
+        yield len(rows)

@@ -1,0 +1,9 @@
+"""The hub's settings under test: local secrets and the embedded database are prepared before they are read."""
+
+import sys
+
+from orderhub.core.local import prepare_environment
+
+prepare_environment(["manage.py", "test", *sys.argv[1:]])
+
+from orderhub.settings import *  # noqa: E402, F403
