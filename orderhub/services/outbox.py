@@ -132,17 +132,18 @@ def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
         )
         cursor.execute(
             """
+            WITH due AS (
+                SELECT id FROM orderhub_effect WHERE kind = %s AND state = 'pending' AND due_at <= now()
+                ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED),
+            lost AS (
+                SELECT id FROM orderhub_effect WHERE kind = %s AND state = 'sending' AND leased_until < now()
+                ORDER BY leased_until LIMIT %s FOR UPDATE SKIP LOCKED)
             UPDATE orderhub_effect SET state = 'sending', attempts = attempts + 1, lease_token = %s,
                 leased_until = now() + make_interval(secs => %s)
-            WHERE id IN (
-                (SELECT id FROM orderhub_effect WHERE kind = %s AND state = 'pending' AND due_at <= now()
-                 ORDER BY due_at FOR UPDATE SKIP LOCKED LIMIT %s)
-                UNION ALL
-                (SELECT id FROM orderhub_effect WHERE kind = %s AND state = 'sending' AND leased_until < now()
-                 ORDER BY leased_until FOR UPDATE SKIP LOCKED LIMIT %s))
+            WHERE id IN (SELECT id FROM due UNION ALL SELECT id FROM lost)
             RETURNING id, key, shop_id, order_id, payload, attempts
             """,
-            [token, LEASE_SECONDS, kind, limit, kind, limit],
+            [kind, limit, kind, limit, token, LEASE_SECONDS],
         )
         return [Job(pk, key, shop, order, payload, tries) for pk, key, shop, order, payload, tries in cursor.fetchall()]
 

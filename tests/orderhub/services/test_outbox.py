@@ -1,0 +1,181 @@
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from orderhub.core.effects import effect_handlers
+from orderhub.core.errors import HubError, TemporaryError
+from orderhub.models import Effect
+from orderhub.services import outbox
+from orderhub.services.outbox import NewEffect
+from tests.factories import make_order
+
+NOW = timezone.now()
+
+
+class Handler:
+    concurrency = 4
+
+    def __init__(self):
+        self.sent, self.settled, self.answer, self.unwanted = [], [], "ok", set()
+        self.gate = None
+
+    def prepare(self, jobs):
+        return {job.effect_id: job for job in jobs if job.key not in self.unwanted}
+
+    def send(self, job):
+        if self.gate:
+            self.gate()
+        self.sent.append(job.key)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def settle(self, done):
+        self.settled += [(job.key, answer) for job, answer in done]
+
+
+@pytest.fixture
+def handler(monkeypatch):
+    made = Handler()
+    monkeypatch.setitem(effect_handlers._items, "test", made)
+    return made
+
+
+def add(*keys, due=NOW):
+    order = make_order()
+    with connection.cursor() as cursor:
+        outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "test", key, due) for key in keys])
+    return order
+
+
+def drain():
+    return outbox.drain(kinds=["test"])
+
+
+@pytest.mark.django_db
+def test_a_due_effect_is_sent_once_and_settled(handler):
+    add("a", "b")
+    assert (drain().done, drain().done) == (2, 0)
+    assert sorted(handler.sent) == ["a", "b"]
+    assert sorted(handler.settled) == [("a", "ok"), ("b", "ok")]
+    assert set(Effect.objects.values_list("state", "attempts")) == {("done", 1)}
+
+
+@pytest.mark.django_db
+def test_an_effect_that_is_not_due_waits(handler):
+    add("later", due=NOW + timedelta(hours=1))
+    assert drain().total == 0
+    assert handler.sent == []
+
+
+@pytest.mark.django_db
+def test_the_same_key_is_one_effect_and_a_cancelled_one_can_be_wanted_again(handler):
+    order = add("a")
+    handler.unwanted = {"a"}
+    assert drain().cancelled == 1
+    handler.unwanted = set()
+    with connection.cursor() as cursor:
+        for _ in range(2):
+            outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "test", "a", NOW)])
+    assert drain().done == 1
+    with connection.cursor() as cursor:
+        outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "test", "a", NOW)])
+    assert drain().total == 0
+    assert handler.sent == ["a"]
+
+
+@pytest.mark.django_db
+def test_a_temporary_failure_waits_longer_each_time_and_dies_in_the_end(handler):
+    add("a")
+    handler.answer = TemporaryError("warehouse answers 502")
+    waits = []
+    for _ in range(outbox.MAX_ATTEMPTS):
+        drain()
+        effect = Effect.objects.get()
+        waits.append(round((effect.due_at - timezone.now()).total_seconds()))
+        Effect.objects.update(due_at=NOW)
+    assert waits[:4] == [5, 10, 20, 40]
+    assert (effect.state, effect.attempts, effect.last_error) == ("dead", 8, "warehouse answers 502")
+
+
+@pytest.mark.django_db
+def test_a_permanent_failure_is_a_dead_letter_that_a_person_can_retry(handler):
+    add("a")
+    handler.answer = HubError("unknown item code", permanent=True)
+    assert drain().dead == 1
+    handler.answer = "ok"
+    assert outbox.retry_dead(effect_ids=[Effect.objects.get().pk], actor="boss") == 1
+    assert drain().done == 1
+
+
+@pytest.mark.django_db
+def test_the_wait_that_the_other_side_asks_for_is_kept(handler):
+    add("a")
+    handler.answer = TemporaryError("slow down", retry_after=300)
+    drain()
+    assert 298 <= (Effect.objects.get().due_at - timezone.now()).total_seconds() <= 300
+
+
+@pytest.mark.django_db
+def test_a_defect_in_a_handler_is_a_failure_like_any_other(handler):
+    add("a")
+    handler.answer = KeyError("boom")
+    assert drain().retried == 1
+    assert Effect.objects.get().last_error == "KeyError: 'boom'"
+
+
+@pytest.mark.django_db
+def test_an_effect_whose_worker_died_is_taken_up_when_the_lease_is_over(handler):
+    add("a")
+    Effect.objects.update(state="sending", attempts=1, leased_until=NOW + timedelta(hours=1))
+    assert drain().total == 0
+    Effect.objects.update(leased_until=NOW - timedelta(seconds=1))
+    assert drain().done == 1
+    assert Effect.objects.get().attempts == 2
+
+
+@pytest.mark.django_db
+def test_an_effect_that_kills_its_worker_is_set_aside(handler):
+    add("a")
+    Effect.objects.update(state="sending", attempts=outbox.MAX_ATTEMPTS, leased_until=NOW - timedelta(seconds=1))
+    drain()
+    effect = Effect.objects.get()
+    assert (effect.state, effect.last_error, handler.sent) == ("dead", "its worker ended without an answer", [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_lost_its_lease_settles_nothing(handler):
+    add("a")
+
+    def another_worker_takes_over():
+        Effect.objects.update(lease_token=uuid.uuid4())
+        connection.close()
+
+    handler.gate = another_worker_takes_over
+    assert drain().done == 0
+    assert (handler.settled, Effect.objects.get().state) == ([], "sending")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_send_each_effect_once(handler):
+    add(*[f"k{number}" for number in range(40)])
+    barrier = threading.Barrier(2)
+
+    def work():
+        barrier.wait()
+        try:
+            while drain().total:
+                pass
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(handler.sent) == sorted(f"k{number}" for number in range(40))

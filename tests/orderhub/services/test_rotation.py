@@ -1,0 +1,43 @@
+import base64
+
+import pytest
+
+from orderhub.core.crypto import UnreadableError
+from orderhub.models import InboxItem, Receiver
+from orderhub.services.inbox import receive
+from orderhub.services.rotation import left_behind, rotate
+from tests.factories import make_order, make_shop
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sealed_data():
+    order = make_order(phone="13912345678")
+    shop = make_shop()
+    shop.credentials = {"app_key": "k", "app_secret": "s"}
+    shop.save()
+    receive(shop=shop, source="push", reader="draft", delivery_key="1", body=b"[]")
+    return order, shop
+
+
+def test_after_a_rotation_the_old_key_is_no_longer_needed(sealed_data, settings):
+    order, shop = sealed_data
+    new = f"new:{base64.b64encode(bytes(32)).decode()}"
+    settings.HUB_DATA_KEYS = [new, *settings.HUB_DATA_KEYS]
+    assert sum(left_behind().values()) == 3
+    assert rotate(batch_size=1) == 3
+    settings.HUB_DATA_KEYS = [new]
+    assert Receiver.objects.get(order=order).open()["phone"] == "13912345678"
+    shop.refresh_from_db()
+    assert shop.credentials == {"app_key": "k", "app_secret": "s"}
+    assert InboxItem.objects.get().body == b"[]"
+    assert rotate() == 0
+
+
+def test_what_no_key_opens_stops_the_run_and_stays_as_it_is(sealed_data, settings):
+    settings.HUB_DATA_KEYS = [f"lost:{base64.b64encode(bytes(32)).decode()}"]
+    before = bytes(Receiver.objects.get().sealed)
+    with pytest.raises(UnreadableError):
+        rotate()
+    assert bytes(Receiver.objects.get().sealed) == before

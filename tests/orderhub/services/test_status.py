@@ -1,0 +1,75 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orderhub.core.status_graph import Verdict
+from orderhub.models import Order, StockLevel, TimelineEntry
+from orderhub.services.status import Claim, apply_claims, change_status
+from tests.factories import make_order
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+
+
+def says(order, status, minutes=0, source="warehouse"):
+    return Claim(order.pk, source, status, NOW + timedelta(minutes=minutes))
+
+
+def test_a_claim_moves_the_status_and_leaves_one_entry():
+    order = make_order(status="wms_accepted")
+    assert apply_claims(claims=[says(order, "picking")], actor="qimen") == {order.pk: Verdict.APPLY}
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim, order.warehouse_claim_at) == ("picking", "picking", NOW)
+    assert list(TimelineEntry.objects.values_list("source", "actor", "status_from", "status_to")) == [
+        ("warehouse", "qimen", "wms_accepted", "picking")
+    ]
+
+
+def test_the_same_claim_twice_leaves_one_entry():
+    order = make_order(status="wms_accepted")
+    for _ in range(2):
+        apply_claims(claims=[says(order, "picking")], actor="qimen")
+    assert TimelineEntry.objects.count() == 1
+
+
+def test_events_out_of_order_end_at_the_latest():
+    order = make_order(status="wms_accepted")
+    apply_claims(claims=[says(order, "packed", 5), says(order, "picking", 1)], actor="qimen")
+    apply_claims(claims=[says(order, "picking", 1)], actor="qimen")
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim) == ("packed", "packed")
+
+
+def test_shipped_on_the_channel_only_is_kept_as_claim_and_marked_as_drift():
+    order = make_order(status="wms_accepted", warehouse_claim="wms_accepted", channel_claim="paid")
+    apply_claims(claims=[says(order, "in_transit", source="channel")], actor="taobao")
+    order.refresh_from_db()
+    assert (order.status, order.channel_claim, order.has_drift) == ("wms_accepted", "in_transit", True)
+    apply_claims(claims=[says(order, "in_transit", 9)], actor="qimen")
+    order.refresh_from_db()
+    assert (order.status, order.has_drift) == ("in_transit", False)
+
+
+def test_what_the_graph_forbids_changes_nothing_but_the_claim():
+    order = make_order(status="refunded")
+    assert change_status(order_ids=[order.pk], to="ready", actor="hub") == {order.pk: Verdict.REFUSED}
+    assert Order.objects.get().status == "refunded"
+    assert TimelineEntry.objects.count() == 0
+
+
+def test_shipping_uses_stock_up_and_cancelling_releases_it():
+    StockLevel.objects.create(sku="SKU-1", warehouse="HZ", on_hand=10, reserved=2)
+    shipped, cancelled = make_order(status="packed"), make_order(status="ready")
+    for order in (shipped, cancelled):
+        order.lines.update(reserved=1, warehouse="HZ")
+    apply_claims(claims=[says(shipped, "in_transit"), says(cancelled, "cancelled", source="channel")], actor="x")
+    assert StockLevel.objects.values_list("on_hand", "reserved").get() == (9, 0)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_claims(django_assert_num_queries):
+    orders = [make_order(status="wms_accepted") for _ in range(3)]
+    with django_assert_num_queries(4):
+        apply_claims(claims=[says(orders[0], "picking")], actor="qimen")
+    with django_assert_num_queries(4):
+        apply_claims(claims=[says(order, "packed", 1) for order in orders], actor="qimen")

@@ -1,0 +1,122 @@
+import pytest
+from django.db import connection, transaction
+
+from orderhub.core.draft import LineDraft
+from orderhub.core.errors import FieldError
+from orderhub.models import Sku, StockChange, StockLevel
+from orderhub.services import stock
+from tests.factories import make_order
+
+pytestmark = pytest.mark.django_db
+
+
+def level(sku="A", on_hand=10, reserved=0, warehouse="HZ"):
+    return StockLevel.objects.create(sku=sku, warehouse=warehouse, on_hand=on_hand, reserved=reserved)
+
+
+def line(quantity, sku="A", refund="none"):
+    return LineDraft(line_no="1", sku=sku, quantity=quantity, refund=refund)
+
+
+def shelf_of(*skus):
+    with connection.cursor() as cursor:
+        return stock.read_shelf(cursor, skus)
+
+
+def book(shelf):
+    with transaction.atomic(), connection.cursor() as cursor:
+        stock.book(cursor, shelf)
+
+
+def test_the_last_pieces_go_once_and_the_rest_is_short():
+    level(on_hand=3)
+    shelf = shelf_of("A")
+    assert shelf.serve(line(2), "") == stock.Allocation("HZ", 2, 0)
+    assert shelf.serve(line(2), "") == stock.Allocation("HZ", 1, 1)
+    book(shelf)
+    assert StockLevel.objects.get().reserved == 3
+
+
+def test_a_sku_that_nobody_counts_is_neither_reserved_nor_short():
+    assert shelf_of("A").serve(line(5), "") == stock.NOTHING
+
+
+def test_a_refunded_line_takes_nothing():
+    level()
+    assert shelf_of("A").serve(line(1, refund="done"), "") == stock.NOTHING
+
+
+def test_the_preferred_warehouse_serves_when_it_can_else_the_fullest():
+    level(on_hand=5, warehouse="HZ")
+    level(on_hand=9, warehouse="GZ")
+    shelf = shelf_of("A")
+    assert shelf.serve(line(5), "HZ").warehouse == "HZ"
+    assert shelf.serve(line(1), "HZ").warehouse == "GZ"
+
+
+def test_what_another_batch_took_meanwhile_is_noticed_and_nothing_is_booked():
+    level(sku="A", on_hand=1)
+    level(sku="B", on_hand=9)
+    shelf = shelf_of("A", "B")
+    shelf.serve(line(1, "A"), "")
+    shelf.serve(line(1, "B"), "")
+    StockLevel.objects.filter(sku="A").update(reserved=1)
+    with pytest.raises(stock.StockMovedError):
+        book(shelf)
+    assert list(StockLevel.objects.order_by("sku").values_list("reserved", flat=True)) == [1, 0]
+
+
+def reserved_order():
+    order = make_order()
+    order.lines.update(sku="A", reserved=2, warehouse="HZ", quantity=2)
+    return order
+
+
+def test_a_cancelled_order_gives_its_pieces_back_once():
+    level(on_hand=10, reserved=2)
+    order = reserved_order()
+    with connection.cursor() as cursor:
+        stock.release(cursor, [order.pk])
+        stock.release(cursor, [order.pk])
+    assert StockLevel.objects.values_list("on_hand", "reserved").get() == (10, 0)
+    assert StockChange.objects.count() == 0
+
+
+def test_a_shipped_order_uses_its_pieces_up_with_a_ledger_row():
+    level(on_hand=10, reserved=2)
+    order = reserved_order()
+    with connection.cursor() as cursor:
+        stock.use_up(cursor, [order.pk], actor="qimen")
+    assert StockLevel.objects.values_list("on_hand", "reserved").get() == (8, 0)
+    assert StockChange.objects.values_list("delta", "on_hand", "cause", "actor").get() == (-2, 8, "shipped", "qimen")
+
+
+def counted(**changes):
+    return stock.read_level(
+        {"sku": "A", "warehouse": "HZ", "on_hand": 5, "title": "精华液", "list_price_fen": 12900} | changes
+    )
+
+
+def test_a_count_sets_levels_skus_and_the_ledger_and_its_repeat_changes_nothing():
+    assert stock.import_levels(rows=[counted()], actor="file") == 1
+    assert stock.import_levels(rows=[counted()], actor="file") == 0
+    assert Sku.objects.values_list("code", "title", "list_price_fen").get() == ("A", "精华液", 12900)
+    assert StockChange.objects.values_list("delta", "on_hand", "cause").get() == (5, 5, "count")
+
+
+def test_a_count_below_the_reservations_is_kept():
+    level(on_hand=10, reserved=8)
+    stock.import_levels(rows=[counted(on_hand=3)], actor="file")
+    assert StockLevel.objects.values_list("on_hand", "reserved").get() == (3, 8)
+    assert StockLevel.objects.get().available == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [({"sku": ""}, "sku"), ({"warehouse": 5}, "warehouse"), ({"on_hand": -1}, "on_hand"), ({"on_hand": True}, "on_hand"),
+     ({"list_price_fen": "12"}, "list_price_fen")],
+)  # fmt: skip
+def test_a_bad_stock_row_names_its_field(changes, path):
+    with pytest.raises(FieldError) as caught:
+        counted(**changes)
+    assert caught.value.path == path
