@@ -1,7 +1,8 @@
 """The platforms' side of signing, written from the public rule and not shared with any connector.
 
-Rule (protocol reference 1.2 and 2.2): all parameters but `sign`, empty ones dropped, keys in byte order, key and value
-joined without separator, then the raw body; MD5 wraps the text in the secret, the HMACs are keyed with it; upper-case hex.
+Rule (protocol reference 1.2 and 2.2): all parameters but `sign`, empty ones dropped, keys in byte order, key and
+value joined without separator, then the raw body; MD5 wraps the text in the secret, the HMACs are keyed with it;
+upper-case hexadecimal.
 """
 
 import hashlib

@@ -14,6 +14,7 @@ from channels_sync.sandbox.orders import SandboxOrder
 
 Row = dict[str, Any]
 TimeColumn = Literal["modified", "created"]
+Changes = dict[str, tuple[str, int]]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -48,7 +49,7 @@ class Window:
 
 
 class Store:
-    """Orders, warehouse deliveries, push batches and loose facts. Safe for many threads; pass no path for memory."""
+    """Orders, warehouse deliveries, push batches and loose facts. Safe for many threads; no path means memory."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
@@ -80,12 +81,14 @@ class Store:
                 raise
             self._db.execute("COMMIT")
 
-    def add(self, orders: Iterable[SandboxOrder], changes: dict[str, tuple[str, int]] | None = None) -> None:
+    def add(self, orders: Iterable[SandboxOrder], changes: Changes | None = None) -> None:
         """Keep new orders; each shows from its `modified_at` on. `changes` maps numbers to (change, unix time)."""
-        rows = [(*_columns(order), *((changes or {}).get(order.draft["external_no"], ("", None)))) for order in orders]
+        planned = changes or {}
+        rows = [(*_columns(order), *planned.get(order.draft["external_no"], ("", None))) for order in orders]
         with self.transaction() as db:
             db.executemany(
-                "INSERT INTO orders (external_no, shop, status, due, created, modified, draft, marks, change, change_at)"
+                "INSERT INTO orders"
+                " (external_no, shop, status, due, created, modified, draft, marks, change, change_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
@@ -95,14 +98,22 @@ class Store:
         rows = self._rows("SELECT * FROM orders WHERE external_no = ?", external_no)
         return _order(rows[0]) if rows else None
 
-    def save(self, order: SandboxOrder, change: tuple[str, int] | None = None) -> None:
-        """Keep a changed order as its next revision, with the change that will come next."""
+    def save(self, order: SandboxOrder) -> None:
+        """Keep a changed order as its next revision."""
         number, _shop, status, due, _created, modified, draft, marks = _columns(order)
         with self.transaction() as db:
             db.execute(
-                "UPDATE orders SET status = ?, due = ?, modified = ?, draft = ?, marks = ?, revision = revision + 1,"
-                " change = ?, change_at = ? WHERE external_no = ?",
-                (status, due, modified, draft, marks, *(change or ("", None)), number),
+                "UPDATE orders SET status = ?, due = ?, modified = ?, draft = ?, marks = ?, revision = revision + 1"
+                " WHERE external_no = ?",
+                (status, due, modified, draft, marks, number),
+            )
+
+    def plan(self, external_no: str, change: tuple[str, int] | None) -> None:
+        """Set which change comes next and at what unix time, or that none does."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE orders SET change = ?, change_at = ? WHERE external_no = ?",
+                (*(change or ("", None)), external_no),
             )
 
     def count(self, window: Window, statuses: tuple[str, ...] = ()) -> int:

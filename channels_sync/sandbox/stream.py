@@ -68,7 +68,7 @@ class Stream:
         return order
 
     def _two(self, kind: str, at: datetime) -> list[SandboxOrder]:
-        """Return two orders minutes apart: the same again, other articles of one buyer, or one of the same household."""
+        """Return two orders minutes apart: the same again, other articles of one buyer, or a relative's."""
         rng = self._rng
         buyer = self._buyer(at)
         later = at + timedelta(seconds=rng.randint(45, 420))

@@ -1,8 +1,8 @@
 """An order as a TOP trade (protocol reference 1.7; amounts by the platform's own field descriptions).
 
-Line: `price` is the list price, `total_fee` = price x num - discount_fee (what the campaign takes off), `payment` equals
-it when a trade has several lines and equals the trade's payment when it has one, `divide_order_fee` is what remains
-after the share of the order's discount (`part_mjz_discount`).
+Line: `price` is the list price, `total_fee` = price x num - discount_fee (what the campaign takes off), `payment`
+equals it when a trade has several lines and equals the trade's payment when it has one, `divide_order_fee` is what
+remains after the share of the order's discount (`part_mjz_discount`).
 """
 
 from datetime import datetime, timedelta, timezone

@@ -1,0 +1,135 @@
+"""The running sandbox: new orders at a steady rate, older ones changing, every right answer written to the log."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from channels_sync.sandbox import evolve
+from channels_sync.sandbox.mix import Mix, Profile
+from channels_sync.sandbox.orders import SandboxOrder, stamp
+from channels_sync.sandbox.store import Store, unix
+from channels_sync.sandbox.stream import SHANGHAI, Stream, first_serial, generate, number_all
+
+PROFILES: dict[str, Profile] = {"taobao": "masked", "mini": "mini"}
+BURST = 5.0
+"""Seconds of orders that are made up for at most after the process was held up; a long pause is not caught up."""
+
+
+class LabelLog:
+    """`labels.ndjson`: one line per order and per change of its right answer; the last line of a number counts."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, orders: Iterable[SandboxOrder]) -> None:
+        """Append the labels of these orders."""
+        if self._path is None:
+            return
+        text = "".join(json.dumps(order.label(), ensure_ascii=False) + "\n" for order in orders)
+        with self._lock, self._path.open("a", encoding="utf-8") as log:
+            log.write(text)
+
+
+class Live:
+    """Makes and changes orders. `rate` is orders per minute over both shops, `taobao_share` the part of Taobao."""
+
+    def __init__(
+        self,
+        store: Store,
+        labels: LabelLog,
+        now: Callable[[], datetime],
+        *,
+        seed: int,
+        rate: float,
+        mix: Mix,
+        taobao_share: float = 0.5,
+    ) -> None:
+        self._store = store
+        self._labels = labels
+        self._now = now
+        self._lock = threading.Lock()
+        self._seed, self._mix, self._share, self.rate = seed, mix, taobao_share, rate
+        serial = max(first_serial(now()), int(store.fact("next_serial", "0")))
+        self._rng = Random(f"{seed}/live/{serial}")  # noqa: S311
+        self._streams = {
+            shop: Stream(seed=seed, profile=profile, serial=serial, mix=mix) for shop, profile in PROFILES.items()
+        }
+        self._owed = 0.0
+
+    def beat(self, seconds: float) -> int:
+        """Make the orders of the last `seconds`, apply the changes that are due; return how many orders were made."""
+        with self._lock:
+            self._owed += self.rate / 60 * min(seconds, BURST)
+            made = 0
+            while self._owed >= 1:
+                group = self._next_group(self._now())
+                self._keep(group)
+                made += len(group)
+                self._owed -= len(group)
+            self._change_due()
+        return made
+
+    def make(self, count: int) -> list[str]:
+        """Make `count` orders that show at once, and return their numbers."""
+        now = self._now().astimezone(SHANGHAI)
+        orders: list[SandboxOrder] = []
+        with self._lock:
+            while len(orders) < count:
+                orders += self._next_group(now - timedelta(minutes=12), room=count - len(orders))
+            for order in orders:
+                order.draft["modified_at"] = stamp(now)
+            self._keep(orders)
+        return [order.draft["external_no"] for order in orders]
+
+    def backlog(self, count: int, hours: float) -> None:
+        """Fill an empty sandbox with orders of the last hours, along the day's curve."""
+        start = self._now().astimezone(SHANGHAI) - timedelta(hours=hours)
+        parts = {"taobao": round(count * self._share), "mini": count - round(count * self._share)}
+        for shop, part in parts.items():
+            orders = generate(part, seed=self._seed, profile=PROFILES[shop], start=start, hours=hours, mix=self._mix)
+            self._keep(orders)
+
+    def change(self, external_no: str, name: str) -> SandboxOrder | None:
+        """Apply one change now; None for an unknown order. Raises KeyError for an unknown change."""
+        with self._lock, self._store.transaction():
+            order = self._store.get(external_no)
+            if order is not None:
+                self._apply(order, name)
+        return order
+
+    def _next_group(self, at: datetime, room: int | None = None) -> list[SandboxOrder]:
+        shop = "taobao" if self._rng.random() < self._share else "mini"
+        stream = self._streams[shop]
+        group = stream.group(at.astimezone(SHANGHAI), room)
+        number_all(stream, group)
+        return group
+
+    def _keep(self, orders: list[SandboxOrder]) -> None:
+        changes = {}
+        for order in orders:
+            plan = evolve.next_change(self._rng, order)
+            if plan:
+                changes[order.draft["external_no"]] = (plan[0], unix(order.draft["modified_at"]) + plan[1])
+        with self._store.transaction():
+            self._store.add(orders, changes)
+            self._store.set_fact("next_serial", str(max(stream.serial for stream in self._streams.values())))
+        self._labels.write(orders)
+
+    def _change_due(self) -> None:
+        with self._store.transaction():
+            for order, name in self._store.due_changes(unix(self._now().isoformat())):
+                self._apply(order, name)
+
+    def _apply(self, order: SandboxOrder, name: str) -> None:
+        now = self._now().astimezone(SHANGHAI)
+        evolve.apply(name, self._rng, order, now)
+        self._store.save(order)
+        plan = evolve.next_change(self._rng, order) if name == "pay" else None
+        self._store.plan(order.draft["external_no"], (plan[0], unix(stamp(now)) + plan[1]) if plan else None)
+        self._labels.write([order])

@@ -1,0 +1,198 @@
+"""The HTTP server of the sandbox and the threads that keep its world moving."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from channels_sync.sandbox.control import Control
+from channels_sync.sandbox.credentials import Credentials
+from channels_sync.sandbox.faults import Faults
+from channels_sync.sandbox.live import LabelLog, Live
+from channels_sync.sandbox.mix import Mix
+from channels_sync.sandbox.qimen import Warehouse
+from channels_sync.sandbox.replies import Reply, json_reply
+from channels_sync.sandbox.shop_push import Hub, ShopPush
+from channels_sync.sandbox.store import Store
+from channels_sync.sandbox.top import TopGateway
+
+LARGEST_BODY = 16 * 1024 * 1024
+BEAT = 0.5
+"""Seconds between two looks at what is due."""
+
+
+def utc_now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one sandbox runs. No `state_dir` keeps everything in memory; no `hub` leaves the own shop silent."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: int = 11
+    rate: float = 0.0
+    mix: Mix = field(default_factory=Mix)
+    taobao_share: float = 0.5
+    state_dir: Path | None = None
+    labels: Path | None = None
+    hub: Hub | None = None
+    repeat_is_success: bool = False
+    backlog: int = 0
+    backlog_hours: float = 3.0
+    credentials: Credentials = field(default_factory=Credentials)
+
+
+class Sandbox:
+    """One running sandbox: `start()`, `url`, `stop()`; also a context manager."""
+
+    def __init__(self, options: Options, now: Callable[[], datetime] = utc_now) -> None:
+        self.options = options
+        if options.state_dir:
+            options.state_dir.mkdir(parents=True, exist_ok=True)
+        self.store = Store(options.state_dir / "sandbox.sqlite3" if options.state_dir else None)
+        self.faults = Faults()
+        self.stopping = threading.Event()
+        self.live = Live(
+            self.store, LabelLog(options.labels), now,
+            seed=options.seed, rate=options.rate, mix=options.mix, taobao_share=options.taobao_share,
+        )  # fmt: skip
+        self.warehouse = Warehouse(self.store, options.credentials, self.faults, now)
+        self.warehouse.repeat_is_success = options.repeat_is_success
+        self.push = ShopPush(self.store, options.hub, now) if options.hub else None
+        self.top = TopGateway(self.store, options.credentials, self.faults, now)
+        self.control = Control(self.store, options.credentials, self.faults, self.live, self.warehouse, self.push)
+        self._server = _Server((options.host, options.port), self)
+        self._threads: list[threading.Thread] = []
+        if options.backlog and not self.store.totals()["taobao"] + self.store.totals()["mini"]:
+            self.live.backlog(options.backlog, options.backlog_hours)
+
+    @property
+    def url(self) -> str:
+        """Return the base address."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
+
+    def start(self) -> "Sandbox":
+        """Serve and move, in threads of their own."""
+        works: list[Callable[[], None]] = [self._serve, self._beat]
+        if self.push:
+            works.append(self._push)
+        self._threads = [threading.Thread(target=work, name=f"sandbox{work.__name__}", daemon=True) for work in works]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving, let the threads end, close the store."""
+        self.stopping.set()
+        if self._threads:
+            self._server.shutdown()
+        for thread in self._threads:
+            thread.join(timeout=10)
+        self._server.server_close()
+        self.store.close()
+
+    def __enter__(self) -> "Sandbox":
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def _serve(self) -> None:
+        self._server.serve_forever(poll_interval=0.1)
+
+    def _beat(self) -> None:
+        last = time.monotonic()
+        while not self.stopping.wait(BEAT):
+            now = time.monotonic()
+            self.live.beat(now - last)
+            last = now
+
+    def _push(self) -> None:
+        pause = 0.0
+        while self.push and not self.stopping.wait(pause):
+            pause = self.push.step()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that went away; show anything else."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "sandbox"
+    # Head and body leave in one packet; with keep-alive the second would wait for an acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    timeout = 120
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Stay silent: requests carry tokens and receivers."""
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > LARGEST_BODY:
+            self.close_connection = True
+            self._send(json_reply({"error": "body too large"}, 413))
+            return
+        body = self.rfile.read(length).decode("utf-8", errors="replace")
+        self._send(self._route(body))
+
+    def _route(self, body: str) -> Reply:
+        sandbox = self._sandbox
+        address = urlsplit(self.path)
+        params = dict(parse_qsl(address.query, keep_blank_values=True))
+        if address.path == "/router/rest":
+            return sandbox.top.answer({**params, **dict(parse_qsl(body, keep_blank_values=True))})
+        if address.path == "/router/qimen/service":
+            return sandbox.warehouse.answer(params, body)
+        if address.path.startswith("/_sandbox/"):
+            return sandbox.control.answer(
+                self.command, address.path.removeprefix("/_sandbox/").strip("/"), params, body
+            )
+        return json_reply({"error": "not here: /router/rest, /router/qimen/service, /_sandbox/state"}, 404)
+
+    def _send(self, reply: Reply) -> None:
+        if reply.wait:
+            self._sandbox.stopping.wait(reply.wait)
+        if reply.drop:
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    @property
+    def _sandbox(self) -> Sandbox:
+        assert isinstance(self.server, _Server)
+        return self.server.sandbox
