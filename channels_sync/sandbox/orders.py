@@ -99,15 +99,19 @@ def reckon(draft: Row) -> None:
     lines: list[Row] = draft["lines"]
     total = sum(line["unit_price_fen"] * line["quantity"] for line in lines)
     discount = min(total // 30_000 * 5_000, 100_000)
-    left = discount
-    for line in lines:
-        whole = line["unit_price_fen"] * line["quantity"]
-        part = left if line is lines[-1] else min(discount * whole // total if total else 0, left)
-        line["paid_fen"] = whole - part
-        left -= part
+    for line, share in zip(lines, discount_shares(lines, discount), strict=True):
+        line["paid_fen"] = line["unit_price_fen"] * line["quantity"] - share
     draft["total_fen"], draft["discount_fen"] = total, discount
     draft["freight_fen"] = 800 if total < 5_900 else 0
     draft["paid_fen"] = total - discount + draft["freight_fen"]
+
+
+def discount_shares(lines: list[Row], discount: int) -> list[int]:
+    """Return each line's share of an order's discount in fen, by value; the dearest line takes what rounding leaves."""
+    wholes = [line["unit_price_fen"] * line["quantity"] for line in lines]
+    shares = [discount * whole // max(sum(wholes), 1) for whole in wholes]
+    shares[wholes.index(max(wholes))] += discount - sum(shares)
+    return shares
 
 
 def make_unpaid(order: SandboxOrder) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from channels_sync.sandbox import catalogue
 from channels_sync.sandbox.credentials import Credentials
 from channels_sync.sandbox.masking import masked_name, masked_receiver, oaid
+from channels_sync.sandbox.orders import discount_shares
 
 Row = dict[str, Any]
 
@@ -148,7 +149,7 @@ def _line(draft: Row, index: int, status: str) -> Row:
     single = len(draft["lines"]) == 1
     article = catalogue.by_sku()[line["sku"]]
     whole = line["unit_price_fen"] * line["quantity"]
-    share = _discount_share(draft, index)
+    share = discount_shares(draft["lines"], draft["discount_fen"])[index]
     payment = draft["total_fen"] - draft["discount_fen"] + draft["freight_fen"] if single else whole
     number = int(draft["external_no"]) + (0 if single else index + 1)
     listed = _list_price(line)
@@ -184,17 +185,6 @@ def _line(draft: Row, index: int, status: str) -> Row:
 def _list_price(line: Row) -> int:
     """Return the list price; a unit price above it can only be a wrong list price."""
     return max(catalogue.by_sku()[line["sku"]].list_fen, int(line["unit_price_fen"]))
-
-
-def _discount_share(draft: Row, index: int) -> int:
-    """Return the line's share of the order's discount; the last line takes what rounding leaves."""
-    total = draft["total_fen"]
-    shares = [
-        draft["discount_fen"] * line["unit_price_fen"] * line["quantity"] // total if total else 0
-        for line in draft["lines"]
-    ]
-    shares[-1] = draft["discount_fen"] - sum(shares[:-1])
-    return shares[index]
 
 
 def _receiver(draft: Row, credentials: Credentials) -> Row:
