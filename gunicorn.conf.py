@@ -1,0 +1,21 @@
+"""The web server, the same on a laptop and in production; `PORT` moves it, `HUB_BIND` opens it to other machines."""
+
+import os
+
+bind = f"{os.environ.get('HUB_BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("HUB_WEB_PROCESSES", "2"))
+threads = int(os.environ.get("HUB_WEB_THREADS", "8"))
+timeout = 60
+graceful_timeout = 5
+keepalive = 5
+max_requests = 20_000
+max_requests_jitter = 2_000
+# Requests are logged by the application, with their id and without personal data.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+# Another way to give orders to the server; signals are enough.
+control_socket_disable = True
+# Only a proxy on this machine is believed about https.
+forwarded_allow_ips = os.environ.get("HUB_PROXIES", "127.0.0.1")

@@ -1,0 +1,116 @@
+"""What a hub without real shops shows: accounts, shops and stock that fit the platform sandbox. Repeatable."""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from channels_sync.sandbox.catalogue import stock_rows
+from channels_sync.sandbox.credentials import Credentials
+from orderhub.core.local import var_dir
+from orderhub.models import AgentGroup, ApiToken, Shop, StockLevel, Warehouse
+from orderhub.services import access, stock
+from orderhub.services.roles import sync_roles
+
+ACTOR = "demo"
+ROLES = ("supervisor", "agent", "risk", "warehouse", "auditor")
+"""One account each, named like the role."""
+TAOBAO_SHOP, MINI_SHOP = "taobao", "mini"
+MERGE_WINDOW = timedelta(seconds=20)
+"""Short, so that a regular order reaches the warehouse while one looks on."""
+
+
+@transaction.atomic
+def make_shops(keys: Credentials) -> None:
+    """Make the warehouse and the two shops of the sandbox where they are missing."""
+    warehouse, _ = Warehouse.objects.get_or_create(
+        code=keys.warehouse_code,
+        defaults={"name": "禾木杭州仓", "adapter": "qimen", "settings": warehouse_settings(keys)},
+    )
+    if not warehouse.credentials:
+        warehouse.credentials = {
+            "app_key": keys.qimen_app_key,
+            "app_secret": keys.qimen_secret,
+            "customer_id": keys.customer_id,
+        }
+        warehouse.save(update_fields=["sealed_credentials"])
+    common = {"warehouse": warehouse, "merge_window_seconds": int(MERGE_WINDOW.total_seconds())}
+    taobao, _ = Shop.objects.get_or_create(
+        code=TAOBAO_SHOP, defaults={"name": keys.seller_nick, "platform": "taobao", **common}
+    )
+    if not taobao.credentials:
+        taobao.credentials = {"app_key": keys.app_key, "app_secret": keys.app_secret, "session": keys.session}
+        taobao.save(update_fields=["sealed_credentials"])
+    mini, _ = Shop.objects.get_or_create(
+        code=MINI_SHOP, defaults={"name": keys.mini_shop_nick, "platform": "wechat", **common}
+    )
+    group, _ = AgentGroup.objects.get_or_create(name="大促客服组")
+    group.shops.add(taobao, mini)
+
+
+def warehouse_settings(keys: Credentials) -> dict[str, object]:
+    """Return what the warehouse must know of the sender."""
+    return {
+        "customer_id": keys.customer_id,
+        "owner_code": keys.owner_code,
+        "warehouse_code": keys.warehouse_code,
+        "carrier": "YTO",
+        "sender": {
+            "name": "禾木发货组",
+            "mobile": "057100000000",
+            "province": "浙江省",
+            "city": "杭州市",
+            "district": "余杭区",
+            "detail": "仓前街道示例路 1 号",
+        },
+    }
+
+
+def load_stock(keys: Credentials) -> int:
+    """Count the sandbox's articles into the warehouse, unless it holds them already; returns how many were new."""
+    rows = [stock.read_level(row) for row in stock_rows(keys.warehouse_code)]
+    known = set(StockLevel.objects.filter(warehouse=keys.warehouse_code).values_list("sku", flat=True))
+    return stock.import_levels(rows=[row for row in rows if row["sku"] not in known], actor=ACTOR)
+
+
+@transaction.atomic
+def make_accounts(*, renew: bool = False) -> dict[str, str]:
+    """Make the account of each role and return the passwords of those made now (with `renew`: of all)."""
+    sync_roles()
+    passwords: dict[str, str] = {}
+    for role in ROLES:
+        user, is_new = get_user_model().objects.get_or_create(
+            username=role, defaults={"is_staff": True, "last_name": role}
+        )
+        if is_new or renew:
+            passwords[role] = secrets.token_urlsafe(9)
+            user.set_password(passwords[role])
+            user.save(update_fields=["password"])
+        user.groups.set(Group.objects.filter(name=role))
+    agents = get_user_model().objects.filter(username="agent")
+    for group in AgentGroup.objects.filter(name="大促客服组"):
+        group.agents.add(*agents)
+    return passwords
+
+
+def sandbox_token() -> str:
+    """Return the secret with which the sandbox's mini-program shop pushes; kept beside the other local secrets."""
+    path = var_dir() / "sandbox-token"
+    secret = path.read_text(encoding="utf-8") if path.exists() else ""
+    if secret and access.client_of(secret):
+        return secret
+    ApiToken.objects.filter(name="sandbox").delete()
+    shop = Shop.objects.get(code=MINI_SHOP)
+    _, secret = access.issue_token(name="sandbox", scopes=[access.INTAKE_WRITE], actor=ACTOR, shops=[shop])
+    write_secret(path, secret)
+    return secret
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """Write a file that only its owner may read."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(secret)

@@ -1,0 +1,128 @@
+"""The one table of periodic jobs. `manage.py sync_schedules` writes it to django-q2; nobody edits rows by hand.
+
+A job is safe to start twice: it runs under a lease, writes a heartbeat at its end, and what it drains is rows with
+leases of their own. `manage.py watch` starts the drains between two minutes and notices a job that falls silent.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from django_q.models import Schedule
+from django_q.tasks import async_task
+
+from orderhub import pipeline
+from orderhub.services import jobs, leases, retention
+from triage.services import refresh_baselines
+
+log = structlog.get_logger(__name__)
+
+TASK = "orderhub.schedules.run_job"
+LEASE_SECONDS = 150
+"""Longer than the time limit of a task (`Q_CLUSTER["timeout"]`), so that a lease ends only after its holder."""
+DRAIN_SECONDS = 40
+"""A drain goes on for this long while there is work, then makes room for the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """One job: its name is also the name of its heartbeat and its lease."""
+
+    name: str
+    minutes: int
+    run: Callable[[], object]
+
+    @property
+    def silent_after_seconds(self) -> int:
+        """Age of the last heartbeat from which the job counts as silent; django-q2 looks every 30 s only."""
+        return self.minutes * 60 + max(60, self.minutes * 6)
+
+
+def _while_there_is_work(step: Callable[[], int]) -> None:
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while step() and time.monotonic() < deadline:
+        continue
+
+
+def drain_inbox() -> None:
+    """Take waiting deliveries in until none is left or the time is over."""
+    _while_there_is_work(pipeline.drain_inbox)
+
+
+def drain_outbox() -> None:
+    """Send due effects until none is left or the time is over."""
+    _while_there_is_work(lambda: pipeline.drain_outbox().total)
+
+
+JOBS: dict[str, Periodic] = {
+    job.name: job
+    for job in (
+        Periodic("pull", 1, pipeline.pull_due_shops),
+        Periodic("inbox", 1, drain_inbox),
+        Periodic("outbox", 1, drain_outbox),
+        Periodic("baselines", 10, refresh_baselines),
+        Periodic("prune", 60, retention.prune),
+    )
+}
+
+
+def run_job(name: str) -> bool:
+    """Run one job of the table; false when it runs already somewhere else. What it raises goes on to the cluster."""
+    job = JOBS[name]
+    with leases.hold(f"job:{name}", LEASE_SECONDS) as lease:
+        if lease is None:
+            return False
+        with jobs.beat(name, job.minutes * 60):
+            job.run()
+    return True
+
+
+def start(name: str) -> None:
+    """Ask the cluster to run a job now."""
+    async_task(TASK, name, group=name)
+
+
+@transaction.atomic
+def sync() -> list[str]:
+    """Make the schedule rows what the table says and return the names of rows added, mended or removed.
+
+    One row that cannot be read stops every schedule of django-q2, so whatever is not of the table goes.
+    """
+    foreign = Schedule.objects.exclude(name__in=JOBS)
+    changed = [str(name) for name in foreign.values_list("name", flat=True)]
+    foreign.delete()
+    for job in JOBS.values():
+        rows = list(Schedule.objects.filter(name=job.name).order_by("pk"))
+        if len(rows) == 1 and _is_as_told(rows[0], job):
+            continue
+        Schedule.objects.filter(name=job.name).delete()
+        Schedule.objects.create(name=job.name, next_run=timezone.now(), **_columns(job))
+        changed.append(job.name)
+    if changed:
+        log.info("schedules changed", jobs=changed)
+    return changed
+
+
+def _columns(job: Periodic) -> dict[str, object]:
+    return {
+        "func": TASK,
+        "args": repr((job.name,)),
+        "kwargs": None,
+        "hook": None,
+        "schedule_type": Schedule.MINUTES,
+        "minutes": job.minutes,
+        "repeats": -1,
+        "cluster": None,
+        "intended_date_kwarg": None,
+    }
+
+
+def _is_as_told(row: Schedule, job: Periodic) -> bool:
+    """A next run far away (a wrong clock, a hand) would silence the job as surely as a wrong function."""
+    distance = abs(row.next_run - timezone.now())
+    same = all(getattr(row, name) == value for name, value in _columns(job).items())
+    return same and distance < timedelta(minutes=job.minutes + 60)

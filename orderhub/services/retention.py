@@ -1,0 +1,60 @@
+"""Prunes what has done its work: old payloads, done effects, answered requests; in small batches, none of it orders."""
+
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+
+log = structlog.get_logger(__name__)
+
+BATCH = 2000
+BATCHES_PER_RUN = 50
+"""A run stays well below the time limit of a task; what is left goes next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """One table and which of its rows are old; the condition gets the number of days."""
+
+    table: str
+    condition: str
+    days: int
+
+
+def plan() -> list[Pruned]:
+    """Return what is pruned, by the settings of this machine."""
+    payload_days, effect_days = settings.HUB_KEEP_PAYLOAD_DAYS, settings.HUB_KEEP_EFFECT_DAYS
+    old = "now() - make_interval(days => %s)"
+    return [
+        Pruned("orderhub_inboxitem", f"state = 'done' AND received_at < {old}", payload_days),
+        Pruned("orderhub_reject", f"state <> 'open' AND created_at < {old}", payload_days),
+        Pruned("orderhub_effect", f"state IN ('done', 'cancelled') AND created_at < {old}", effect_days),
+        Pruned("orderhub_idempotentrequest", f"created_at < {old}", 7),
+        Pruned("django_q_task", f"stopped < {old}", 7),
+    ]
+
+
+def prune() -> dict[str, int]:
+    """Delete old rows table by table and return how many of each."""
+    counts = {item.table: _prune_table(item) for item in plan()}
+    call_command("clearsessions", verbosity=0)
+    log.info("pruned", **counts)
+    return counts
+
+
+def _prune_table(item: Pruned) -> int:
+    total = 0
+    for _ in range(BATCHES_PER_RUN):
+        with connection.cursor() as cursor:
+            # The names come from `plan`, not from outside.
+            cursor.execute(
+                f"DELETE FROM {item.table} WHERE ctid = ANY(ARRAY("  # noqa: S608
+                f"SELECT ctid FROM {item.table} WHERE {item.condition} LIMIT {BATCH} FOR UPDATE SKIP LOCKED))",
+                [item.days],
+            )
+            total += cursor.rowcount
+            if cursor.rowcount < BATCH:
+                break
+    return total

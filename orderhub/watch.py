@@ -1,0 +1,159 @@
+"""The dead-man switch beside the job cluster: notices silence, and starts drains between two minutes.
+
+What it finds goes to the log, to a state file and to `HUB_ALARM_COMMAND`; none of these needs the database.
+"""
+
+import json
+import shlex
+import subprocess
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.db import Error, connection
+from django_q.status import Stat
+
+from orderhub import schedules
+from orderhub.schedules import Periodic
+from orderhub.selectors import vitals
+from orderhub.selectors.vitals import Vitals
+from orderhub.services import jobs
+
+log = structlog.get_logger(__name__)
+
+QUEUE_LIMIT = 20
+"""Queued tasks beyond which no drain is added: the cluster is busy or dead, more tasks would not help."""
+SKEW_SECONDS = 5
+BEAT_SECONDS = 30
+SYNC_SECONDS = 60
+CLUSTER_SILENT_SECONDS = 30
+REMIND_SECONDS = 600
+COMMAND_SECONDS = 10
+STALE_SECONDS = 60
+"""Age of the state file from which the watch itself counts as dead."""
+
+Alarms = dict[str, str]
+"""What is wrong, by a short stable key."""
+
+
+class Watch:
+    """The loop's memory: since when it looks, what it said, when it did its own chores."""
+
+    def __init__(self, state_file: Path, *, patience: bool = True) -> None:
+        self.state_file = state_file
+        self.started = time.monotonic()
+        self.patience = patience
+        """False counts a job that never ran as silent at once, as a single look must."""
+        self.alarms: Alarms = {}
+        self._told_at: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        self._cluster_seen = self.started
+
+    def look(self) -> Alarms:
+        """Look once, start what waits, tell what changed, and return what is wrong now."""
+        try:
+            seen = vitals.look()
+            alarms = self._judge(seen)
+            self._chores(seen)
+        except Error as error:
+            connection.close()
+            alarms = {"database": f"the database does not answer: {type(error).__name__}"}
+        self._tell(alarms)
+        self._write_state(alarms)
+        return alarms
+
+    def _judge(self, seen: Vitals) -> Alarms:
+        age = time.monotonic() - self.started if self.patience else float("inf")
+        alarms = silent_jobs(seen, schedules.JOBS, age)
+        skew = abs((datetime.now(UTC) - seen.now).total_seconds())
+        if skew > SKEW_SECONDS:
+            alarms["clock"] = f"this machine's clock is {skew:.0f} s off the database's"
+        if Stat.get_all():
+            self._cluster_seen = time.monotonic()
+        elif not self.patience or time.monotonic() - self._cluster_seen > CLUSTER_SILENT_SECONDS:
+            alarms["cluster"] = "no job cluster is running"
+        return alarms
+
+    def _chores(self, seen: Vitals) -> None:
+        for name, waits in (("inbox", seen.waiting_inbox), ("outbox", seen.waiting_outbox)):
+            if waits and f"job:{name}" not in seen.held and seen.queued_tasks < QUEUE_LIMIT:
+                schedules.start(name)
+        if self._is_time("beat", BEAT_SECONDS):
+            with jobs.beat("watch", BEAT_SECONDS):
+                pass
+        if self._is_time("sync", SYNC_SECONDS):
+            schedules.sync()
+
+    def _is_time(self, chore: str, every_seconds: float) -> bool:
+        now = time.monotonic()
+        if now - self._last.get(chore, float("-inf")) < every_seconds:
+            return False
+        self._last[chore] = now
+        return True
+
+    def _tell(self, alarms: Alarms) -> None:
+        now = time.monotonic()
+        for key, text in alarms.items():
+            if key not in self.alarms or now - self._told_at[key] >= REMIND_SECONDS:
+                self._told_at[key] = now
+                log.error("alarm", alarm=key, text=text)
+                run_alarm_command({"alarm": key, "state": "raised", "text": text})
+        for key in self.alarms.keys() - alarms.keys():
+            log.info("alarm is over", alarm=key)
+            run_alarm_command({"alarm": key, "state": "over", "text": self.alarms[key]})
+        self.alarms = alarms
+
+    def _write_state(self, alarms: Alarms) -> None:
+        state = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "ok": not alarms, "alarms": alarms}
+        draft = self.state_file.with_suffix(".new")
+        draft.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+        draft.replace(self.state_file)
+
+
+def silent_jobs(seen: Vitals, table: Mapping[str, Periodic], watched_seconds: float) -> Alarms:
+    """Return the jobs that did not run when they should have, or whose last run failed.
+
+    A job that never ran is given as long as one that did, counted from when the watch began.
+    """
+    alarms: Alarms = {}
+    for name, job in table.items():
+        beat = seen.beats.get(name)
+        age = beat.age_seconds if beat else watched_seconds
+        if age > job.silent_after_seconds and watched_seconds > job.silent_after_seconds:
+            last = f"{age:.0f} s ago" if beat else "never"
+            alarms[f"job:{name}"] = f"the job {name} is silent: it ran {last}"
+        elif beat and not beat.is_ok:
+            alarms[f"job:{name}"] = f"the job {name} failed: {beat.message}"
+    return alarms
+
+
+def run_alarm_command(event: Mapping[str, str]) -> None:
+    """Hand one event as JSON to the operator's command; a command that fails is logged and stops nothing."""
+    if not settings.HUB_ALARM_COMMAND:
+        return
+    try:
+        subprocess.run(  # noqa: S603  (the operator's own command, from the environment)
+            shlex.split(settings.HUB_ALARM_COMMAND),
+            input=json.dumps(event, ensure_ascii=False).encode(),
+            timeout=COMMAND_SECONDS,
+            check=True,
+            capture_output=True,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        log.error("alarm command failed", error=type(error).__name__, alarm=event["alarm"])
+
+
+def read_state(state_file: Path) -> Alarms:
+    """Return what a running watch last wrote, without the database; a dead or absent watch is an alarm itself."""
+    try:
+        state = json.loads(state_file.read_text(encoding="utf-8"))
+        age = (datetime.now(UTC) - datetime.fromisoformat(state["at"])).total_seconds()
+    except (OSError, ValueError, KeyError):
+        return {"watch": "no watch has written its state"}
+    if age > STALE_SECONDS:
+        return {"watch": f"the watch is silent for {age:.0f} s"}
+    alarms: Alarms = state["alarms"]
+    return alarms
