@@ -5,7 +5,17 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OrderHubConfig(AppConfig):
-    """Registers the package with Django."""
+    """The order pool; puts the pipeline into the slots through which lower layers reach it."""
 
     name = "orderhub"
     verbose_name = _("Order pool")
+
+    def ready(self) -> None:
+        """Fill the hooks once all apps are there."""
+        from orderhub import pipeline  # noqa: PLC0415  (models must be loaded first)
+        from orderhub.core import hooks  # noqa: PLC0415
+
+        hooks.process_inbox.fill(pipeline.process)
+        hooks.rerun_reject.fill(pipeline.rerun_reject)
+        hooks.retriage.fill(pipeline.retriage)
+        hooks.release_order.fill(pipeline.release_order)

@@ -3,12 +3,17 @@
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from orderhub.console.theme import UNFOLD as UNFOLD
 from orderhub.core import env
 from orderhub.core.logging import LOGGING as LOGGING
+
+# Lets annotations like ModelAdmin[Order] stand at run time.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PRODUCTION = env.flag("HUB_PRODUCTION", False)
@@ -24,7 +29,7 @@ ALLOWED_HOSTS = env.words("HUB_HOSTS", "" if PRODUCTION else "127.0.0.1,localhos
 CSRF_TRUSTED_ORIGINS = env.words("HUB_ORIGINS")
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "orderhub.console.apps.ConsoleConfig",
     "django.contrib.auth",
@@ -49,7 +54,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "orderhub.console.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -57,7 +62,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "orderhub.console.middleware.PolicyMiddleware",
 ]
 
 ROOT_URLCONF = "orderhub.urls"
@@ -67,8 +72,9 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "DIRS": [BASE_DIR / "orderhub" / "desk" / "templates"],
+        "DIRS": [BASE_DIR / "orderhub" / "desk" / "templates", BASE_DIR / "orderhub" / "console" / "templates"],
         "OPTIONS": {
+            "libraries": {"console": "orderhub.console.tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -122,6 +128,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "orderhub" / "console" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -216,3 +223,8 @@ HUB_BATCH_SIZE = env.number("HUB_BATCH_SIZE", 500)
 HUB_REVEALS_PER_HOUR = env.number("HUB_REVEALS_PER_HOUR", 30)
 HUB_CONFIRM_MINUTES = env.number("HUB_CONFIRM_MINUTES", 30)
 HUB_MERGE_WINDOW_SECONDS = env.number("HUB_MERGE_WINDOW_SECONDS", 600)
+
+HUB_KEEP_PAYLOAD_DAYS = env.number("HUB_KEEP_PAYLOAD_DAYS", 30)
+HUB_KEEP_EFFECT_DAYS = env.number("HUB_KEEP_EFFECT_DAYS", 180)
+HUB_WATCH_SECONDS = env.number("HUB_WATCH_SECONDS", 2)
+HUB_ALARM_COMMAND = env.text("HUB_ALARM_COMMAND", "")

@@ -1,0 +1,202 @@
+"""Intake end to end against the raw limit: a plain COPY of the same, ready-made rows into the same tables."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from statistics import median
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, connections, transaction
+
+from orderhub.models import Order, Shop
+from tests.benchmarks.data import SHOP, bench_shop, bodies, fill, in_processes, take_all
+
+TABLES = (
+    ("orderhub_buyer", "id"),
+    ("orderhub_order", "id"),
+    ("orderhub_orderline", "order_id"),
+    ("orderhub_receiver", "order_id"),
+    ("orderhub_timelineentry", "order_id"),
+    ("triage_finding", "order_id"),
+    ("orderhub_effect", "order_id"),
+)
+PAIRS = 5
+SET = 10_000
+"""Orders of one measurement: 20 batches of 500."""
+MILLION = 1_000_000
+
+
+class Numbers:
+    """Hands out stretches of order numbers that were never used."""
+
+    def __init__(self, start: int) -> None:
+        self.next = start
+
+    def deliveries(self, count: int = SET) -> list[bytes]:
+        """Return fresh deliveries of `count` orders in all."""
+        made = bodies(self.next, count)
+        self.next += count
+        return made
+
+
+def ready_made(deliveries: Sequence[bytes]) -> list[list[tuple[str, bytes]]]:
+    """Return, per delivery, the COPY text of every table that taking it in writes; the pool is left without them."""
+    shop = bench_shop()
+    batches = []
+    for body in deliveries:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(id), 0) FROM orderhub_order")
+            order_before = cursor.fetchone()[0]
+            cursor.execute("SELECT coalesce(max(id), 0) FROM orderhub_buyer")
+            buyer_before = cursor.fetchone()[0]
+        take_all(shop, [body])
+        batches.append([(table, _dump(table, key, buyer_before if table.endswith("buyer") else order_before))
+                        for table, key in TABLES])  # fmt: skip
+    _empty()
+    return batches
+
+
+def _columns(table: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute "
+            "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            [table],
+        )
+        return str(cursor.fetchone()[0])
+
+
+def _dump(table: str, key: str, after: int) -> bytes:
+    chunks = []
+    with connection.cursor() as cursor:
+        statement = f"COPY (SELECT {_columns(table)} FROM {table} WHERE {key} > {after} ORDER BY {key}) TO STDOUT"
+        with cursor.cursor.copy(statement) as copy:
+            chunks = [bytes(chunk) for chunk in copy]
+    return b"".join(chunks)
+
+
+def _empty() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE orderhub_order, orderhub_buyer CASCADE")
+        cursor.execute("UPDATE orderhub_stocklevel SET reserved = 0")
+
+
+def copy_raw(batches: Sequence[Sequence[tuple[str, bytes]]]) -> None:
+    """The limit: one transaction per batch, nothing but COPY of text made before."""
+    for batch in batches:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for table, text in batch:
+                with cursor.cursor.copy(f"COPY {table} ({_COLUMNS[table]}) FROM STDIN") as copy:
+                    copy.write(text)
+
+
+_COLUMNS: dict[str, str] = {}
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _take_share(deliveries: Sequence[bytes]) -> None:
+    take_all(Shop.objects.select_related("warehouse").get(code=SHOP), deliveries)
+
+
+def _run(work: Callable[[Any], Any], items: Sequence[Any], writers: int) -> float:
+    if writers == 1:
+        return _timed(lambda: work(items))
+    return _timed(lambda: in_processes(work, [items[i::writers] for i in range(writers)]))
+
+
+def _pairs(numbers: Numbers, sets: list[Any], *, writers: int, clean: bool) -> tuple[float, float, float]:
+    """Return (median ratio ours ÷ raw in orders per second, our orders/s, raw orders/s) over alternating runs."""
+    ratios, ours, raws = [], [], []
+    for ready in sets:
+        if clean:
+            _empty()
+        raw = _run(copy_raw, ready, writers)
+        if clean:
+            _empty()
+        deliveries = numbers.deliveries()
+        mine = _run(_take_share, deliveries, writers)
+        ratios.append(raw / mine)
+        ours.append(SET / mine)
+        raws.append(SET / raw)
+    return median(ratios), median(ours), median(raws)
+
+
+def _line(name: str, found: tuple[float, float, float], target: float) -> dict[str, Any]:
+    ratio, ours, raw = found
+    return {
+        "name": name, "value": round(ours), "unit": "orders/s", "reference": f"raw COPY {round(raw)} orders/s",
+        "ratio": round(ratio, 3), "target": f"≥ {target}", "met": ratio >= target,
+    }  # fmt: skip
+
+
+def intake_empty() -> Iterable[dict[str, Any]]:
+    """On an empty pool, one and two writers."""
+    numbers, sets = _prepare(2 * PAIRS)
+    yield _line("intake, empty pool, 1 writer", _pairs(numbers, sets[:PAIRS], writers=1, clean=True), 0.55)
+    yield _line("intake, empty pool, 2 writers", _pairs(numbers, sets[PAIRS:], writers=2, clean=True), 0.50)
+    _empty()
+
+
+def intake_million() -> Iterable[dict[str, Any]]:
+    """On a pool of 1,000,000 orders, one and two writers."""
+    numbers, sets = _prepare(2 * PAIRS)
+    target = getattr(settings, "BENCH_ORDERS", MILLION)
+    started = time.perf_counter()
+    fill(target)
+    took = time.perf_counter() - started
+    numbers.next = 2 * MILLION
+    yield {
+        "name": "filling the pool, 2 writers", "value": round(target / took), "unit": "orders/s",
+        "reference": f"{target} orders in {took:.0f} s", "ratio": None, "target": "", "met": None,
+    }  # fmt: skip
+    held = Order.objects.count()
+    yield _line(f"intake, {held:,} orders, 1 writer", _pairs(numbers, sets[:PAIRS], writers=1, clean=False), 0.65)
+    yield _line(f"intake, {held:,} orders, 2 writers", _pairs(numbers, sets[PAIRS:], writers=2, clean=False), 0.50)
+
+
+def intake_again() -> Iterable[dict[str, Any]]:
+    """Unchanged orders again against their first delivery; no row may be rewritten."""
+    bench_shop()
+    _empty()
+    ratios = []
+    for turn in range(PAIRS):
+        deliveries = bodies(50_000 + turn * SET, SET)
+        first = _run(_take_share, deliveries, 1)
+        versions = _versions()
+        ratios.append(first / _run(_take_share, deliveries, 1))
+        assert _versions() == versions, "a row was rewritten"
+    _empty()
+    yield {
+        "name": "re-import of unchanged orders", "value": round(median(ratios), 2), "unit": "× first import",
+        "reference": "first import, no row rewritten", "ratio": round(median(ratios), 2), "target": "≥ 2.5",
+        "met": median(ratios) >= 2.5,
+    }  # fmt: skip
+
+
+def _versions() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(hashtext(xmin::text || xmax::text || ctid::text)::bigint) FROM orderhub_order")
+        return int(cursor.fetchone()[0])
+
+
+def _prepare(sets: int) -> tuple[Numbers, list[Any]]:
+    """Make the ready-made COPY text of `sets` measurements on an empty pool; ids and numbers are not used again."""
+    bench_shop()
+    _empty()
+    numbers = Numbers(5 * MILLION)
+    _COLUMNS.update({table: _columns(table) for table, _ in TABLES})
+    made = [ready_made(numbers.deliveries()) for _ in range(sets)]
+    connections.close_all()
+    return numbers, made
+
+
+BENCHMARKS: dict[str, Callable[[], Iterable[dict[str, Any]]]] = {
+    "intake-empty": intake_empty,
+    "intake-again": intake_again,
+    "intake-million": intake_million,
+}

@@ -1,0 +1,272 @@
+from datetime import timedelta
+
+import orjson
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from orderhub.core.results import Outcome
+from orderhub.models import Buyer, Effect, InboxItem, Order, OrderLine, Receiver, Reject, StockLevel, TimelineEntry
+from orderhub.pipeline import process, receive, rerun_reject, retriage, take_in
+from tests.drafts import RECEIVER, deliver, draft, later, line
+from tests.factories import make_shop
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
+
+
+@pytest.fixture
+def shop():
+    return make_shop("flagship", merge_window_seconds=600)
+
+
+def stock(on_hand=10, sku="SERUM-30"):
+    return StockLevel.objects.create(sku=sku, warehouse="HZ", on_hand=on_hand)
+
+
+def reserved():
+    return StockLevel.objects.values_list("reserved", flat=True).get()
+
+
+def fingerprint():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT array_agg(xmin::text || ctid::text ORDER BY id) FROM orderhub_order")
+        return cursor.fetchone()[0]
+
+
+def test_a_regular_order_is_stored_whole_and_waits_for_the_warehouse_push(shop):
+    stock()
+    assert deliver(shop, draft()).counts() == {"new": 1, "changed": 0, "unchanged": 0, "stale": 0, "rejected": 0}
+    order = Order.objects.select_related("buyer", "receiver").get()
+    assert (order.status, order.lane, order.is_urgent, order.total_fen) == ("ready", "regular", False, 12900)
+    assert order.ship_by - order.paid_at == timedelta(hours=48)
+    assert (order.buyer.external_id, order.channel_claim) == ("u-T1", "paid")
+    assert OrderLine.objects.values_list("sku", "quantity", "reserved", "short", "warehouse").get() == (
+        "SERUM-30", 1, 1, 0, "HZ",
+    )  # fmt: skip
+    effect = Effect.objects.get()
+    assert (effect.kind, effect.key, effect.state) == ("wms_push", "wms:T1", "pending")
+    assert effect.due_at - effect.created_at == timedelta(seconds=600)
+    entry = TimelineEntry.objects.get()
+    assert (entry.kind, entry.status_from, entry.status_to, entry.data["lane"]) == ("intake", "", "ready", "regular")
+
+
+def test_personal_data_is_sealed_masked_and_found_by_index(shop):
+    deliver(shop, draft())
+    receiver = Receiver.objects.get()
+    assert (receiver.name_masked, receiver.phone_masked, receiver.detail_masked) == ("李*", "139****5678", "文三路 ***")
+    assert receiver.open() == {"name": "李雷", "phone": "13912345678", "detail": RECEIVER["detail"], "postcode": "",
+                               "ip": ""}  # fmt: skip
+    stored = bytes(receiver.sealed) + bytes(InboxItem.objects.get().packed_body)
+    assert b"13912345678" not in stored
+    assert "李雷".encode() not in stored
+
+
+def test_the_same_order_again_rewrites_no_row(shop):
+    stock()
+    deliver(shop, draft())
+    before = fingerprint()
+    assert deliver(shop, draft()).counts()["unchanged"] == 1
+    assert fingerprint() == before
+    assert (reserved(), Effect.objects.count(), TimelineEntry.objects.count()) == (1, 1, 1)
+
+
+def test_the_same_delivery_again_is_told_from_memory(shop):
+    first = deliver(shop, draft(), key="k")
+    assert deliver(shop, draft(), key="k").as_json() == first.as_json()
+    assert InboxItem.objects.count() == 1
+
+
+def test_an_older_version_never_overwrites(shop):
+    deliver(shop, draft(buyer_remark="second", modified_at=later(5)))
+    assert deliver(shop, draft(buyer_remark="first", modified_at=later(1))).counts()["stale"] == 1
+    assert Order.objects.get().buyer_remark == "second"
+
+
+def test_of_two_versions_in_one_delivery_the_later_counts(shop):
+    rows = deliver(shop, draft(modified_at=later(5), buyer_remark="new"), draft(modified_at=later(1))).as_json()
+    assert [row["outcome"] for row in rows] == ["new", "stale"]
+    assert Order.objects.get().buyer_remark == "new"
+
+
+def test_a_changed_quantity_replaces_the_line_and_moves_the_reservation(shop):
+    stock()
+    deliver(shop, draft())
+    deliver(shop, draft(lines=[line(quantity=3)], modified_at=later(5)))
+    assert OrderLine.objects.values_list("quantity", "reserved").get() == (3, 3)
+    assert (reserved(), Effect.objects.count()) == (3, 1)
+
+
+def test_unchanged_lines_are_not_replaced(shop):
+    stock()
+    deliver(shop, draft())
+    before = OrderLine.objects.get().pk
+    deliver(shop, draft(seller_remark="call first", modified_at=later(5)))
+    assert OrderLine.objects.get().pk == before
+
+
+def test_a_cancelled_order_gives_its_stock_back(shop):
+    stock()
+    deliver(shop, draft())
+    deliver(shop, draft(status="cancelled", modified_at=later(5)))
+    assert Order.objects.get().status == "cancelled"
+    assert (reserved(), OrderLine.objects.get().reserved) == (0, 0)
+
+
+def test_a_refund_keeps_the_stock_until_it_is_done(shop):
+    stock()
+    deliver(shop, draft())
+    deliver(shop, draft(lines=[line(refund="asked")], modified_at=later(5)))
+    assert (Order.objects.get().status, reserved()) == ("refunding", 1)
+    deliver(shop, draft(lines=[line(refund="done")], modified_at=later(6)))
+    assert (Order.objects.get().status, reserved()) == ("refunded", 0)
+
+
+def test_a_withdrawn_refund_lets_the_order_go_on(shop):
+    stock()
+    deliver(shop, draft())
+    deliver(shop, draft(lines=[line(refund="asked")], modified_at=later(5)))
+    deliver(shop, draft(lines=[line(refund="refused")], modified_at=later(6)))
+    assert (Order.objects.get().status, reserved()) == ("ready", 1)
+
+
+def test_an_unpaid_order_is_neither_judged_nor_reserved_until_it_is_paid(shop):
+    stock()
+    deliver(shop, draft(status="unpaid", paid_at=None))
+    order = Order.objects.get()
+    assert (order.status, order.lane, order.triaged_at, reserved()) == ("unpaid", "", None, 0)
+    deliver(shop, draft(modified_at=later(5)))
+    assert (Order.objects.get().status, reserved()) == ("ready", 1)
+    assert list(TimelineEntry.objects.values_list("status_from", "status_to")) == [("", "unpaid"), ("unpaid", "ready")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({"presale": "deposit"}, "presale_deposit"), ({"channel_hold": "PAID_FORBID_CONSIGN"}, "paid"),
+     ({"lines": [line(refund="asked")]}, "refunding")],
+)  # fmt: skip
+def test_what_must_not_move_is_not_judged_and_never_pushed(shop, changes, status):
+    deliver(shop, draft(**changes))
+    order = Order.objects.get()
+    assert (order.status, order.lane) == (status, "")
+    assert not Effect.objects.exists()
+
+
+def test_the_last_piece_goes_to_the_order_that_would_be_late_first(shop):
+    stock(on_hand=1)
+    deliver(
+        shop,
+        draft("T1", ship_by="2026-11-14T00:00:00+08:00"),
+        draft("T2", ship_by="2026-11-12T00:00:00+08:00"),
+    )
+    assert dict(Order.objects.values_list("external_no", "status")) == {"T1": "short", "T2": "ready"}
+    assert (reserved(), dict(OrderLine.objects.values_list("order__external_no", "short"))) == (1, {"T1": 1, "T2": 0})
+
+
+def test_when_stock_comes_a_short_order_becomes_ready(shop):
+    level = stock(on_hand=0)
+    deliver(shop, draft())
+    StockLevel.objects.filter(pk=level.pk).update(on_hand=5)
+    assert retriage([Order.objects.get().pk], "hub") == 1
+    assert (Order.objects.get().status, reserved()) == ("ready", 1)
+
+
+def test_a_doubtful_order_is_held_with_sms_and_popup(shop):
+    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
+    order = Order.objects.get()
+    assert (order.status, order.lane) == ("in_triage_hold", "to_confirm")
+    assert set(Effect.objects.values_list("kind", flat=True)) == {"sms", "popup"}
+
+
+def test_an_urgent_order_skips_the_merge_window_and_warns_the_warehouse(shop):
+    deliver(shop, draft(buyer_remark="手术急需,拜托了"))
+    order = Order.objects.get()
+    assert (order.lane, order.is_urgent, order.status) == ("regular", True, "ready")
+    push = Effect.objects.get(kind="wms_push")
+    assert push.due_at == push.created_at
+    assert Effect.objects.filter(kind="warehouse_heads_up").count() == 1
+
+
+def test_a_bad_row_is_rejected_with_its_place_and_the_others_go_in(shop):
+    result = deliver(shop, draft("T1"), draft("T2", total_fen=-5), draft("T3"))
+    assert [row["outcome"] for row in result.as_json()] == ["new", "rejected", "new"]
+    reject = Reject.objects.get()
+    assert (reject.external_no, reject.row, reject.field_path, reject.reason) == (
+        "T2", 1, "total_fen", "Expected `int` >= 0",
+    )  # fmt: skip
+    assert orjson.loads(reject.raw_row)["total_fen"] == -5
+
+
+def test_a_repaired_reject_can_be_run_again(shop):
+    deliver(shop, draft("T2", total_fen=-5))
+    reject = Reject.objects.get()
+    assert not rerun_reject(reject.pk, "boss")
+    reject.refresh_from_db()
+    assert (reject.state, reject.attempts) == ("open", 2)
+    reject.raw_row = orjson.dumps(draft("T2"))
+    reject.save()
+    assert rerun_reject(reject.pk, "boss")
+    reject.refresh_from_db()
+    assert (reject.state, reject.closed_by, Order.objects.count()) == ("taken", "boss", 1)
+
+
+def test_a_row_that_only_the_database_refuses_is_found_by_halving(shop):
+    from channels_sync.readers import ReadRow
+    from orderhub.core.draft import read_draft
+
+    rows = [
+        ReadRow(n, read_draft(draft(f"T{n}", seller_remark="\x00" if n == 5 else "")), None, f"T{n}", "draft", b"{}")
+        for n in range(9)
+    ]
+    result = take_in(shop=shop, rows=rows, source="test", actor="test", inbox_id=None)
+    assert [row.external_no for row in result.rows if row.outcome is Outcome.REJECTED] == ["T5"]
+    assert (Order.objects.count(), Reject.objects.count()) == (8, 1)
+
+
+def test_a_body_that_cannot_be_read_at_all_is_set_aside_with_its_bytes(shop):
+    item = receive(shop=shop, source="push", reader="draft", delivery_key="x", body=b'{"orders": [')
+    with pytest.raises(Exception, match=r".+"):
+        process(item.pk)
+    item.refresh_from_db()
+    assert item.state in {"new", "dead"}
+    assert item.last_error
+    assert item.body == b'{"orders": ['
+
+
+def test_what_happens_at_commit_happens_with_the_last_batch_or_not_at_all(shop, settings):
+    settings.HUB_BATCH_SIZE = 2
+    seen = []
+    item = receive(
+        shop=shop, source="poll", reader="draft", delivery_key="p",
+        body=orjson.dumps([draft(f"T{n}") for n in range(5)]),
+    )  # fmt: skip
+    process(item.pk, at_commit=lambda cursor: seen.append(Order.objects.count()))
+    assert seen == [5]
+
+
+def test_an_empty_page_still_moves_the_cursor(shop):
+    seen = []
+    item = receive(shop=shop, source="poll", reader="draft", delivery_key="p", body=b"[]")
+    process(item.pk, at_commit=lambda cursor: seen.append(True))
+    assert seen == [True]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_batch(shop):
+    stock(on_hand=1000)
+    counts = []
+    for start, size in ((0, 1), (100, 100)):
+        rows = [draft(f"T{start + n}") for n in range(size)]
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            deliver(shop, *rows)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_buyers_are_shared_within_a_shop_only(shop):
+    other = make_shop("other")
+    same = {"id": "u-1", "nickname": "n"}
+    deliver(shop, draft("T1", buyer=same), draft("T2", buyer=same))
+    deliver(other, draft("T1", buyer=same))
+    assert Buyer.objects.count() == 2
+    assert Order.objects.count() == 3
