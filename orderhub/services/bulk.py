@@ -27,7 +27,8 @@ def copy_rows(cursor: CursorWrapper, table: str, columns: Sequence[str], rows: I
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with cursor.cursor.copy(statement) as copy:
+    # COPY goes past Django's cursor wrapper, so its errors are made Django's here.
+    with cursor.db.wrap_database_errors, cursor.cursor.copy(statement) as copy:
         write = copy.write_row
         for row in rows:
             write(row)
