@@ -28,6 +28,8 @@ class SandboxOrder:
     urgent: bool = False
     traps: list[str] = field(default_factory=list)
     cluster: str = ""
+    nth: int = 0
+    """Place in its cluster from 1: before the fifth order of an IP or the second of a pair nothing can be known."""
 
     @property
     def lane(self) -> str:
@@ -45,6 +47,7 @@ class SandboxOrder:
             "kinds": list(self.kinds),
             "traps": list(self.traps),
             "cluster": self.cluster,
+            "nth": self.nth,
             "shop": self.shop,
             "at": self.draft["modified_at"],
         }

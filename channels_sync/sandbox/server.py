@@ -48,6 +48,8 @@ class Options:
     backlog: int = 0
     backlog_hours: float = 3.0
     credentials: Credentials = field(default_factory=Credentials)
+    moves: bool = True
+    """Whether time makes orders and changes them; without it only the side door does."""
 
 
 class Sandbox:
@@ -82,8 +84,10 @@ class Sandbox:
 
     def start(self) -> "Sandbox":
         """Serve and move, in threads of their own."""
-        works: list[Callable[[], None]] = [self._serve, self._beat]
-        if self.push:
+        works: list[Callable[[], None]] = [self._serve]
+        if self.options.moves:
+            works.append(self._beat)
+        if self.push and self.options.moves:
             works.append(self._push)
         self._threads = [threading.Thread(target=work, name=f"sandbox{work.__name__}", daemon=True) for work in works]
         for thread in self._threads:

@@ -186,7 +186,13 @@ def _where(window: Window, statuses: tuple[str, ...]) -> tuple[str, tuple[object
 def _columns(order: SandboxOrder) -> tuple[str, str, str, int, int, int, str, str]:
     draft = order.draft
     modified = unix(draft["modified_at"])
-    marks = {"kinds": order.kinds, "urgent": order.urgent, "traps": order.traps, "cluster": order.cluster}
+    marks = {
+        "kinds": order.kinds,
+        "urgent": order.urgent,
+        "traps": order.traps,
+        "cluster": order.cluster,
+        "nth": order.nth,
+    }
     text = json.dumps(draft, ensure_ascii=False, separators=(",", ":"))
     status = draft["channel_hold"] or draft["status"]
     created = unix(draft["created_at"])

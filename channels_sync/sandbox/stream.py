@@ -84,6 +84,7 @@ class Stream:
                 second.draft[name] = first.draft[name]
             second.kinds.append("duplicate")
         first.cluster = second.cluster = f"{kind}-{rng.randrange(10**9):09d}"
+        first.nth, second.nth = 1, 2
         return [first, second]
 
     def _same_ip(self, at: datetime) -> list[SandboxOrder]:
@@ -101,7 +102,7 @@ class Stream:
             skus = frozenset(line["sku"] for line in order.draft["lines"])
             taken[buyer.id] = taken.get(buyer.id, frozenset()) | skus
             order.kinds.append("same_ip")
-            order.cluster = name
+            order.cluster, order.nth = name, turn + 1
             orders.append(order)
         return orders
 
