@@ -1,0 +1,134 @@
+"""The contract of a connector: how orders of one platform are fetched. How to write one: `docs/adding.md`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from django.utils.functional import Promise
+
+from orderhub.core.errors import HubError, TemporaryError
+from orderhub.core.registry import Registry
+
+
+class AuthorisationError(HubError):
+    """The platform does not accept this shop's session: a person has to authorise it again."""
+
+
+class ThrottledError(TemporaryError):
+    """The platform lets nothing through for `retry_after` seconds."""
+
+
+class TooManyRowsError(HubError):
+    """A window holds more rows than one slice should; nothing was handed out yet, a shorter window is wanted."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(f"{rows} rows in one window")
+        self.rows = rows
+
+
+@dataclass(slots=True, frozen=True)
+class CredentialField:
+    """One value that a shop or warehouse needs; secret ones are never shown again."""
+
+    name: str
+    label: str | Promise
+    is_secret: bool = False
+    is_required: bool = True
+    help: str | Promise = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Window:
+    """A span of the platform's modification times, both ends included."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def span(self) -> timedelta:
+        """How long it is."""
+        return self.end - self.start
+
+
+@dataclass(slots=True, frozen=True)
+class RawPage:
+    """One delivery of a pull. The same content always has the same `delivery_key`, so that a repeat is stored once."""
+
+    delivery_key: str
+    body: bytes
+    content_type: str
+    reader: str
+    rows: int
+    is_last: bool = False
+
+
+class CallBudget(Protocol):
+    """How fast one application key may call, shared by all workers."""
+
+    def take(self, calls: int) -> Sequence[float]:
+        """Return a moment (`time.monotonic`) for each call before which it must not start.
+
+        Raises ThrottledError when the first one is too far away to wait for.
+        """
+
+    def block(self, seconds: float) -> None:
+        """Let nobody call for `seconds`, because the platform said so."""
+
+
+@dataclass(slots=True, frozen=True)
+class ShopAccess:
+    """What a connector may know of a shop. `budget(key, calls_per_second)` gives the budget of an application key;
+    `known({order number: modified})` returns the numbers that the pool has in this version or a newer one."""
+
+    shop_id: int
+    code: str
+    credentials: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    budget: Callable[[str, float], CallBudget]
+    known: Callable[[Mapping[str, datetime]], set[str]]
+
+    def credential(self, name: str) -> str:
+        """Return one credential. Raises AuthorisationError when it is missing."""
+        value = self.credentials.get(name)
+        if not isinstance(value, str) or not value:
+            raise AuthorisationError(f"{self.code}: {name} is not set")
+        return value
+
+
+class Connector:
+    """One platform. A subclass with `pulls = True` implements `pull`."""
+
+    key: str
+    label: str | Promise
+    credential_fields: Sequence[CredentialField] = ()
+    pulls: bool = False
+
+    def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield every order modified in `window`, a page at a time, without empty pages; the last one says so.
+
+        Raises HubError, permanent or temporary; TooManyRowsError only before the first page.
+        """
+        raise NotImplementedError
+
+
+connectors: Registry[Connector] = Registry("connector", "channels_sync.connectors")
+
+
+def mark_last(pages: Iterator[RawPage]) -> Iterator[RawPage]:
+    """Yield the pages with `is_last` set on the last one: each is held back until the next one is there.
+
+    A page that was fetched is handed out even when fetching the next one fails.
+    """
+    held: RawPage | None = None
+    try:
+        for page in pages:
+            if held is not None:
+                yield held
+            held = page
+    except HubError:
+        if held is not None:
+            yield held
+        raise
+    if held is not None:
+        yield replace(held, is_last=True)

@@ -1,0 +1,240 @@
+"""Pulling a window: count first, then from the last page to the first, with the details the list leaves out.
+
+The list is sorted by latest change first, so an order that changes while we page leaves its place and all behind it
+move up: reading forward would skip orders, reading backward reads some twice (protocol reference 1.6). What the count
+promised and no page showed makes the window be read again.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import structlog
+
+from channels_sync.connectors.base import RawPage, ShopAccess, ThrottledError, TooManyRowsError, Window
+from channels_sync.connectors.taobao.client import SHANGHAI, RefusedError, TopClient, top_time
+from orderhub.core.errors import HubError
+
+log = structlog.get_logger(__name__)
+
+LIST = "taobao.trades.sold.increment.get"
+FULL = "taobao.trade.fullinfo.get"
+FIELDS = (
+    "tid,tid_str,status,type,title,created,modified,pay_time,end_time,consign_time,payment,total_fee,post_fee,"
+    "discount_fee,adjust_fee,received_payment,has_buyer_message,buyer_message,seller_memo,seller_flag,buyer_nick,"
+    "buyer_open_uid,receiver_name,receiver_country,receiver_state,receiver_city,receiver_district,receiver_town,"
+    "receiver_address,receiver_mobile,receiver_phone,receiver_zip,oaid,step_trade_status,step_paid_fee,est_con_time,"
+    "send_time,delivery_time,promise_outbound_time,promise_collect_time,mark_desc,ob_tag,orders"
+)
+"""`oaid` comes only where the receiver fields and `created` are asked for (protocol reference 1.7)."""
+WITHOUT_DETAILS = frozenset(
+    {"WAIT_BUYER_PAY", "TRADE_NO_CREATE_PAY", "PAY_PENDING", "WAIT_PRE_AUTH_CONFIRM", "TRADE_CLOSED_BY_TAOBAO"}
+)
+"""Nothing is done with an order before it is paid; unless the buyer left a message the list says enough of it."""
+REFUSED_KEY = "hub_refused"
+"""Put into a trade whose details the platform refuses; its reader makes a reject of it."""
+
+LARGEST_SLICE = 3000
+SHORTEST_SLICE = timedelta(minutes=1)
+PASSES = 4
+ROUNDS = 4
+"""How often a call that ran into a limit is made again within one run."""
+
+
+@dataclass(slots=True, frozen=True)
+class Options:
+    """What a shop's settings may change: `page_size` (40-50 is advised, 100 the most), `calls_per_second` of its
+    application key, `detail_workers` (details fetched at once)."""
+
+    page_size: int = 50
+    calls_per_second: float = 20.0
+    detail_workers: int = 4
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Options":
+        """Return the options of a shop; values that make no sense are brought into range."""
+        return cls(
+            page_size=int(_number(settings, "page_size", 50, 1, 100)),
+            calls_per_second=_number(settings, "calls_per_second", 20, 0.1, 1000),
+            detail_workers=int(_number(settings, "detail_workers", 4, 1, 16)),
+        )
+
+
+class Pull:
+    """One window of one shop."""
+
+    def __init__(self, client: TopClient, access: ShopAccess, window: Window, options: Options) -> None:
+        self._client = client
+        self._access = access
+        self._window = window
+        self._options = options
+        self._budget = access.budget(f"taobao:{access.credential('app_key')}", options.calls_per_second)
+        self._seen: dict[str, str] = {}
+        """Modification time, as text, by order number of all rows of this window that were handed out or skipped."""
+
+    def pages(self) -> Iterator[RawPage]:
+        """Yield the pages of the window that hold something new. Raises TooManyRowsError before the first one."""
+        rows, total = self._first_page()
+        if total > LARGEST_SLICE and self._window.span > SHORTEST_SLICE:
+            raise TooManyRowsError(total)
+        if total <= self._options.page_size:
+            yield from self._deliver(rows)
+            return
+        for _number in range(PASSES):
+            before = len(self._seen)
+            total = yield from self._one_pass(total)
+            if len(self._seen) >= total or len(self._seen) == before:
+                break
+        if len(self._seen) < total:
+            log.warning("fewer orders than counted", shop=self._access.code, counted=total, seen=len(self._seen))
+
+    def _one_pass(self, total: int) -> Iterator[RawPage]:
+        """Yield all pages from the last to the first and return the newest count."""
+        last = -(-total // self._options.page_size)
+        rows, more = self._page(last)
+        while more:
+            yield from self._deliver(rows)
+            last += 1
+            rows, more = self._page(last)
+        yield from self._deliver(rows)
+        for number in range(last - 1, 1, -1):
+            yield from self._deliver(self._page(number)[0])
+        rows, total = self._first_page()
+        yield from self._deliver(rows)
+        return total
+
+    def _first_page(self) -> tuple[list[Any], int]:
+        """Return page 1 and the exact count, which costs the platform more than `has_next`."""
+        content = self._list(1, use_has_next="false")
+        return _trades(content), int(content.get("total_results") or 0)
+
+    def _page(self, number: int) -> tuple[list[Any], bool]:
+        content = self._list(number, use_has_next="true")
+        return _trades(content), bool(content.get("has_next"))
+
+    def _list(self, page: int, *, use_has_next: str) -> dict[str, Any]:
+        params = {
+            "fields": FIELDS,
+            "start_modified": top_time(self._window.start),
+            "end_modified": top_time(self._window.end),
+            "page_no": str(page),
+            "page_size": str(self._options.page_size),
+            "use_has_next": use_has_next,
+        }
+        for attempt in range(1, ROUNDS + 1):
+            _wait_until(self._budget.take(1)[0])
+            try:
+                return self._client.call(LIST, params)
+            except ThrottledError as error:
+                self._budget.block(error.retry_after or 1.0)
+                if attempt == ROUNDS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _deliver(self, rows: Sequence[Any]) -> Iterator[RawPage]:
+        """Yield one page of the rows that are new to this run and to the pool, with their details; or nothing."""
+        fresh = [row for row in rows if self._is_new(row)]
+        known = self._access.known(_versions(fresh))
+        wanted = [row for row in fresh if number_of(row) not in known]
+        if not wanted:
+            return
+        details = self._details([number_of(row) for row in wanted if _needs_details(row)])
+        body = orjson.dumps({"trades": [_merged(row, details.get(number_of(row))) for row in wanted]})
+        key = f"taobao:{hashlib.sha256(body).hexdigest()}"
+        yield RawPage(key, body, "application/json", "taobao", len(wanted))
+
+    def _is_new(self, row: Any) -> bool:
+        identity = number_of(row) or repr(row)
+        modified = str(row.get("modified", "")) if isinstance(row, dict) else ""
+        if self._seen.get(identity) == modified:
+            return False
+        self._seen[identity] = modified
+        return True
+
+    def _details(self, numbers: Sequence[str]) -> dict[str, dict[str, Any] | HubError]:
+        """Fetch full trades, a few at a time; one that the platform refuses comes back as its error."""
+        found: dict[str, dict[str, Any] | HubError] = {}
+        left = list(numbers)
+        with ThreadPoolExecutor(max_workers=self._options.detail_workers) as pool:
+            for _round in range(ROUNDS):
+                if not left:
+                    return found
+                answers = dict(zip(left, pool.map(self._detail, left, self._budget.take(len(left))), strict=True))
+                bans = [a.retry_after or 1.0 for a in answers.values() if isinstance(a, ThrottledError)]
+                if bans:
+                    self._budget.block(max(bans))
+                found |= {number: _usable(a) for number, a in answers.items() if not isinstance(a, ThrottledError)}
+                left = [number for number in left if number not in found]
+        if left:
+            raise ThrottledError(str(answers[left[0]]), retry_after=max(bans))
+        return found
+
+    def _detail(self, number: str, start: float) -> dict[str, Any] | HubError:
+        _wait_until(start)
+        try:
+            content = self._client.call(FULL, {"fields": FIELDS, "tid": number, "include_oaid": "true"})
+        except HubError as error:
+            return error
+        trade = content.get("trade")
+        return trade if isinstance(trade, dict) else RefusedError("the platform returned no trade")
+
+
+def number_of(row: Any) -> str:
+    """Return the order number of a trade as text; ids are 64-bit numbers or text."""
+    if not isinstance(row, dict):
+        return ""
+    return str(row.get("tid_str") or row.get("tid") or "")
+
+
+def _number(settings: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
+    try:
+        return min(max(float(settings.get(name, default)), low), high)
+    except (TypeError, ValueError):
+        return default
+
+
+def _usable(answer: dict[str, Any] | HubError) -> dict[str, Any] | HubError:
+    if isinstance(answer, HubError) and not isinstance(answer, RefusedError):
+        raise answer
+    return answer
+
+
+def _merged(row: Any, detail: dict[str, Any] | HubError | None) -> Any:
+    if isinstance(detail, HubError):
+        return {**row, REFUSED_KEY: str(detail)}
+    return {**row, **detail} if detail else row
+
+
+def _needs_details(row: Any) -> bool:
+    if not number_of(row) or "buyer_message" in row:
+        return False
+    return row.get("status") not in WITHOUT_DETAILS or bool(row.get("has_buyer_message"))
+
+
+def _versions(rows: Sequence[Any]) -> dict[str, datetime]:
+    found = {}
+    for row in rows:
+        number = number_of(row)
+        try:
+            moment = datetime.fromisoformat(str(row.get("modified", ""))) if number else None
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is None:
+            found[number] = moment.replace(tzinfo=SHANGHAI)
+    return found
+
+
+def _trades(content: Mapping[str, Any]) -> list[Any]:
+    """Return the rows of a list answer; the wrapper is absent when there are none, and flat when simplified."""
+    wrapper = content.get("trades")
+    rows = wrapper.get("trade") if isinstance(wrapper, dict) else wrapper
+    return rows if isinstance(rows, list) else []
+
+
+def _wait_until(moment: float) -> None:
+    time.sleep(max(0.0, moment - time.monotonic()))

@@ -1,0 +1,117 @@
+"""State of the synchronisation: one row per shop, a log of runs, and how fast an application key may call."""
+
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from orderhub.models import Shop
+
+
+class ErrorKind(models.TextChoices):
+    """What has to happen before a failing pull can work again."""
+
+    NONE = "", pgettext_lazy("sync error", "None")
+    TEMPORARY = "temporary", pgettext_lazy("sync error", "Passes by itself")
+    THROTTLED = "throttled", pgettext_lazy("sync error", "Call limit")
+    AUTHORISATION = "authorisation", pgettext_lazy("sync error", "Needs authorisation")
+    PERMANENT = "permanent", pgettext_lazy("sync error", "Needs a person")
+
+
+class TokenState(models.TextChoices):
+    """Whether the platform accepts the shop's session."""
+
+    UNKNOWN = "unknown", pgettext_lazy("token", "Not tried yet")
+    VALID = "valid", pgettext_lazy("token", "Accepted")
+    REFUSED = "refused", pgettext_lazy("token", "Needs authorisation")
+
+
+class RunState(models.TextChoices):
+    """How one pull ended."""
+
+    RUNNING = "running", pgettext_lazy("sync run", "Running")
+    DONE = "done", pgettext_lazy("sync run", "Done")
+    STOPPED = "stopped", pgettext_lazy("sync run", "To be continued")
+    FAILED = "failed", pgettext_lazy("sync run", "Failed")
+    ABANDONED = "abandoned", pgettext_lazy("sync run", "Ended without an answer")
+
+
+class ShopSync(models.Model):
+    """How far the pull of one shop has come and how it does. `cursor` moves in the transaction that takes the last page
+    of a window in."""
+
+    shop = models.OneToOneField(Shop, models.CASCADE, related_name="sync", verbose_name=_("shop"))
+    cursor = models.DateTimeField(_("complete up to"), null=True, blank=True)
+    last_success_at = models.DateTimeField(_("last success"), null=True)
+    last_attempt_at = models.DateTimeField(_("last attempt"), null=True)
+    consecutive_failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    last_error = models.TextField(_("last error"), blank=True, default="")
+    error_kind = models.CharField(_("kind of error"), max_length=15, choices=ErrorKind.choices, blank=True, default="")
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
+    token_state = models.CharField(_("session"), max_length=10, choices=TokenState.choices, default=TokenState.UNKNOWN)
+    failed_with = models.BigIntegerField(null=True, editable=False)
+    """Fingerprint of the credentials and settings that a permanent failure belongs to: new ones are tried at once."""
+
+    class Meta:
+        verbose_name = _("channel state")
+        verbose_name_plural = _("channel states")
+        ordering = ["shop__code"]
+
+    def __str__(self) -> str:
+        return str(self.shop)
+
+    @property
+    def lag(self) -> timedelta | None:
+        """How far the pool is behind the channel; None before the first complete window."""
+        return max(timezone.now() - self.cursor, timedelta()) if self.cursor else None
+
+    @property
+    def lag_seconds(self) -> int | None:
+        """The lag in whole seconds."""
+        return int(self.lag.total_seconds()) if self.lag is not None else None
+
+
+class SyncRun(models.Model):
+    """One pull of one shop: append-only, written by the sync service."""
+
+    shop = models.ForeignKey(Shop, models.CASCADE, related_name="sync_runs", db_index=False, verbose_name=_("shop"))
+    window_start = models.DateTimeField(_("from"))
+    window_end = models.DateTimeField(_("to"))
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    state = models.CharField(_("state"), max_length=10, choices=RunState.choices, default=RunState.RUNNING)
+    pages = models.PositiveIntegerField(_("pages"), default=0)
+    rows = models.PositiveIntegerField(_("rows"), default=0)
+    new = models.PositiveIntegerField(pgettext_lazy("orders", "new"), default=0)
+    changed = models.PositiveIntegerField(pgettext_lazy("orders", "changed"), default=0)
+    unchanged = models.PositiveIntegerField(pgettext_lazy("orders", "unchanged"), default=0)
+    stale = models.PositiveIntegerField(pgettext_lazy("orders", "older than known"), default=0)
+    rejected = models.PositiveIntegerField(pgettext_lazy("orders", "rejected"), default=0)
+    error = models.TextField(_("error"), blank=True, default="")
+
+    class Meta:
+        verbose_name = _("sync run")
+        verbose_name_plural = _("sync runs")
+        indexes = [
+            models.Index(fields=["started_at", "id"], name="syncrun_started"),
+            models.Index(fields=["shop", "started_at", "id"], name="syncrun_shop_started"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.shop_id} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+class CallAllowance(models.Model):
+    """From when on the next call of one application key may start, by database time, for all workers together."""
+
+    key = models.CharField(_("application"), max_length=150, unique=True)
+    free_at = models.DateTimeField(_("free from"))
+
+    class Meta:
+        verbose_name = _("call allowance")
+        verbose_name_plural = _("call allowances")
+
+    def __str__(self) -> str:
+        return self.key

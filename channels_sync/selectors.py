@@ -1,0 +1,131 @@
+"""Reading the state of the synchronisation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.functional import Promise
+
+from channels_sync.connectors.base import connectors
+from channels_sync.models import ErrorKind, ShopSync
+from orderhub.models import Reject, Shop
+
+LATE = timedelta(minutes=5)
+"""A shop this far behind its channel is shown as late: five missed runs."""
+REJECTS_LOOKED_AT = timedelta(hours=1)
+
+
+def pulling_platforms() -> list[str]:
+    """Return the platforms that are pulled from."""
+    return [key for key, connector in connectors.items() if connector.pulls]
+
+
+def due_shops() -> list[int]:
+    """Return the active shops whose pull is due now, those that waited longest first. One query.
+
+    A shop that needs a person is among them: the beginning of its pull notices whether somebody changed something.
+    """
+    waiting = Q(sync__next_attempt_at__isnull=True) | Q(sync__next_attempt_at__lte=timezone.now())
+    waiting |= Q(sync__error_kind__in=[ErrorKind.AUTHORISATION, ErrorKind.PERMANENT])
+    shops = Shop.objects.filter(waiting, is_active=True, platform__in=pulling_platforms())
+    ordered = shops.order_by(F("sync__last_attempt_at").asc(nulls_first=True), "pk")
+    return list(ordered.values_list("pk", flat=True))
+
+
+def known_versions(shop_id: int, versions: Mapping[str, datetime]) -> set[str]:
+    """Return the order numbers that the pool has in this version or a newer one, or has refused in this version.
+
+    Overlapping windows list most orders several times; this keeps their details from being fetched again.
+    """
+    if not versions:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT external_no, modified_at FROM orderhub_order WHERE shop_id = %s AND external_no = ANY(%s)",
+            [shop_id, list(versions)],
+        )
+        known = {number for number, modified_at in cursor.fetchall() if modified_at >= versions[number]}
+    return known | _refused_versions(shop_id, {n: at for n, at in versions.items() if n not in known})
+
+
+def _refused_versions(shop_id: int, versions: Mapping[str, datetime]) -> set[str]:
+    """An open reject whose raw row carries the same modification time needs no second row in the reject table."""
+    rejects = Reject.objects.filter(
+        shop_id=shop_id, state="open", created_at__gt=timezone.now() - REJECTS_LOOKED_AT, external_no__in=list(versions)
+    )
+    found = set()
+    for reject in rejects.only("external_no", "packed_row")[:500]:
+        moment = versions[reject.external_no].astimezone(_SHANGHAI)
+        if f"{moment:%Y-%m-%d %H:%M:%S}".encode() in reject.raw_row:
+            found.add(reject.external_no)
+    return found
+
+
+_SHANGHAI = timezone.get_fixed_timezone(480)
+
+
+@dataclass(slots=True, frozen=True)
+class Health:
+    """How the synchronisation of one shop does, for a card or a status screen."""
+
+    shop: Shop
+    platform: str | Promise
+    is_known: bool
+    pulls: bool
+    sync: ShopSync | None
+    tone: str
+    """ok, late, failing, stopped (needs a person), idle (nothing to pull)."""
+
+    @property
+    def lag_seconds(self) -> int | None:
+        """Seconds behind the channel; None while nothing was pulled."""
+        return self.sync.lag_seconds if self.sync else None
+
+
+def sync_health() -> list[Health]:
+    """Return the state of every active shop, worst first. One query."""
+    shops = Shop.objects.filter(is_active=True).select_related("sync")
+    found = [_health(shop) for shop in shops]
+    return sorted(found, key=lambda health: (_TONES.index(health.tone), health.shop.code))
+
+
+_TONES = ("stopped", "failing", "late", "ok", "idle")
+
+
+def _health(shop: Shop) -> Health:
+    sync: ShopSync | None = getattr(shop, "sync", None)
+    is_known = shop.platform in connectors
+    connector = connectors.get(shop.platform) if is_known else None
+    pulls = bool(connector and connector.pulls)
+    label = connector.label if connector else shop.platform
+    return Health(shop, label, is_known, pulls, sync, _tone(sync, is_known=is_known, pulls=pulls))
+
+
+def _tone(sync: ShopSync | None, *, is_known: bool, pulls: bool) -> str:
+    if not is_known:
+        return "stopped"
+    if not pulls:
+        return "idle"
+    if sync is None or (sync.cursor is None and not sync.consecutive_failures):
+        return "late"
+    if sync.error_kind in {ErrorKind.AUTHORISATION, ErrorKind.PERMANENT}:
+        return "stopped"
+    if sync.consecutive_failures:
+        return "failing"
+    return "late" if sync.lag is None or sync.lag > LATE else "ok"
+
+
+def recent_failures(shop_ids: Sequence[int], since: timedelta = timedelta(hours=1)) -> dict[int, int]:
+    """Return how many pulls of each shop failed lately."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT shop_id, count(*) FROM channels_sync_syncrun
+            WHERE shop_id = ANY(%s) AND started_at > %s AND state IN ('failed', 'abandoned') GROUP BY shop_id
+            """,
+            [list(shop_ids), datetime.now(UTC) - since],
+        )
+        return dict(cursor.fetchall())

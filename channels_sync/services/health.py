@@ -1,0 +1,93 @@
+"""What a pull's success or failure means for its shop: backoff, the sentence for people, whether a person is needed."""
+
+from datetime import timedelta
+from hashlib import blake2b
+
+import orjson
+import structlog
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.models import ErrorKind, ShopSync, TokenState
+from orderhub.core.errors import HubError
+from orderhub.models import Shop
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT = 30
+"""Seconds before the second try; each further failure doubles them."""
+LONGEST_WAIT = 900
+NEEDS_PERSON = frozenset({ErrorKind.AUTHORISATION.value, ErrorKind.PERMANENT.value})
+
+
+def is_due(sync: ShopSync, shop: Shop) -> bool:
+    """Tell whether a shop may be tried now.
+
+    A refused session is not tried again before somebody changes credentials or settings; a change is tried at once.
+    Other permanent failures (a wrong clock, a missing permission) are looked at again from time to time.
+    """
+    if sync.error_kind in NEEDS_PERSON and sync.failed_with != fingerprint(shop):
+        return True
+    if sync.error_kind == ErrorKind.AUTHORISATION:
+        return False
+    return sync.next_attempt_at is None or sync.next_attempt_at <= timezone.now()
+
+
+def record_success(shop: Shop, *, is_complete: bool) -> None:
+    """Note that the channel answered; `is_complete` when everything up to now is in."""
+    now = timezone.now()
+    ShopSync.objects.filter(shop=shop).update(
+        consecutive_failures=0, last_error="", error_kind=ErrorKind.NONE, failed_with=None, next_attempt_at=None,
+        token_state=TokenState.VALID, last_success_at=now if is_complete else F("last_success_at"),
+    )  # fmt: skip
+
+
+def record_failure(shop: Shop, error: Exception) -> str:
+    """Note what went wrong and when to try again, and return the sentence for people."""
+    kind, sentence = _kind(error), _sentence(error)
+    sync = ShopSync.objects.get(shop=shop)
+    failures = sync.consecutive_failures + 1
+    asked = error.retry_after if isinstance(error, HubError) else None
+    wait = asked or min(FIRST_WAIT * 2 ** (min(failures, 10) - 1), LONGEST_WAIT)
+    if kind in NEEDS_PERSON:
+        wait = LONGEST_WAIT
+    ShopSync.objects.filter(pk=sync.pk).update(
+        consecutive_failures=F("consecutive_failures") + 1, last_error=sentence, error_kind=kind,
+        next_attempt_at=timezone.now() + timedelta(seconds=wait),
+        failed_with=fingerprint(shop) if kind in NEEDS_PERSON else None,
+        token_state=TokenState.REFUSED if kind == ErrorKind.AUTHORISATION else sync.token_state,
+    )  # fmt: skip
+    log.warning("pull failed", shop=shop.code, kind=kind, failures=failures, wait=wait)
+    return sentence
+
+
+def record_unknown_platform(sync: ShopSync, shop: Shop) -> None:
+    """Note that no connector knows the shop's platform; it is shown, never a crash."""
+    sentence = _("No connector knows the platform %(platform)s.") % {"platform": shop.platform}
+    if sync.last_error != sentence:
+        ShopSync.objects.filter(pk=sync.pk).update(last_error=sentence, error_kind=ErrorKind.PERMANENT)
+
+
+def fingerprint(shop: Shop) -> int:
+    """Return a number that changes when the shop's credentials or settings are changed."""
+    digest = blake2b(bytes(shop.sealed_credentials or b""), digest_size=8)
+    digest.update(orjson.dumps([shop.platform, shop.settings], option=orjson.OPT_SORT_KEYS))
+    return int.from_bytes(digest.digest(), "big", signed=True)
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, AuthorisationError):
+        return ErrorKind.AUTHORISATION.value
+    if isinstance(error, ThrottledError):
+        return ErrorKind.THROTTLED.value
+    if isinstance(error, HubError) and error.permanent:
+        return ErrorKind.PERMANENT.value
+    return ErrorKind.TEMPORARY.value
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, HubError):
+        return str(error)[:1000]
+    return _("The hub itself failed: %(reason)s") % {"reason": type(error).__name__}

@@ -1,0 +1,223 @@
+"""Everything around a pull except intake itself: lease, windows, cursor, failures, the log of runs.
+
+    run = sync.begin(shop)              # None: another worker is at it, or it is not due
+    for page in run.pages():            # raw pages of all windows up to now, oldest window first
+        item = receive(page)            # stored before anything else
+        run.count(process(item, at_commit=run.cursor_mover(page)))
+    run.finish()                        # or run.fail(error)
+
+The cursor moves inside the transaction that takes the last page of a window in. A run that dies leaves the cursor where
+it was: the next one reads the window again, what is known already is skipped, and nothing is taken in twice.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+
+from channels_sync.connectors.base import Connector, RawPage, ShopAccess, TooManyRowsError, Window, connectors
+from channels_sync.models import RunState, ShopSync, SyncRun
+from channels_sync.selectors import known_versions
+from channels_sync.services import health
+from channels_sync.services.allowance import SharedAllowance
+from orderhub.core.errors import TemporaryError
+from orderhub.core.results import IntakeResult
+from orderhub.models import Shop
+from orderhub.services import leases
+
+log = structlog.get_logger(__name__)
+
+LEASE_SECONDS = 150
+"""Longer than a job may run; prolonged at every page."""
+OVERLAP = timedelta(minutes=5)
+DELAY = timedelta(seconds=10)
+"""The end of a window stays this far behind now, and does not move while the window is read."""
+LONGEST_SLICE = timedelta(minutes=30)
+SHORTEST_SLICE = timedelta(minutes=1)
+LOOK_BACK_HOURS = 24.0
+"""How far a first run looks back, unless the shop's settings say `look_back_hours`."""
+RUN_SECONDS = 75.0
+"""After this long a run stops at the next page and leaves the rest to the next one: a job has 120 seconds."""
+
+
+def begin(shop: Shop, *, force: bool = False) -> "PullRun | None":
+    """Begin a pull of `shop` and return the run, or None when there is nothing to do.
+
+    That is: another worker holds the shop's lease, its platform is not pulled from, it is not due yet, or a permanent
+    failure waits for a person who has changed nothing so far. `force` ignores the last two.
+    """
+    sync, _is_new = ShopSync.objects.get_or_create(shop=shop)
+    if shop.platform not in connectors:
+        health.record_unknown_platform(sync, shop)
+        return None
+    connector = connectors.get(shop.platform)
+    if not connector.pulls or (not force and not health.is_due(sync, shop)):
+        return None
+    stack = ExitStack()
+    lease = stack.enter_context(leases.hold(f"pull:{shop.pk}", LEASE_SECONDS))
+    if lease is None:
+        return None
+    try:
+        sync.refresh_from_db()
+        return PullRun(shop, sync, connector, lease, stack)
+    except BaseException:
+        stack.close()
+        raise
+
+
+def move_cursor(cursor: CursorWrapper, shop_id: int, to: datetime) -> None:
+    """Note that everything modified up to `to` is in the pool; call it in the transaction that made it so.
+
+    The cursor never moves back.
+    """
+    cursor.execute("UPDATE channels_sync_shopsync SET cursor = greatest(cursor, %s) WHERE shop_id = %s", [to, shop_id])
+
+
+def prune_runs(*, days: int = 30, limit: int = 5000) -> int:
+    """Delete up to `limit` runs older than `days` and return how many went."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM channels_sync_syncrun WHERE id IN (
+                SELECT id FROM channels_sync_syncrun WHERE started_at < now() - make_interval(days => %s)
+                ORDER BY started_at LIMIT %s)
+            """,
+            [days, limit],
+        )
+        return int(cursor.rowcount)
+
+
+class PullRun:
+    """One pull of one shop under its lease."""
+
+    def __init__(
+        self, shop: Shop, sync: ShopSync, connector: Connector, lease: leases.HeldLease, stack: ExitStack
+    ) -> None:
+        self.shop = shop
+        self.sync = sync
+        self._connector = connector
+        self._lease = lease
+        self._stack = stack
+        self._stop_at = time.monotonic() + RUN_SECONDS
+        self._state = RunState.DONE
+        self._end = timezone.now().replace(microsecond=0) - DELAY
+        self._start = min(self._first_moment(), self._end - SHORTEST_SLICE)
+        self._cursor_to: datetime | None = None
+        self._complete_to: datetime | None = None
+        self.log = self._open_log()
+
+    def pages(self) -> Iterator[RawPage]:
+        """Yield the raw pages of all windows, oldest first; `is_last` marks the end of a window.
+
+        Raises HubError when the channel fails; what was yielded before stays good.
+        """
+        start = self._start
+        while start < self._end:
+            start = yield from self._slice(start)
+            if start < self._end and time.monotonic() >= self._stop_at:
+                self._state = RunState.STOPPED
+            if self._state == RunState.STOPPED:
+                return
+
+    def cursor_mover(self, page: RawPage) -> Callable[[CursorWrapper], None] | None:
+        """Return what moves the cursor inside the transaction that takes `page` in; None unless it ends a window."""
+        to = self._cursor_to
+        if not page.is_last or to is None:
+            return None
+        shop_id = self.shop.pk
+        return lambda cursor: move_cursor(cursor, shop_id, to)
+
+    def count(self, result: IntakeResult) -> None:
+        """Add what the intake made of one page to the log."""
+        for name, count in result.counts().items():
+            setattr(self.log, name, getattr(self.log, name) + count)
+
+    def finish(self) -> None:
+        """Close the run after all its pages are in: the cursor stands at the end of the last complete window."""
+        try:
+            if self._complete_to is not None:
+                with connection.cursor() as cursor:
+                    move_cursor(cursor, self.shop.pk, self._complete_to)
+            health.record_success(self.shop, is_complete=self._state == RunState.DONE)
+            self._close_log(self._state, "")
+        finally:
+            self._stack.close()
+
+    def fail(self, error: Exception) -> None:
+        """Close the run after a failure: what went wrong, for people, and when to try again."""
+        try:
+            if self._complete_to is not None:
+                with connection.cursor() as cursor:
+                    move_cursor(cursor, self.shop.pk, self._complete_to)
+            sentence = health.record_failure(self.shop, error)
+            self._close_log(RunState.FAILED, sentence)
+        finally:
+            self._stack.close()
+
+    def _first_moment(self) -> datetime:
+        if self.sync.cursor is not None:
+            return self.sync.cursor - OVERLAP
+        try:
+            hours = float(self.shop.settings.get("look_back_hours", LOOK_BACK_HOURS))
+        except (TypeError, ValueError):
+            hours = LOOK_BACK_HOURS
+        return self._end - timedelta(hours=min(max(hours, 0.05), 24 * 90))
+
+    def _slice(self, start: datetime) -> Iterator[RawPage]:
+        """Yield the pages of one window from `start` and return where the next one begins; a window that holds too
+        many rows is halved before anything of it was handed out."""
+        span = min(LONGEST_SLICE, self._end - start)
+        while True:
+            window = Window(start, start + span)
+            self._cursor_to = window.end
+            try:
+                yield from self._checked(self._connector.pull(self._access(), window))
+            except TooManyRowsError as error:
+                if span <= SHORTEST_SLICE:
+                    raise TemporaryError(str(error)) from error
+                span = max(span / 2, SHORTEST_SLICE)
+                continue
+            if self._state != RunState.STOPPED:
+                self._complete_to = window.end
+            return window.end
+
+    def _checked(self, pages: Iterator[RawPage]) -> Iterator[RawPage]:
+        for page in pages:
+            if not self._lease.extend(LEASE_SECONDS):
+                raise TemporaryError("another worker has taken this shop over")
+            yield page
+            self.log.pages += 1
+            self.log.rows += page.rows
+            if not page.is_last and time.monotonic() >= self._stop_at:
+                self._state = RunState.STOPPED
+                return
+
+    def _access(self) -> ShopAccess:
+        shop_id = self.shop.pk
+        return ShopAccess(
+            shop_id=shop_id,
+            code=self.shop.code,
+            credentials=self.shop.credentials,
+            settings=self.shop.settings,
+            budget=SharedAllowance,
+            known=lambda versions: known_versions(shop_id, versions),
+        )
+
+    def _open_log(self) -> SyncRun:
+        """Note the begin; a run of this shop that never ended is noted as abandoned, since we hold the lease."""
+        now = timezone.now()
+        SyncRun.objects.filter(shop=self.shop, state=RunState.RUNNING).update(state=RunState.ABANDONED, finished_at=now)
+        ShopSync.objects.filter(pk=self.sync.pk).update(last_attempt_at=now)
+        return SyncRun.objects.create(shop=self.shop, window_start=self._start, window_end=self._end, started_at=now)
+
+    def _close_log(self, state: str, error: str) -> None:
+        run = self.log
+        run.state, run.error, run.finished_at = state, error[:2000], timezone.now()
+        run.save()
+        log.info("pull ended", shop=self.shop.code, state=state, pages=run.pages, rows=run.rows, new=run.new,
+                 rejected=run.rejected)  # fmt: skip
