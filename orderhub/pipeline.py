@@ -18,14 +18,12 @@ from random import uniform
 
 import orjson
 import structlog
-from channels_sync.readers import ReadRow
 from django.conf import settings
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from triage.decisions import Candidate
-from triage.services import accept_findings, decide, store_findings
 
 from channels_sync import readers
+from channels_sync.readers import ReadRow
 from orderhub.core.draft import json_row
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
@@ -39,6 +37,8 @@ from orderhub.services.batch import Batch, DraftRow, add_buyers, sort_out
 from orderhub.services.inbox import receive
 from orderhub.services.outbox import Drained
 from orderhub.services.paths import effects_of
+from triage.decisions import Candidate
+from triage.services import accept_findings, decide, store_findings
 
 __all__ = ["drain_inbox", "drain_outbox", "process", "receive", "release_order", "rerun_reject", "retriage", "take_in"]
 
@@ -251,6 +251,7 @@ def _one_transaction(
 def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
     add_buyers(cursor, batch)
     for incoming in batch.all:
+        incoming.claim = pool.claim_of(incoming.draft)
         incoming.triaged = pool.is_triaged(incoming)
         if not incoming.triaged:
             pool.settle_status(incoming)

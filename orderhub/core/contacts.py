@@ -12,12 +12,15 @@ _VIRTUAL = re.compile(r"^(\+?\d[\d ]{6,17})\s*(?:[-,#_]|转|ext\.?)\s*(\d{3,6})$
 _CIPHER = re.compile(r"^(?:~.+~\d*~|\$.+\$\d*\$|[A-Za-z0-9+/=_-]{40,})$")
 _SEPARATORS = re.compile(r"[\s\-()（）]+")
 _COUNTRY_CODE = re.compile(r"^(?:\+|00)?86(?=1\d{10}$)")
+_DIGIT = re.compile(r"\d")
 _LANDLINE = re.compile(r"^0\d{2,3}-\d{7,8}$")
 
 
 def contact_kind(phone: str) -> ContactKind:
     """Return what a phone value is, judged by its shape."""
     value = phone.strip()
+    if value.isdigit():
+        return ContactKind.PLAIN
     if "*" in value:
         return ContactKind.MASKED
     if _CIPHER.match(value):
@@ -30,6 +33,8 @@ def contact_kind(phone: str) -> ContactKind:
 def canonical_phone(phone: str) -> str:
     """Return the digits by which a phone is looked up: no separators, no +86, no extension."""
     value = phone.strip()
+    if len(value) == 11 and value.isdigit():
+        return value
     virtual = _VIRTUAL.match(value)
     if virtual and not _LANDLINE.match(value):
         value = virtual.group(1)
@@ -64,7 +69,7 @@ def mask_detail(detail: str) -> str:
     """Return the first characters of an address and asterisks; never the number of a building or room."""
     if "*" in detail or not detail:
         return detail
-    visible = re.split(r"\d", detail, maxsplit=1)[0][:6]
+    visible = _DIGIT.split(detail[:7], maxsplit=1)[0][:6]
     return f"{visible}***"
 
 

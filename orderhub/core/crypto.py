@@ -7,13 +7,15 @@ Keys come from the environment and have nothing to do with `SECRET_KEY`: `HUB_DA
 import base64
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 FORMAT = 1
 NONCE_BYTES = 12
@@ -75,14 +77,17 @@ class Keyring:
             raise UnreadableError("sealed bytes were changed or belong to another column") from error
 
 
-@lru_cache(maxsize=4)
-def _keyring(keys: tuple[str, ...], index_key: str) -> Keyring:
-    return Keyring(list(keys), index_key)
-
-
+@cache
 def keyring() -> Keyring:
-    """Return the key ring of the current settings."""
-    return _keyring(tuple(settings.HUB_DATA_KEYS), settings.HUB_INDEX_KEY)
+    """Return the key ring of the settings; read once, and anew when a test changes them."""
+    return Keyring(list(settings.HUB_DATA_KEYS), settings.HUB_INDEX_KEY)
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_kwargs: object) -> None:
+    if setting in {"HUB_DATA_KEYS", "HUB_INDEX_KEY"}:
+        keyring.cache_clear()
+        gram.cache_clear()
 
 
 def seal(clear: bytes, purpose: bytes) -> bytes:
@@ -104,14 +109,10 @@ def blind(purpose: bytes, value: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
+@lru_cache(maxsize=65536)
 def gram(pair: str) -> str:
     """Return the short keyed token of one or two characters of a name, for the array index."""
-    return _gram(pair, keyring().index_key)
-
-
-@lru_cache(maxsize=65536)
-def _gram(pair: str, key: bytes) -> str:
-    digest = blake2b(pair.encode(), digest_size=6, key=key, person=b"name").digest()
+    digest = blake2b(pair.encode(), digest_size=6, key=keyring().index_key, person=b"name").digest()
     return base64.urlsafe_b64encode(digest).decode()
 
 

@@ -18,6 +18,8 @@ Time = Annotated[datetime, Meta(tz=True)]
 
 EARLIEST = datetime(2003, 5, 10, tzinfo=UTC)
 """No channel of the field is older; platforms send 0001-01-01 and 1970-01-01 for "no time"."""
+LATEST_FROM_NOW = timedelta(days=3660)
+_TIMES = ("created_at", "modified_at", "paid_at", "ship_by")
 REMARK_LIMIT = 2000
 """Characters of a remark that enter the pool; the raw payload keeps the whole text."""
 
@@ -144,14 +146,16 @@ def read_draft(row: Any) -> OrderDraft:
 
 def check_draft(draft: OrderDraft) -> None:
     """Raise FieldError where a well-formed draft cannot be true: absurd times, one line number twice."""
-    for name in ("created_at", "modified_at", "paid_at", "ship_by"):
+    latest = datetime.now(UTC) + LATEST_FROM_NOW
+    for name in _TIMES:
         moment: datetime | None = getattr(draft, name)
-        if moment is not None and not EARLIEST < moment < datetime.now(UTC) + timedelta(days=3660):
+        if moment is not None and not EARLIEST < moment < latest:
             raise FieldError(name, f"not a believable time: {moment.isoformat()}")
-    numbers = [line.line_no for line in draft.lines]
-    if len(set(numbers)) != len(numbers):
-        at = next(i for i, number in enumerate(numbers) if number in numbers[:i])
-        raise FieldError(f"lines[{at}].line_no", f"line {numbers[at]!r} appears twice")
+    if len(draft.lines) > 1:
+        numbers = [line.line_no for line in draft.lines]
+        if len(set(numbers)) != len(numbers):
+            at = next(i for i, number in enumerate(numbers) if number in numbers[:i])
+            raise FieldError(f"lines[{at}].line_no", f"line {numbers[at]!r} appears twice")
 
 
 def json_row(draft: OrderDraft) -> bytes:

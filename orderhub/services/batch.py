@@ -53,6 +53,8 @@ class Incoming:
     order_id: int = 0
     buyer_id: int | None = None
     known: Known | None = None
+    claim: str = ""
+    """What the channel claims, by the words of the one status."""
     allocations: Sequence[Allocation] = ()
     status: str = ""
     lane: str = ""

@@ -61,14 +61,14 @@ def claim_of(draft: OrderDraft) -> str:
 def is_triaged(incoming: Incoming) -> bool:
     """Tell whether an order goes through triage: paid in full, not held by the channel, no refund open, not yet in
     the warehouse's hands."""
-    if claim_of(incoming.draft) != Status.PAID or incoming.draft.channel_hold:
+    if incoming.claim != Status.PAID or incoming.draft.channel_hold:
         return False
     return incoming.known is None or incoming.known.status in BEFORE_WAREHOUSE | {Status.REFUNDING}
 
 
 def settle_status(incoming: Incoming) -> None:
     """Set the order's status from the claim of the channel, the lane and the stock."""
-    claim = claim_of(incoming.draft)
+    claim = incoming.claim
     if incoming.triaged:
         held = incoming.lane in {Lane.TO_CONFIRM, Lane.ABNORMAL}
         short = incoming.is_short and incoming.lane != Lane.ABNORMAL
@@ -132,8 +132,7 @@ def merge_key(shop_id: int, incoming: Incoming) -> int | None:
 
 
 def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
-    draft, known = inc.draft, inc.known
-    claim = claim_of(draft)
+    draft, known, claim = inc.draft, inc.known, inc.claim
     claims = (known.warehouse_claim, known.carrier_claim) if known else ("", "")
     refund = max((line.refund for line in draft.lines), key=REFUND_RANK.__getitem__)
     return (
@@ -159,7 +158,7 @@ def _line_rows(shop_id: int, orders: Sequence[Incoming]) -> list[tuple[Any, ...]
 
 
 def _entry(batch: Batch, inc: Incoming, kind: str, status_from: str) -> timeline.Entry:
-    data: dict[str, Any] = {"claim": claim_of(inc.draft), "via": batch.source}
+    data: dict[str, Any] = {"claim": inc.claim, "via": batch.source}
     if inc.lane:
         data["lane"] = inc.lane
     if inc.is_urgent:
@@ -177,7 +176,7 @@ def _entry(batch: Batch, inc: Incoming, kind: str, status_from: str) -> timeline
 def _changed_fields(inc: Incoming) -> list[str]:
     assert inc.known is not None
     changed = []
-    if inc.known.channel_claim != claim_of(inc.draft):
+    if inc.known.channel_claim != inc.claim:
         changed.append("status")
     if _lines_differ(inc):
         changed.append("lines")

@@ -51,36 +51,33 @@ def receiver_rows(orders: Sequence[tuple[int, int, OrderDraft]]) -> Iterator[tup
     for place, (order_id, shop_id, draft) in enumerate(orders):
         receiver = draft.receiver
         nonce = nonces[place * NONCE_BYTES : (place + 1) * NONCE_BYTES]
+        phone = canonical_phone(receiver.phone)
+        kind = kind_of(receiver)
         yield (
             order_id,
             shop_id,
-            *shown_part(receiver),
+            *_shown(receiver, kind, phone),
             ring.seal(clear_part(draft), b"receiver", nonce),
-            *index_part(receiver),
+            *_indexes(receiver, kind, phone),
         )
 
 
 def shown_part(receiver: ReceiverDraft) -> tuple[str, ...]:
     """Return the columns that may be shown: kind, masked name, phone and detail, region, platform token."""
+    return _shown(receiver, kind_of(receiver), canonical_phone(receiver.phone))
+
+
+def _shown(receiver: ReceiverDraft, kind: str, phone: str) -> tuple[str, ...]:
     return (
-        kind_of(receiver),
-        mask_name(receiver.name),
-        mask_phone(receiver.phone),
-        mask_detail(receiver.detail),
-        receiver.country,
-        receiver.province,
-        receiver.city,
-        receiver.district,
-        receiver.town,
-        receiver.oaid,
-    )
+        kind, mask_name(receiver.name), mask_phone(phone), mask_detail(receiver.detail), receiver.country,
+        receiver.province, receiver.city, receiver.district, receiver.town, receiver.oaid,
+    )  # fmt: skip
 
 
-def index_part(receiver: ReceiverDraft) -> tuple[int | None, int | None, str | None]:
+def _indexes(receiver: ReceiverDraft, kind: str, phone: str) -> tuple[int | None, int | None, str | None]:
     """Return the blind indexes of phone and phone tail and the name's pairs as array text."""
-    phone = canonical_phone(receiver.phone)
-    tail = phone_tail(receiver.phone)
-    readable = kind_of(receiver) in _JUDGED and len(phone) >= 7 and "*" not in phone
+    tail = phone_tail(phone)
+    readable = kind in _JUDGED and len(phone) >= 7 and "*" not in phone
     return (
         blind(b"phone", phone) if readable else None,
         blind(b"tail", tail) if tail else None,
