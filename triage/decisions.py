@@ -1,0 +1,67 @@
+"""What goes into triage and what comes out: plain values, no database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orderhub.core.draft import OrderDraft
+
+HINT, RED, RED_AND_CALL = 1, 2, 3
+"""Weights of urgency: 1 is a hint only, 2 marks red, 3 also alerts the warehouse at once (reference 4.1)."""
+
+
+@dataclass(slots=True, frozen=True)
+class Candidate:
+    """One order to judge.
+
+    `order_id` is its key in the pool (already taken for a new order), `is_known` tells that the row exists,
+    `short_skus` are the SKUs that could not be reserved in full.
+    """
+
+    order_id: int
+    shop_id: int
+    draft: OrderDraft
+    buyer_id: int | None
+    short_skus: tuple[str, ...]
+    is_known: bool
+
+
+@dataclass(slots=True, frozen=True)
+class FoundFinding:
+    """One reason on one order.
+
+    `lane` is empty where the finding only marks. `facts_key` changes exactly when the order's own data behind the
+    finding changes; `values` are what is shown and hold no personal data.
+    """
+
+    code: str
+    lane: str
+    severity: int
+    values: Mapping[str, Any]
+    facts_key: int
+    is_shadow: bool = False
+    is_urgent: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Decision:
+    """Where one order goes and why.
+
+    `lane` is empty where a system gate or another status than paid kept the rules from running. `urgency` is the
+    highest weight found (0 to 3); `is_urgent` from weight 2 on.
+    """
+
+    lane: str
+    is_urgent: bool
+    urgency: int
+    findings: tuple[FoundFinding, ...]
+    rule_set_id: int
+
+
+@dataclass(slots=True)
+class Step:
+    """One rule's answer for one order, for people who want to know how it was judged."""
+
+    code: str
+    answer: bool | None
+    values: Mapping[str, Any] = field(default_factory=dict)

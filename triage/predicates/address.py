@@ -1,0 +1,190 @@
+"""Address details: whether a courier finds the door. Signals of the reference 4.2; masked details are unknown."""
+
+import re
+
+from django.utils.translation import gettext_lazy as _
+
+from orderhub.core.draft import OrderDraft, ReceiverDraft
+from triage.matchers import Words
+from triage.predicates.base import Batch, Detail, FactType, fact
+
+PROBLEMS = {
+    "missing": _("Nothing below the district"),
+    "placeholder": _("Placeholder instead of an address"),
+    "digits_only": _("Digits only"),
+    "repeated": _("One character over and over"),
+    "too_short": _("Too short"),
+    "vague_end": _("Ends at a gate or landmark"),
+    "direction": _("Directions instead of a number"),
+    "landmark_only": _("Only a landmark"),
+    "no_number": _("No house number"),
+    "no_building": _("Estate without building or room"),
+    "phone_inside": _("A phone number inside"),
+    "second_address": _("A second address inside"),
+    "odd_characters": _("Emoji or odd characters"),
+}
+SHORTEST = 5
+"""Characters below which no detail can be an address."""
+
+_ROOM = re.compile(
+    r"\d\s*室|\d\s*房|\d\s*单元|单元\s*\d|\d\s*户|\d\s*[-－—]\s*\d+\s*[-－—]\s*\d|(?:栋|幢|座|号楼|#)\s*[A-Za-z]?\d{2,}|"
+    r"\d\s*[楼层]\s*(?:[A-Za-z]?\d|[东南西北左右]户)|\d\s*号?\s*(?:商铺|门面|店铺|铺|档口?|门市|车间|仓)|宿舍\s*[A-Za-z]?\d|\d+\s*号?宿舍"
+)
+_BUILDING = re.compile(
+    r"\d|[A-Za-z]\s*[座栋幢区]|[一二三四五六七八九十百]+\s*(?:栋|幢|座|号|单元|楼|组|队|期|区|排|弄|巷|横)"
+)
+_PICK_UP = re.compile(r"驿站|丰巢|快递柜|自提[柜点]|代收点|代收处|前台|门卫室?|收发室|传达室|保安室|物业")
+_RURAL = re.compile(
+    r"(?:[镇乡]|街道|苏木|农场|林场|牧场|开发区|办事处).*(?:村|屯|嘎查|组|队|庄|寨|社|营|连|湾|沟|坪|坝|塘)"
+)
+_VILLAGE = re.compile(r"村.{0,12}(?:组|队|屯|社|户|家|湾|沟|坪)|[一-鿿]屯")
+_ESTATE = re.compile(
+    r"小区|花园|花苑|家园|公寓|名苑|新苑|雅苑|苑(?!路|街|巷)|(?:(?<!政)府|(?<![商学县古老新])城)(?=$|[\s,，、(（])"
+)
+_LANDMARK = re.compile(
+    r"(?:学校|小学|中学|大学|学院|幼儿园|医院|卫生院|车站|火车站|汽车站|地铁站|商场|超市|市场|广场|公园|工地|[工厂]厂|厂|景区|加油站)$"
+)
+_INSIDE = re.compile(r"宿舍|栋|幢|号楼|楼|座|店|铺|档|室|科|病房|病区|月台|码头|库|门岗|办公|系|部|处|班")
+_PHONE = re.compile(r"(?<!\d)(?:\+?86[\s-]?)?1[3-9]\d[\s-]?\d{4}[\s-]?\d{4}(?!\d)|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)")
+_SECOND = re.compile(r"[一-鿿]{2,3}(?:省|自治区)\s*[一-鿿]{2,8}?(?:市|州|盟|地区)")
+_ODD = re.compile("[\U0001f000-\U0001faff☀-➿️�⌀-⏿]")
+_EDGES = re.compile(r"^[\s,，.。:：;；/\\|-]+|[\s,，.。;；!！~～]+$")
+_LATIN = re.compile("[A-Za-z]")
+_MULTIPLE = re.compile(r"(.)\1{3,}")
+_SUSPECT = re.compile(r"[\U0001f000-\U0001faff☀-➿️�⌀-⏿]|\d{7}|\d{3}[\s-]\d{4}|省|自治区|(.)\1{3}|^\W*\w{0,4}\W*$")
+_FOLD = str.maketrans("０１２３４５６７８９", "0123456789")
+
+
+def address_problems(receiver: ReceiverDraft, words: Words) -> tuple[str, ...]:
+    """Return the names of what is wrong with the address detail, in the order of `PROBLEMS`; () when it is complete."""
+    detail = receiver.detail.translate(_FOLD)
+    core = bare_detail(receiver, detail)
+    if not core:
+        return () if _is_rural(receiver.town, receiver.town) else ("missing",)
+    nonsense = _nonsense(core, words)
+    if nonsense:
+        return (nonsense,)
+    odd = tuple(
+        name
+        for name, pattern in (("phone_inside", _PHONE), ("second_address", _SECOND), ("odd_characters", _ODD))
+        if pattern.search(core)
+    )
+    if _LATIN.search(core) and not re.search("[一-鿿]", core):
+        return odd
+    return _place_problems(receiver.town, _PHONE.sub("", core), words) + odd
+
+
+def bare_detail(receiver: ReceiverDraft, detail: str) -> str:
+    """Return the detail without the region names that people repeat at its start."""
+    core = _EDGES.sub("", detail)
+    for name in (receiver.province, receiver.city, receiver.district, receiver.town):
+        if name and core.startswith(name):
+            core = _EDGES.sub("", core[len(name) :])
+    return core
+
+
+def _nonsense(core: str, words: Words) -> str:
+    if words["placeholders"].has(core):
+        return "placeholder"
+    if core.isdigit():
+        return "digits_only"
+    if len(set(core)) == 1 or (len(core) < 12 and _MULTIPLE.search(core) and not re.search("[号室栋村路]", core)):
+        return "repeated"
+    return "too_short" if len(core) < SHORTEST and not _VILLAGE.search(core) else ""
+
+
+def _place_problems(town: str, core: str, words: Words) -> tuple[str, ...]:
+    if _ROOM.search(core) or _PICK_UP.search(core):
+        return ()
+    found = []
+    core = _EDGES.sub("", core)
+    if words["vague_endings"].has(core):
+        found.append("vague_end")
+    if words["directions"].has(core):
+        found.append("direction")
+    has_number = _BUILDING.search(core) is not None
+    if not has_number and _LANDMARK.search(core) and not _INSIDE.search(core):
+        found.append("landmark_only")
+    if found or (not has_number and _is_rural(town, core)):
+        return tuple(found)
+    if not has_number:
+        return ("no_number",)
+    return ("no_building",) if _lacks_building(core) else ()
+
+
+def _lacks_building(core: str) -> bool:
+    estates = list(_ESTATE.finditer(core))
+    return bool(estates) and not _BUILDING.search(core, estates[-1].end())
+
+
+def _is_rural(town: str, core: str) -> bool:
+    """Villages have no house numbers: town, village and group are a complete address."""
+    return bool(_VILLAGE.search(core) or _RURAL.search(town + core))
+
+
+def _is_readable(receiver: ReceiverDraft) -> bool:
+    if "*" in receiver.detail or receiver.kind == "cipher":
+        return False
+    if receiver.detail.startswith(("~", "$")) and len(receiver.detail) > 20:
+        return False
+    return bool(receiver.detail) or not (receiver.oaid or receiver.kind == "masked" or "*" in receiver.phone)
+
+
+def _judge(batch: Batch) -> list[tuple[str, ...] | None]:
+    words = batch.words
+    found: list[tuple[str, ...] | None] = []
+    for draft in batch.drafts:
+        receiver = draft.receiver
+        detail = receiver.detail
+        if _ROOM.search(detail) and "*" not in detail and not _SUSPECT.search(detail):
+            found.append(())
+        elif not _is_readable(receiver):
+            found.append(None)
+        else:
+            found.append(address_problems(receiver, words))
+    return found
+
+
+def _place(batch: Batch, i: int) -> dict[str, str]:
+    """Return the words at which a vague address ends, for the explanation."""
+    core = bare_detail(batch.drafts[i].receiver, batch.drafts[i].receiver.detail)
+    words = batch.words
+    return {"address.ends_with": words["vague_endings"].first(core) or words["directions"].first(core)}
+
+
+def _basis(draft: OrderDraft) -> str:
+    receiver = draft.receiver
+    return "|".join((receiver.province, receiver.city, receiver.district, receiver.town, receiver.detail))
+
+
+@fact(
+    "address.problems",
+    _("Address problems"),
+    FactType.WORDS,
+    about=_("What is missing or wrong in the address below the district. Unknown where the platform masks it."),
+    example=["no_building"],
+    choices=PROBLEMS,
+    details=(Detail("address.ends_with", _("Vague words"), FactType.TEXT),),
+    explain=_place,
+    basis=_basis,
+)
+def problems(batch: Batch) -> list[tuple[str, ...] | None]:
+    """Return what is wrong with each order's address."""
+    return batch.once(_judge)
+
+
+@fact(
+    "address.forwarding",
+    _("Goes to a forwarding warehouse"),
+    FactType.FLAG,
+    about=_("Words such as 转运 or 集运 in the address or the receiver's name."),
+    example=True,
+    basis=_basis,
+)
+def forwarding(batch: Batch) -> list[bool | None]:
+    """Tell whether each order goes to a forwarder."""
+    matcher = batch.words["forwarding"]
+    return [
+        True if matcher.has(f"{r.detail} {r.name}") else (False if _is_readable(r) else None)
+        for r in (draft.receiver for draft in batch.drafts)
+    ]

@@ -1,0 +1,135 @@
+"""Amounts and quantities of an order."""
+
+from django.utils.translation import gettext_lazy as _
+
+from orderhub.core.draft import OrderDraft
+from triage.predicates.base import Batch, Detail, FactType, Need, fact
+from triage.predicates.price import running_campaign
+
+
+def quantities(draft: OrderDraft) -> dict[str, int]:
+    """Return the pieces of each SKU over all lines."""
+    found: dict[str, int] = {}
+    for line in draft.lines:
+        found[line.sku] = found.get(line.sku, 0) + line.quantity
+    return found
+
+
+def _quantity_basis(draft: OrderDraft) -> str:
+    return ";".join(f"{sku}={quantity}" for sku, quantity in quantities(draft).items())
+
+
+def _most(batch: Batch, i: int) -> dict[str, object]:
+    pieces = quantities(batch.drafts[i])
+    return {"amount.sku": max(pieces, key=lambda sku: pieces[sku])}
+
+
+@fact(
+    "amount.total",
+    _("Order total"),
+    FactType.MONEY,
+    unit=_("yuan"),
+    about=_("What the articles, freight and discounts come to, as the channel says."),
+    example=500_000,
+)
+def totals(batch: Batch) -> list[int | None]:
+    """Return each order's total in fen."""
+    return [draft.total_fen for draft in batch.drafts]
+
+
+@fact(
+    "amount.paid",
+    _("Amount paid"),
+    FactType.MONEY,
+    unit=_("yuan"),
+    about=_("What the buyer has paid so far."),
+    example=12_900,
+)
+def paid(batch: Batch) -> list[int | None]:
+    """Return what was paid for each order, in fen."""
+    return [draft.paid_fen for draft in batch.drafts]
+
+
+@fact(
+    "amount.discount",
+    _("Discount"),
+    FactType.MONEY,
+    unit=_("yuan"),
+    about=_("Discounts and coupons of the whole order."),
+    example=3_000,
+)
+def discounts(batch: Batch) -> list[int | None]:
+    """Return each order's discount in fen."""
+    return [draft.discount_fen for draft in batch.drafts]
+
+
+@fact(
+    "amount.most_of_one_sku",
+    _("Most pieces of one SKU"),
+    FactType.NUMBER,
+    unit=_("pieces"),
+    about=_("Pieces of the same SKU on several lines are added up."),
+    example=10,
+    details=(Detail("amount.sku", _("SKU"), FactType.TEXT),),
+    explain=_most,
+    basis=_quantity_basis,
+)
+def most_of_one_sku(batch: Batch) -> list[int | None]:
+    """Return the largest number of pieces of one SKU in each order."""
+    return [
+        draft.lines[0].quantity if len(draft.lines) == 1 else max(quantities(draft).values()) for draft in batch.drafts
+    ]
+
+
+@fact(
+    "amount.pieces",
+    _("Pieces in the order"),
+    FactType.NUMBER,
+    unit=_("pieces"),
+    about=_("Sum over all lines."),
+    example=20,
+)
+def pieces(batch: Batch) -> list[int | None]:
+    """Return the number of pieces of each order."""
+    return [sum(line.quantity for line in draft.lines) for draft in batch.drafts]
+
+
+def _over(batch: Batch) -> list[tuple[str, int] | None]:
+    """Return SKU and limit where an order takes more than a running campaign allows."""
+    campaigns = batch.context.prices.campaigns
+    limited = {sku for sku, rows in campaigns.items() if any(row.max_quantity for row in rows)}
+    found: list[tuple[str, int] | None] = []
+    for candidate, draft in zip(batch.candidates, batch.drafts, strict=True):
+        answer = None
+        if limited:
+            for sku, quantity in quantities(draft).items():
+                row = running_campaign(campaigns.get(sku, ()), candidate.shop_id, draft.created_at)
+                if row is not None and row.max_quantity and quantity > row.max_quantity:
+                    answer = (sku, row.max_quantity)
+                    break
+        found.append(answer)
+    return found
+
+
+def _explain_limit(batch: Batch, i: int) -> dict[str, object]:
+    over = batch.once(_over)[i]
+    return {"amount.limited_sku": over[0], "amount.limit": over[1]} if over else {}
+
+
+@fact(
+    "amount.over_campaign_limit",
+    _("More pieces than the campaign allows"),
+    FactType.FLAG,
+    about=_("Compares with the limit per order of the running campaign price."),
+    example=True,
+    needs=[Need.PRICES],
+    details=(
+        Detail("amount.limited_sku", _("SKU"), FactType.TEXT),
+        Detail("amount.limit", _("Limit"), FactType.NUMBER),
+    ),
+    explain=_explain_limit,
+    basis=_quantity_basis,
+)
+def over_campaign_limit(batch: Batch) -> list[bool | None]:
+    """Tell whether each order takes more of a SKU than its campaign allows."""
+    return [over is not None for over in batch.once(_over)]

@@ -1,0 +1,195 @@
+"""The contract of a predicate: a typed fact, computed for a whole batch at once.
+
+A predicate sees values only. What it needs from the database is named in `needs`, fetched once per batch and handed
+in as the batch's `context`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar, cast
+
+from django.utils.functional import Promise
+
+from orderhub.core.draft import OrderDraft
+from orderhub.core.registry import Registry
+from triage.decisions import Candidate
+from triage.matchers import Words
+
+T = TypeVar("T")
+Text = str | Promise
+
+
+class FactType(StrEnum):
+    """What a fact's values are; the operators follow from it."""
+
+    NUMBER = "number"
+    MONEY = "money"
+    PERCENT = "percent"
+    TEXT = "text"
+    WORD = "word"
+    WORDS = "words"
+    TEXTS = "texts"
+    FLAG = "flag"
+
+
+class Need(StrEnum):
+    """What the context can hold; fetched only for facts that are used."""
+
+    SHOPS = "shops"
+    IP_ORDERS = "ip_orders"
+    BOUGHT = "bought"
+    PRICES = "prices"
+    LISTED_BUYERS = "listed_buyers"
+    NETWORKS = "networks"
+    RETURNS = "returns"
+
+
+@dataclass(slots=True, frozen=True)
+class ShopFacts:
+    """What rules may ask about a shop."""
+
+    code: str
+    platform: str
+
+
+@dataclass(slots=True, frozen=True)
+class Bought:
+    """One line that the same buyer ordered shortly before."""
+
+    order_id: int
+    at: datetime
+    sku: str
+    quantity: int
+
+
+@dataclass(slots=True, frozen=True)
+class Campaign:
+    """A promised price of one SKU from one moment to another; `shop_id` None means every shop."""
+
+    id: int
+    shop_id: int | None
+    price_fen: int
+    starts_at: datetime
+    ends_at: datetime
+    max_quantity: int | None
+
+
+@dataclass(slots=True)
+class PriceBook:
+    """All prices known for the SKUs of one batch, in fen."""
+
+    samples: Mapping[tuple[int, str], tuple[int, int | None]] = field(default_factory=dict)
+    """Mean of the shop's own recent sales and the campaign they fell in, by shop and SKU."""
+    campaigns: Mapping[str, Sequence[Campaign]] = field(default_factory=dict)
+    list_prices: Mapping[str, int] = field(default_factory=dict)
+    floors: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Context:
+    """What the database knows about a batch, fetched set-wise; a part that no fact needs stays empty."""
+
+    now: datetime
+    shops: Mapping[int, ShopFacts] = field(default_factory=dict)
+    ip_before: Mapping[int, tuple[int, frozenset[int]]] = field(default_factory=dict)
+    """Orders and distinct buyers from the same address in the hour before, by order id of the candidate."""
+    bought: Mapping[int, Sequence[Bought]] = field(default_factory=dict)
+    """Recent lines by buyer."""
+    prices: PriceBook = field(default_factory=PriceBook)
+    denied: frozenset[tuple[int, str]] = frozenset()
+    trusted: frozenset[tuple[int, str]] = frozenset()
+    networks: tuple[tuple[int, int, int], ...] = ()
+    """Address ranges of offices and campuses: (IP version, first, last)."""
+    returns: Mapping[int, int] = field(default_factory=dict)
+    """Refused or returned orders of the last 90 days by buyer."""
+
+
+class Batch:
+    """The orders to judge and all there is to know about them. Columns are computed once, when first asked for."""
+
+    def __init__(
+        self, candidates: Sequence[Candidate], everyone: Sequence[Candidate], context: Context, words: Words
+    ) -> None:
+        self.candidates = candidates
+        self.drafts: list[OrderDraft] = [candidate.draft for candidate in candidates]
+        self.everyone = everyone
+        """The candidates and their siblings in the same delivery that are not judged (unpaid, held)."""
+        self.context = context
+        self.words = words
+        self._columns: dict[str, list[Any]] = {}
+        self._kept: dict[Callable[[Batch], Any], Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def column(self, key: str) -> list[Any]:
+        """Return the fact's value for every order, None where it cannot be known."""
+        column = self._columns.get(key)
+        if column is None:
+            column = self._columns[key] = facts.get(key).compute(self)
+        return column
+
+    def once(self, make: Callable[["Batch"], T]) -> T:
+        """Return what `make` gives for this batch, computed once: several facts share one pass."""
+        if make not in self._kept:
+            self._kept[make] = make(self)
+        return cast("T", self._kept[make])
+
+
+@dataclass(slots=True, frozen=True)
+class Detail:
+    """A value that explains a hit and is no condition of its own, such as the baseline a price was held against."""
+
+    key: str
+    label: Text
+    type: FactType
+    choices: Mapping[str, Text] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class Fact:
+    """One entry of the catalogue that rules are written with."""
+
+    key: str
+    label: Text
+    type: FactType
+    about: Text
+    example: Any
+    compute: Callable[[Batch], list[Any]]
+    unit: Text = ""
+    choices: Mapping[str, Text] = field(default_factory=dict)
+    needs: frozenset[Need] = frozenset()
+    details: tuple[Detail, ...] = ()
+    explain: Callable[[Batch, int], Mapping[str, Any]] | None = None
+    """Values of `details` for one hit."""
+    basis: Callable[[OrderDraft], str] | None = None
+    """The order's own data behind the fact; an accepted finding fires again only when this changes."""
+    is_kept: bool = True
+    """Whether the value may be stored with a finding: free text may hold personal data and is not."""
+
+    @property
+    def topic(self) -> str:
+        """The part of the key before the dot."""
+        return self.key.partition(".")[0]
+
+
+facts: Registry[Fact] = Registry("fact", "triage.predicates")
+
+
+def fact(
+    key: str, label: Text, type_: FactType, *, about: Text, example: Any, needs: Sequence[Need] = (), **options: Any
+) -> Callable[[Callable[[Batch], list[Any]]], Callable[[Batch], list[Any]]]:
+    """Register the decorated function as the fact `key`.
+
+    The function returns one value per order of the batch, None where the value cannot be known: an unknown value
+    never makes a rule fire.
+    """
+
+    def register(compute: Callable[[Batch], list[Any]]) -> Callable[[Batch], list[Any]]:
+        entry = Fact(key, label, type_, about, example, compute, needs=frozenset(needs), **options)
+        facts.add(key, entry)
+        return compute
+
+    return register

@@ -1,0 +1,170 @@
+"""Unit prices against what the article should cost.
+
+The seed's rule is ±30 % off the mean. The mean is the shop's own recent sales in the running campaign where there are
+enough of them, else the price the campaign promises, else the list price; without any of them nothing is known.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from orderhub.core.draft import LineDraft, OrderDraft
+from triage.predicates.base import Batch, Campaign, Detail, FactType, Need, PriceBook, fact
+
+SOURCES = {
+    "sample": _("Mean of the shop's own sales"),
+    "campaign": _("Campaign price"),
+    "list": pgettext_lazy("price", "List price"),
+}
+
+
+class Off(NamedTuple):
+    """The line whose price is furthest off; `percent` is signed."""
+
+    percent: float
+    sku: str
+    unit_fen: int
+    baseline_fen: int
+    source: str
+
+
+def running_campaign(campaigns: Sequence[Campaign], shop_id: int, at: datetime) -> Campaign | None:
+    """Return the campaign that sets the price at that moment; a shop's own goes before one for all shops."""
+    found: Campaign | None = None
+    for campaign in campaigns:
+        if campaign.starts_at <= at < campaign.ends_at and campaign.shop_id in {None, shop_id}:
+            own = (campaign.shop_id is not None, campaign.starts_at)
+            if found is None or own > (found.shop_id is not None, found.starts_at):
+                found = campaign
+    return found
+
+
+def baseline(book: PriceBook, shop_id: int, sku: str, at: datetime) -> tuple[int, str]:
+    """Return the price to hold a line against, in fen, and where it comes from; (0, "") when nothing is known."""
+    campaigns = book.campaigns.get(sku)
+    campaign = running_campaign(campaigns, shop_id, at) if campaigns else None
+    sample = book.samples.get((shop_id, sku))
+    if sample is not None and sample[1] == (campaign.id if campaign else None):
+        return sample[0], "sample"
+    if campaign is not None:
+        return campaign.price_fen, "campaign"
+    price = book.list_prices.get(sku, 0)
+    return (price, "list") if price else (0, "")
+
+
+def judged_lines(draft: OrderDraft) -> Sequence[LineDraft]:
+    """Return the lines whose price means something: a free line beside a paid one is a gift."""
+    lines = draft.lines
+    if len(lines) == 1:
+        return lines
+    paid = [line for line in lines if line.unit_price_fen]
+    return paid or lines
+
+
+def _furthest(batch: Batch) -> list[Off | None]:
+    book = batch.context.prices
+    found: list[Off | None] = []
+    for candidate, draft in zip(batch.candidates, batch.drafts, strict=True):
+        worst: Off | None = None
+        size = -1.0
+        for line in judged_lines(draft):
+            base, source = baseline(book, candidate.shop_id, line.sku, draft.created_at)
+            if base:
+                # An exact quotient rounds to exactly 30.0, so the edge itself never fires.
+                percent = 100 * (line.unit_price_fen - base) / base
+                if abs(percent) > size:
+                    size = abs(percent)
+                    worst = Off(percent, line.sku, line.unit_price_fen, base, source)
+        found.append(worst)
+    return found
+
+
+def _explain_off(batch: Batch, i: int) -> dict[str, object]:
+    off = batch.once(_furthest)[i]
+    if off is None:
+        return {}
+    return {
+        "price.change": round(off.percent, 1),
+        "price.sku": off.sku,
+        "price.unit": off.unit_fen,
+        "price.baseline": off.baseline_fen,
+        "price.source": off.source,
+    }
+
+
+def _basis(draft: OrderDraft) -> str:
+    return ";".join(f"{line.sku}={line.unit_price_fen}" for line in draft.lines)
+
+
+@fact(
+    "price.off_percent",
+    _("Unit price off the baseline"),
+    FactType.PERCENT,
+    unit="%",
+    about=_(
+        "The line furthest off, up or down. Baseline: the shop's own sales (at least 30), else the campaign price, "
+        "else the list price; unknown without any. Gifts beside paid lines do not count."
+    ),
+    example=30,
+    needs=[Need.PRICES],
+    details=(
+        Detail("price.change", _("Off by"), FactType.PERCENT),
+        Detail("price.sku", _("SKU"), FactType.TEXT),
+        Detail("price.unit", _("Unit price"), FactType.MONEY),
+        Detail("price.baseline", _("Baseline"), FactType.MONEY),
+        Detail("price.source", _("Baseline from"), FactType.WORD, SOURCES),
+    ),
+    explain=_explain_off,
+    basis=_basis,
+)
+def off_percent(batch: Batch) -> list[float | None]:
+    """Return how far each order's oddest unit price is off, in percent without sign."""
+    return [None if off is None else abs(off.percent) for off in batch.once(_furthest)]
+
+
+def _below(batch: Batch) -> list[tuple[str, int, int] | bool | None]:
+    floors = batch.context.prices.floors
+    if not floors:
+        return [None] * len(batch)
+    found: list[tuple[str, int, int] | bool | None] = []
+    for draft in batch.drafts:
+        answer: tuple[str, int, int] | bool | None = None
+        for line in judged_lines(draft):
+            floor = floors.get(line.sku)
+            if floor is not None:
+                if line.unit_price_fen < floor:
+                    answer = (line.sku, line.unit_price_fen, floor)
+                    break
+                answer = False
+        found.append(answer)
+    return found
+
+
+def _explain_floor(batch: Batch, i: int) -> dict[str, object]:
+    below = batch.once(_below)[i]
+    if not isinstance(below, tuple):
+        return {}
+    return {"price.sku": below[0], "price.unit": below[1], "price.floor": below[2]}
+
+
+@fact(
+    "price.below_floor",
+    _("Unit price under the floor price"),
+    FactType.FLAG,
+    about=_("Unknown where no line's SKU has a floor price."),
+    example=True,
+    needs=[Need.PRICES],
+    details=(
+        Detail("price.sku", _("SKU"), FactType.TEXT),
+        Detail("price.unit", _("Unit price"), FactType.MONEY),
+        Detail("price.floor", _("Floor price"), FactType.MONEY),
+    ),
+    explain=_explain_floor,
+    basis=_basis,
+)
+def below_floor(batch: Batch) -> list[bool | None]:
+    """Tell whether each order has a line under its floor price."""
+    return [None if below is None else bool(below) for below in batch.once(_below)]

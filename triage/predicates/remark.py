@@ -1,0 +1,164 @@
+"""What buyer and seller wrote: hurry, wishes, changes, statements on customs duty (reference 4.1).
+
+Calm words are looked at before the single character 急; article names are taken out first, so that neither "不急" nor
+an article named 急救包 is urgent.
+"""
+
+import re
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from orderhub.core.draft import OrderDraft
+from triage.matchers import Hit, Matcher, Words
+from triage.predicates.base import Batch, Detail, FactType, fact
+
+_DENIED = re.compile(r"(?:不|没|無|无|别|勿|非)(?:是|用|要|太|需要|需|算|那么|必|为了)?\s*$")
+_WISHES = {
+    "later": pgettext_lazy("wish", "Ship later"),
+    "hold": pgettext_lazy("wish", "Do not ship yet"),
+    "together": pgettext_lazy("wish", "Ship together with another order"),
+    "apart": pgettext_lazy("wish", "Ship separately"),
+    "delivery": pgettext_lazy("wish", "How to deliver"),
+}
+_LISTS = {
+    "later": "ship_later",
+    "hold": "ship_hold",
+    "together": "ship_together",
+    "apart": "ship_apart",
+    "delivery": "delivery_wishes",
+}
+
+
+def urgent_hits(text: str, titles: tuple[str, ...], words: Words) -> list[Hit]:
+    """Return the urgent words of a remark, without denied ones, calm words and article names."""
+    matcher = words["urgency"]
+    if not matcher.has(text):
+        return []
+    for title in titles:
+        if title:
+            text = text.replace(title, " ")
+    text = words["not_urgency"].cut(text)
+    if words["calm"].has(text):
+        return []
+    return [hit for hit in matcher.hits(text) if not _DENIED.search(text[: hit.start])]
+
+
+def _urgent(batch: Batch) -> list[tuple[int, list[str]]]:
+    nothing: tuple[int, list[str]] = (0, [])
+    found = []
+    for draft in batch.drafts:
+        text = _both(draft)
+        if not text:
+            found.append(nothing)
+            continue
+        hits = urgent_hits(text, tuple(line.title for line in draft.lines), batch.words)
+        top = max((hit.weight for hit in hits), default=0)
+        found.append((top, list(dict.fromkeys(hit.text for hit in hits if hit.weight == top))) if top else nothing)
+    return found
+
+
+def _both(draft: OrderDraft) -> str:
+    if draft.buyer_remark and draft.seller_remark:
+        return f"{draft.buyer_remark}\n{draft.seller_remark}"
+    return draft.buyer_remark or draft.seller_remark
+
+
+def _has(batch: Batch, matcher: Matcher, *, sellers: bool = False) -> list[bool | None]:
+    texts = (_both(draft) if sellers else draft.buyer_remark for draft in batch.drafts)
+    return [bool(text) and matcher.has(text) for text in texts]
+
+
+@fact(
+    "remark.urgency",
+    _("Urgency in the remarks"),
+    FactType.NUMBER,
+    about=_("Highest weight of an urgent word: 3 red and warehouse at once, 2 red, 1 hint, 0 none."),
+    example=2,
+    details=(Detail("remark.urgent_words", _("Urgent words"), FactType.TEXTS),),
+    explain=lambda batch, i: {"remark.urgent_words": batch.once(_urgent)[i][1]},
+    basis=_both,
+)
+def urgency(batch: Batch) -> list[int | None]:
+    """Return the weight of urgency of each order's remarks."""
+    return [weight for weight, _texts in batch.once(_urgent)]
+
+
+@fact(
+    "remark.asks_change",
+    _("Buyer's remark asks for a change"),
+    FactType.FLAG,
+    about=_("Another address, phone, article or courier: instructions that a person must carry out."),
+    example=True,
+    details=(Detail("remark.change_words", _("Asked for"), FactType.TEXTS),),
+    explain=lambda batch, i: {
+        "remark.change_words": [hit.text for hit in batch.words["changes"].hits(batch.drafts[i].buyer_remark)]
+    },
+    basis=lambda draft: draft.buyer_remark,
+)
+def asks_change(batch: Batch) -> list[bool | None]:
+    """Tell whether each buyer asks for a change."""
+    return _has(batch, batch.words["changes"])
+
+
+def _wished(batch: Batch) -> list[tuple[str, ...] | None]:
+    matchers = [(wish, batch.words[key]) for wish, key in _LISTS.items()]
+    return [
+        tuple(wish for wish, matcher in matchers if matcher.has(draft.buyer_remark)) if draft.buyer_remark else ()
+        for draft in batch.drafts
+    ]
+
+
+@fact(
+    "remark.wishes",
+    _("Wishes on shipping in the buyer's remark"),
+    FactType.WORDS,
+    about=_("Later, not yet, together, apart, how to deliver."),
+    example=["hold"],
+    choices=_WISHES,
+    basis=lambda draft: draft.buyer_remark,
+)
+def wishes(batch: Batch) -> list[tuple[str, ...] | None]:
+    """Return each buyer's wishes."""
+    return batch.once(_wished)
+
+
+@fact(
+    "remark.duty_stated",
+    _("Remarks say who pays customs duty"),
+    FactType.FLAG,
+    about=_("Words such as 关税 or 包税 in the buyer's or the seller's remark."),
+    example=False,
+    basis=_both,
+)
+def duty_stated(batch: Batch) -> list[bool | None]:
+    """Tell whether the remarks of each order settle the duty."""
+    return _has(batch, batch.words["duty"], sellers=True)
+
+
+@fact(
+    "remark.buyer_text",
+    _("Buyer's remark"),
+    FactType.TEXT,
+    about=_("The whole text; empty when nothing was written."),
+    example="发顺丰",
+    basis=lambda draft: draft.buyer_remark,
+    is_kept=False,
+)
+def buyer_text(batch: Batch) -> list[str | None]:
+    """Return each buyer's remark."""
+    return [draft.buyer_remark for draft in batch.drafts]
+
+
+@fact(
+    "remark.seller_text",
+    _("Seller's remark"),
+    FactType.TEXT,
+    about=_("The whole text; empty when nothing was written."),
+    example="VIP",
+    basis=lambda draft: draft.seller_remark,
+    is_kept=False,
+)
+def seller_text(batch: Batch) -> list[str | None]:
+    """Return each seller's remark."""
+    return [draft.seller_remark for draft in batch.drafts]

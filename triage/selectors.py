@@ -1,0 +1,197 @@
+"""What triage reads: the rule-set version in force, and a batch's context, each part in one query."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.db import connection
+from django.db.models import Q
+
+from orderhub.core.crypto import blind
+from orderhub.core.errors import TemporaryError
+from orderhub.models import Shop, Sku
+from triage.decisions import Candidate
+from triage.engine import CompiledRules
+from triage.models import BuyerListing, CampaignPrice, Finding, IpListing, RuleSet, SkuBaseline
+from triage.networks import ranges
+from triage.predicates import duplicate, ip
+from triage.predicates.base import Bought, Campaign, Context, Need, PriceBook, ShopFacts
+
+MIN_SAMPLE = 30
+"""Sales below which a mean says nothing (reference 4.10, rule 7)."""
+COUNT_CAP = 100
+"""Orders of one address that are counted at most; an attack must not slow the batch down."""
+RETURN_DAYS = 90
+
+_compiled: dict[tuple[int, str], CompiledRules] = {}
+
+
+def current_rules() -> CompiledRules:
+    """Return the newest published version, compiled once per process.
+
+    One primary-key query per call, so that every worker follows a publication at its next batch. Raises
+    TemporaryError while nothing is published: an order must not pass unjudged.
+    """
+    newest = RuleSet.objects.order_by("-number").values_list("id", "digest").first()
+    if newest is None:
+        raise TemporaryError("no rule set is published; run `manage.py setup`")
+    found = _compiled.get(newest)
+    if found is None:
+        while len(_compiled) > 3:
+            _compiled.pop(next(iter(_compiled)))
+        found = _compiled[newest] = CompiledRules(newest[0], RuleSet.objects.get(pk=newest[0]).snapshot)
+    return found
+
+
+def batch_context(candidates: Sequence[Candidate], needs: frozenset[Need], now: datetime) -> Context:
+    """Return what the database knows about a batch; only what `needs` names is fetched."""
+    context = Context(now)
+    if Need.SHOPS in needs:
+        context.shops = {shop.pk: ShopFacts(shop.code, shop.platform) for shop in Shop.objects.all()}
+    if Need.IP_ORDERS in needs:
+        context.ip_before = _ip_orders(candidates)
+    if Need.BOUGHT in needs:
+        context.bought = _bought(candidates)
+    if Need.PRICES in needs:
+        context.prices = _prices(candidates)
+    if Need.LISTED_BUYERS in needs:
+        context.denied, context.trusted = _listed(candidates, now)
+    if Need.NETWORKS in needs and any(candidate.draft.buyer.ip for candidate in candidates):
+        listed = IpListing.objects.filter(_live(now)).values_list("network", flat=True)
+        context.networks = ranges(listed)
+    if Need.RETURNS in needs:
+        context.returns = _returns(candidates, now)
+    return context
+
+
+def accepted_findings(candidates: Sequence[Candidate]) -> dict[tuple[int, str], int]:
+    """Return the facts key of accepted findings by (order id, code); orders new to the pool have none."""
+    known = [candidate.order_id for candidate in candidates if candidate.is_known]
+    if not known:
+        return {}
+    rows = Finding.objects.filter(order_id__in=known, accepted_at__isnull=False, cleared_at__isnull=True)
+    return {(order_id, code): key for order_id, code, key in rows.values_list("order_id", "code", "facts_key")}
+
+
+def _live(now: datetime) -> Q:
+    return Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+
+
+def _known_ids(candidates: Iterable[Candidate]) -> list[int]:
+    """Return the keys that are in the pool already: siblings are counted within the batch, not twice."""
+    return [candidate.order_id for candidate in candidates if candidate.is_known]
+
+
+def _ip_orders(candidates: Sequence[Candidate]) -> dict[int, tuple[int, frozenset[int]]]:
+    wanted = [
+        {"id": c.order_id, "ip": blind(b"ip", c.draft.buyer.ip), "at": c.draft.created_at}
+        for c in candidates
+        if c.draft.buyer.ip
+    ]
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.id, count(*), array_agg(DISTINCT o.buyer_id) FILTER (WHERE o.buyer_id IS NOT NULL)
+            FROM json_to_recordset(%s::json) AS c (id bigint, ip bigint, at timestamptz)
+            CROSS JOIN LATERAL (
+                SELECT buyer_id FROM orderhub_order
+                WHERE ip_index = c.ip AND created_at > c.at - make_interval(secs => %s) AND created_at <= c.at AND NOT id = ANY(%s)
+                ORDER BY created_at DESC LIMIT %s) AS o
+            GROUP BY c.id
+            """,
+            [orjson.dumps(wanted).decode(), ip.WINDOW.total_seconds(), _known_ids(candidates), COUNT_CAP],
+        )
+        return {order_id: (count, frozenset(buyers or ())) for order_id, count, buyers in cursor.fetchall()}
+
+
+def _bought(candidates: Sequence[Candidate]) -> dict[int, list[Bought]]:
+    spans: dict[int, tuple[datetime, datetime]] = {}
+    for candidate in candidates:
+        if candidate.buyer_id is not None:
+            at = candidate.draft.created_at
+            first, last = spans.get(candidate.buyer_id, (at, at))
+            spans[candidate.buyer_id] = (min(first, at), max(last, at))
+    if not spans:
+        return {}
+    wanted = [{"id": buyer, "first": first, "last": last} for buyer, (first, last) in spans.items()]
+    found: dict[int, list[Bought]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT b.id, o.id, o.created_at, l.sku, l.quantity
+            FROM json_to_recordset(%s::json) AS b (id bigint, first timestamptz, last timestamptz)
+            JOIN orderhub_order o ON o.buyer_id = b.id AND o.created_at > b.first - make_interval(secs => %s)
+                AND o.created_at <= b.last
+            JOIN orderhub_orderline l ON l.order_id = o.id
+            WHERE l.unit_price_fen > 0 AND o.status <> ALL(%s) AND NOT o.id = ANY(%s)
+            """,
+            [
+                orjson.dumps(wanted).decode(),
+                duplicate.WINDOW.total_seconds(),
+                sorted(duplicate.NOT_BOUGHT),
+                _known_ids(candidates),
+            ],
+        )
+        for buyer_id, order_id, at, sku, quantity in cursor.fetchall():
+            found[buyer_id].append(Bought(order_id, at, sku, quantity))
+    return found
+
+
+def _prices(candidates: Sequence[Candidate]) -> PriceBook:
+    skus = {line.sku for candidate in candidates for line in candidate.draft.lines if line.sku}
+    if not skus:
+        return PriceBook()
+    wanted = list(skus)
+    times = [candidate.draft.created_at for candidate in candidates]
+    samples = SkuBaseline.objects.filter(
+        shop_id__in={candidate.shop_id for candidate in candidates}, sku__in=wanted, sample__gte=MIN_SAMPLE
+    ).values_list("shop_id", "sku", "mean_fen", "campaign_id")
+    campaigns: dict[str, list[Campaign]] = defaultdict(list)
+    rows = CampaignPrice.objects.filter(sku__in=wanted, starts_at__lte=max(times), ends_at__gt=min(times))
+    for row in rows:
+        campaigns[row.sku].append(
+            Campaign(row.pk, row.shop_id, row.price_fen, row.starts_at, row.ends_at, row.max_quantity)
+        )
+    prices = Sku.objects.filter(code__in=wanted).values_list("code", "list_price_fen", "floor_price_fen")
+    articles = list(prices)
+    return PriceBook(
+        samples={(shop, sku): (mean, campaign) for shop, sku, mean, campaign in samples},
+        campaigns=dict(campaigns),
+        list_prices={code: price for code, price, _floor in articles if price},
+        floors={code: floor for code, _price, floor in articles if floor},
+    )
+
+
+def _listed(
+    candidates: Sequence[Candidate], now: datetime
+) -> tuple[frozenset[tuple[int, str]], frozenset[tuple[int, str]]]:
+    buyers = {candidate.draft.buyer.id for candidate in candidates if candidate.draft.buyer.id}
+    if not buyers:
+        return frozenset(), frozenset()
+    rows = BuyerListing.objects.filter(_live(now), buyer__in=list(buyers)).values_list("shop_id", "buyer", "kind")
+    by_kind: Mapping[str, set[tuple[int, str]]] = {kind: set() for kind in BuyerListing.Kind.values}
+    for shop_id, buyer, kind in rows:
+        by_kind[kind].add((shop_id, buyer))
+    return frozenset(by_kind[BuyerListing.Kind.DENY]), frozenset(by_kind[BuyerListing.Kind.ALLOW])
+
+
+def _returns(candidates: Sequence[Candidate], now: datetime) -> dict[int, int]:
+    buyers = {candidate.buyer_id for candidate in candidates if candidate.buyer_id is not None}
+    if not buyers:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT buyer_id, count(*) FROM orderhub_order
+            WHERE buyer_id = ANY(%s) AND created_at > %s AND (status IN ('returning', 'refunded') OR refund = 'done')
+              AND NOT id = ANY(%s)
+            GROUP BY buyer_id
+            """,
+            [list(buyers), now - timedelta(days=RETURN_DAYS), _known_ids(candidates)],
+        )
+        rows: list[Any] = cursor.fetchall()
+    return dict(rows)

@@ -1,0 +1,48 @@
+"""Judging a batch: system gates first, then the rules."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from orderhub.core.draft import OrderDraft
+from triage.decisions import Candidate, Decision, FoundFinding
+from triage.predicates.base import Batch
+from triage.selectors import accepted_findings, batch_context, current_rules
+
+GATE_SEVERITY = 5
+OPEN_REFUNDS = frozenset({"asked", "agreed"})
+
+
+def decide(candidates: Sequence[Candidate], *, now: datetime) -> list[Decision]:
+    """Return one decision per candidate, in the same order.
+
+    The number of queries does not depend on the number of candidates. Orders that a system gate holds, and orders
+    that are not paid, get an empty lane; they still count as siblings of the others.
+    """
+    rules = current_rules()
+    decisions: list[Decision | None] = [_gate(candidate.draft, rules.rule_set_id) for candidate in candidates]
+    judged = [candidate for candidate, gate in zip(candidates, decisions, strict=True) if gate is None]
+    if judged:
+        context = batch_context(judged, rules.needs, now)
+        batch = Batch(judged, candidates, context, rules.words)
+        answers = iter(rules.judge(batch, accepted_findings(judged)))
+        decisions = [next(answers) if gate is None else gate for gate in decisions]
+    return [decision for decision in decisions if decision is not None]
+
+
+def _gate(draft: OrderDraft, rule_set_id: int) -> Decision | None:
+    """Return the decision on an order that no rule may judge, None for all others."""
+    if draft.channel_hold:
+        return _held("channel_hold", {"hold": draft.channel_hold}, rule_set_id)
+    if draft.presale == "deposit" or draft.status == "presale_deposit":
+        return _held("deposit_only", {}, rule_set_id)
+    for line in draft.lines:
+        if line.refund in OPEN_REFUNDS:
+            return _held("refund_open", {"line": line.line_no, "refund": line.refund}, rule_set_id)
+    if draft.status != "paid":
+        return Decision("", False, 0, (), rule_set_id)
+    return None
+
+
+def _held(code: str, values: dict[str, str], rule_set_id: int) -> Decision:
+    finding = FoundFinding(code, "", GATE_SEVERITY, values, 0)
+    return Decision("", False, 0, (finding,), rule_set_id)
