@@ -24,6 +24,7 @@ from django.db.backends.utils import CursorWrapper
 
 from channels_sync import readers
 from channels_sync.readers import ReadRow
+from channels_sync.services import sync
 from orderhub.core.draft import json_row
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
@@ -40,11 +41,23 @@ from orderhub.services.paths import effects_of
 from triage.decisions import Candidate
 from triage.services import accept_findings, decide, store_findings
 
-__all__ = ["drain_inbox", "drain_outbox", "process", "receive", "release_order", "rerun_reject", "retriage", "take_in"]
+__all__ = [
+    "drain_inbox",
+    "drain_outbox",
+    "process",
+    "pull_due_shops",
+    "pull_shop",
+    "receive",
+    "release_order",
+    "rerun_reject",
+    "retriage",
+    "take_in",
+]
 
 log = structlog.get_logger(__name__)
 
 WithCursor = Callable[[CursorWrapper], None]
+ALONE_FROM = 2
 TRIES = 6
 """How often a batch is repeated when another one was faster: each time at least one of them got through."""
 
@@ -60,9 +73,9 @@ def process(item_id: int, *, at_commit: WithCursor | None = None) -> IntakeResul
     return _work(item_id, at_commit)
 
 
-def drain_inbox(limit: int = 20) -> int:
-    """Take up to `limit` waiting deliveries in, oldest first; one that fails does not keep the others."""
-    item_ids = inbox.lease_waiting(limit)
+def drain_inbox(limit: int = 20, *, min_age_seconds: float = 10) -> int:
+    """Take up to `limit` deliveries in that were left over, oldest first; one that fails does not keep the others."""
+    item_ids = inbox.lease_waiting(limit, min_age_seconds=min_age_seconds)
     for item_id in item_ids:
         try:
             _work(item_id, None)
@@ -74,6 +87,42 @@ def drain_inbox(limit: int = 20) -> int:
 def drain_outbox(limit: int = 200) -> Drained:
     """Send up to `limit` due effects of each kind that has a handler."""
     return outbox.drain(limit=limit)
+
+
+def pull_due_shops() -> dict[str, dict[str, int]]:
+    """Pull every active shop that is due, one after the other, and return the counts by shop; a failing channel does
+    not keep the others."""
+    found = {}
+    for shop in Shop.objects.filter(is_active=True).select_related("warehouse"):
+        counts = pull_shop(shop.pk)
+        if counts is not None:
+            found[shop.code] = counts
+    return found
+
+
+def pull_shop(shop_id: int, *, force: bool = False) -> dict[str, int] | None:
+    """Pull what changed in one shop since its cursor and return the counts; None when it is not due or in other hands.
+
+    Each page is stored before it is taken in; the cursor moves with the last page of a window. A failure is told in
+    the shop's sync state, not raised.
+    """
+    shop = Shop.objects.select_related("warehouse").get(pk=shop_id)
+    run = sync.begin(shop, force=force)
+    if run is None:
+        return None
+    try:
+        for page in run.pages():
+            item = receive(
+                shop=shop, source="poll", reader=page.reader, delivery_key=page.delivery_key, body=page.body,
+                content_type=page.content_type,
+            )  # fmt: skip
+            run.count(process(item.pk, at_commit=run.cursor_mover(page)))
+    except Exception as error:  # noqa: BLE001  (told to people in the console; the next run starts from the cursor)
+        log.warning("pull failed", shop=shop.code, error=str(error), kind=type(error).__name__)
+        run.fail(error)
+    else:
+        run.finish()
+    return {name: getattr(run.log, name) for name in ("new", "changed", "unchanged", "stale", "rejected")}
 
 
 def retriage(order_ids: Sequence[int], actor: str) -> int:
@@ -214,7 +263,8 @@ def _take_batch(
     """Take one batch in, repeating it while other batches over the same orders or stock are faster."""
     for attempt in range(TRIES):
         try:
-            return _one_transaction(shop, rows, source, actor, inbox_id, at_commit, again=again)
+            alone = attempt >= ALONE_FROM
+            return _one_transaction(shop, rows, source, actor, inbox_id, at_commit, again=again, alone=alone)
         except (IntegrityError, OperationalError, stock.StockMovedError) as error:
             if not _may_repeat(error) or connection.in_atomic_block:
                 raise
@@ -234,9 +284,10 @@ def _may_repeat(error: Exception) -> bool:
 
 def _one_transaction(
     shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None,
-    at_commit: WithCursor | None, *, again: bool,
+    at_commit: WithCursor | None, *, again: bool, alone: bool,
 ) -> list[RowResult]:  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
+        stock.enter(cursor, alone=alone)
         batch = sort_out(
             cursor, shop=shop, rows=rows, source=source, actor=actor, now=datetime.now(UTC), inbox_id=inbox_id,
             again=again,

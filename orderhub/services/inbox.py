@@ -42,9 +42,10 @@ def receive(
     return InboxItem.objects.get(shop=shop, delivery_key=delivery_key)
 
 
-def lease_waiting(limit: int) -> list[int]:
+def lease_waiting(limit: int, *, min_age_seconds: float) -> list[int]:
     """Lease up to `limit` deliveries that wait or whose worker died, oldest first, and return their ids.
 
+    Who stores a delivery takes it in right after; only what has waited `min_age_seconds` is left over.
     The attempt is counted here, before the work, so that a delivery that kills its worker is set aside in the end.
     """
     with connection.cursor() as cursor:
@@ -62,12 +63,13 @@ def lease_waiting(limit: int) -> list[int]:
                 leased_until = now() + make_interval(secs => %s)
             WHERE id IN (
                 SELECT id FROM orderhub_inboxitem
-                WHERE (state = 'new' AND (leased_until IS NULL OR leased_until < now()))
+                WHERE (state = 'new' AND received_at < now() - make_interval(secs => %s)
+                       AND (leased_until IS NULL OR leased_until < now()))
                    OR (state = 'working' AND leased_until < now())
                 ORDER BY received_at FOR UPDATE SKIP LOCKED LIMIT %s)
             RETURNING id
             """,
-            [LEASE_SECONDS, limit],
+            [LEASE_SECONDS, min_age_seconds, limit],
         )
         return sorted(row[0] for row in cursor.fetchall())
 

@@ -2,7 +2,7 @@
 
 A batch reads the levels without locking, allocates in memory, and books everything in one guarded statement at the end
 of its transaction: hot SKUs are locked for the shortest time, and in key order. When another batch was faster the
-guard refuses, the batch is rolled back and done again on fresh figures.
+guard refuses, the batch is rolled back and done again on fresh figures, at last alone.
 """
 
 from collections import defaultdict
@@ -72,6 +72,18 @@ class Shelf:
             if level[1] == preferred and level[2] >= quantity:
                 return level
         return max(levels, key=lambda level: int(level[2]))
+
+
+def enter(cursor: CursorWrapper, *, alone: bool) -> None:
+    """Begin a batch that takes stock; one that lost several races over the last pieces asks to be `alone`.
+
+    All batches hold this lock shared, so that they run side by side; alone means waiting for the running ones to end.
+    The first lock of a transaction, it cannot be part of a deadlock; it ends with the transaction.
+    """
+    if alone:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('orderhub.stock'))")
+    else:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtext('orderhub.stock'))")
 
 
 def read_shelf(cursor: CursorWrapper, skus: Iterable[str]) -> Shelf:

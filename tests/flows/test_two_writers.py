@@ -62,7 +62,7 @@ def take(item_ids):
 
 
 def drain_slowly():
-    while drain_inbox(1):
+    while drain_inbox(1, min_age_seconds=0):
         pass
 
 
