@@ -74,7 +74,7 @@ TEMPLATES = [
         "APP_DIRS": True,
         "DIRS": [BASE_DIR / "orderhub" / "desk" / "templates", BASE_DIR / "orderhub" / "console" / "templates"],
         "OPTIONS": {
-            "libraries": {"console": "orderhub.console.tags"},
+            "libraries": {"console": "orderhub.console.tags", "desk": "orderhub.desk.tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -128,7 +128,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "orderhub" / "console" / "static"]
+STATICFILES_DIRS = [BASE_DIR / "orderhub" / "console" / "static", BASE_DIR / "orderhub" / "desk" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -146,6 +146,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "orderhub.desk.errors.csrf_failure"
 X_FRAME_OPTIONS = "SAMEORIGIN"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -27,6 +27,7 @@ class DashboardCard:
     context: Callable[[HttpRequest], dict[str, Any]]
     width: Width = "half"
     rank: int = 50
+    has_frame: bool = True
 
 
 dashboard_cards: Registry[DashboardCard] = Registry("dashboard card")
@@ -46,6 +47,7 @@ class ShownCard:
     title: str | Promise
     template: str
     width: Width
+    has_frame: bool
     context: dict[str, Any]
 
 
@@ -55,5 +57,5 @@ def cards_for(request: HttpRequest) -> list[ShownCard]:
     for card in sorted(dashboard_cards.values(), key=lambda card: card.rank):
         context = card.context(request)
         if context:
-            shown.append(ShownCard(card.key, card.title, card.template, card.width, context))
+            shown.append(ShownCard(card.key, card.title, card.template, card.width, card.has_frame, context))
     return shown

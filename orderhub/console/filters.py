@@ -1,7 +1,125 @@
-"""Filters of the order list that features add from their `admin.py`."""
+"""Filters of lists: by choice, by time range, and those that features add to the order list from their `admin.py`."""
 
-from django.contrib.admin import SimpleListFilter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin import FieldListFilter, ModelAdmin, SimpleListFilter
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Field, Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from orderhub.models import Shop
 
 order_filters: list[type[SimpleListFilter]] = []
 """Append a filter class; it is shown on the order list after the pool's own. It must narrow by an indexed column or a
 sub-select, never by a join that repeats orders."""
+
+
+class ShopFilter(SimpleListFilter):
+    """By shop, from the small table of shops."""
+
+    title = _("shop")
+    parameter_name = "shop"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> list[tuple[str, str]]:
+        """Offer every shop."""
+        return [(str(pk), name) for pk, name in Shop.objects.values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the rows of one shop."""
+        value = self.value()
+        return queryset.filter(shop_id=int(value)) if value and value.isdecimal() and len(value) < 19 else queryset
+
+
+PRESETS: tuple[tuple[str, str | Promise], ...] = (
+    ("1h", _("Last hour")),
+    ("today", _("Today")),
+    ("24h", _("Last 24 hours")),
+    ("7d", _("Last 7 days")),
+    ("30d", _("Last 30 days")),
+)
+
+
+class TimeFilter(FieldListFilter):
+    """By time: a named span that moves with the clock, or from–to in local time."""
+
+    template_name = "console/time_filter.html"
+
+    def __init__(
+        self,
+        field: "Field[Any, Any]",
+        request: HttpRequest,
+        params: dict[str, list[str]],
+        model: type[Model],
+        model_admin: "ModelAdmin[Any]",
+        field_path: str,
+    ) -> None:
+        self.span_name, self.from_name, self.to_name = (f"{field_path}__{part}" for part in ("span", "from", "to"))
+        self.names = (self.span_name, self.from_name, self.to_name)
+        self.field_name = field_path
+        super().__init__(field, request, params, model, model_admin, field_path)
+        self.from_value, self.to_value = self._value(self.from_name), self._value(self.to_name)
+        own = {*self.expected_parameters(), "after", "before", "p"}
+        self.kept = [(name, value) for name, value in request.GET.items() if name not in own]
+
+    def expected_parameters(self) -> list[str | None]:
+        """Name the parameters of the address."""
+        return [*self.names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the rows within the span."""
+        start, end = self.bounds(timezone.now())
+        if start:
+            queryset = queryset.filter(**{f"{self.field_name}__gte": start})
+        return queryset.filter(**{f"{self.field_name}__lt": end}) if end else queryset
+
+    def bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return from (included) and to (left out); None where open or unreadable."""
+        match self._value(self.span_name):
+            case "1h":
+                return now - timedelta(hours=1), None
+            case "24h":
+                return now - timedelta(hours=24), None
+            case "today":
+                return timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0), None
+            case "7d":
+                return now - timedelta(days=7), None
+            case "30d":
+                return now - timedelta(days=30), None
+        return _local(self.from_value), _local(self.to_value)
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """Offer any time and the named spans."""
+        chosen = self._value(self.span_name)
+        is_open = not (chosen or self.from_value or self.to_value)
+        everything = changelist.get_query_string(remove=self.names)
+        yield {"selected": is_open, "query_string": everything, "display": _("Any time")}
+        for key, title in PRESETS:
+            link = changelist.get_query_string({self.span_name: key}, [self.from_name, self.to_name])
+            yield {"selected": chosen == key, "query_string": link, "display": title}
+
+    @property
+    def chosen_text(self) -> str | Promise:
+        """What the closed filter says."""
+        span = dict(PRESETS).get(self._value(self.span_name))
+        if span:
+            return span
+        if self.from_value or self.to_value:
+            return f"{self.from_value.replace('T', ' ')} – {self.to_value.replace('T', ' ')}"
+        return _("Any time")
+
+    def _value(self, name: str) -> str:
+        values: Any = self.used_parameters.get(name, "")
+        return str(values if isinstance(values, str) else (values[-1] if values else ""))
+
+
+def _local(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment

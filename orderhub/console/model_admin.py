@@ -1,31 +1,106 @@
-"""The base of every admin class; the theme is known here (and in `site.py`) only, so that it can be replaced."""
+"""The base of every admin class; the theme is known in `orderhub.console` only, so that it can be replaced."""
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from django.db.models import Model
-from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponse
+from unfold.admin import ModelAdmin as ThemeModelAdmin
+from unfold.admin import StackedInline, TabularInline
 
-M = TypeVar("M", bound=Model)
+from orderhub.console.change_list import ConsoleChangeList, SavedView, chosen_view
+from orderhub.console.paging import CappedPaginator, Keyset
 
 
-class ConsoleModelAdmin(ModelAdmin):
-    """A list and a form in the console's look."""
+class ConsoleModelAdmin(ThemeModelAdmin):  # type: ignore[misc]
+    """A list and a form in the console's look.
 
-    list_filter_submit = True
+    A list over a table that grows sets `keyset`; then it pages by key, counts at most 10,000 rows and is not sorted by
+    other columns. `number_columns` are right-aligned, `hidden_columns` stay on wide screens only.
+    """
+
+    change_list_template: ClassVar[str] = "console/change_list.html"
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
     list_fullwidth = True
     compressed_fields = True
-    show_full_result_count = False
-    list_per_page = 50
+    keyset: ClassVar[Keyset | None] = None
+    views: Sequence[SavedView] = ()
+    number_columns: Sequence[str] = ()
+    deferred: Sequence[str] = ()
+    """Big columns that a list does not read."""
+    empty_text: Any = ""
+    """What an empty list tells people to do next."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Use the console's list."""
+        return ConsoleChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Skip the theme's own step, which stores the request on this object, shared by all threads."""
+        return super(ThemeModelAdmin, self).changelist_view(request, extra_context)  # type: ignore[no-any-return]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave big columns out of lists; a single object is read whole."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and (match.url_name or "").endswith("_changelist")
+        return rows.defer(*self.deferred) if is_list and self.deferred else rows
+
+    def get_keyset(self, request: HttpRequest) -> Keyset | None:
+        """Return the order of the list; a queue is read from its oldest row."""
+        view = chosen_view(self.views, request)
+        if self.keyset and view and view.is_queue:
+            return Keyset(self.keyset.fields, descending=False)
+        return self.keyset
+
+    def get_sortable_by(self, request: HttpRequest) -> Sequence[str]:
+        """Allow sorting by a column only on small tables."""
+        return () if self.keyset else super().get_sortable_by(request)
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the saved view."""
+        view = chosen_view(self.views, request)
+        return view.narrow(rows) if view else rows
+
+    def load_page(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Attach to the rows of one page what needs a query of its own; nothing by default."""
+
+    def view_counts(self, request: HttpRequest) -> dict[str, int]:
+        """Return the number of rows of saved views that show one; none by default."""
+        return {}
 
 
-class ConsoleTabularInline(TabularInline):
+class ReadOnlyModelAdmin(ConsoleModelAdmin):
+    """Rows that only services write: nothing can be added, changed or deleted by hand."""
+
+    actions_selection_counter = True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+
+class ConsoleTabularInline(TabularInline):  # type: ignore[misc]
     """Rows of a related table."""
 
     extra = 0
-    tab = False
 
 
-class ConsoleStackedInline(StackedInline):
+class ConsoleStackedInline(StackedInline):  # type: ignore[misc]
     """Forms of a related table."""
 
     extra = 0

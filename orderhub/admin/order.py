@@ -1,0 +1,313 @@
+"""Orders: the list, read-only, and the page of one order. Everything people change goes through services."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from orderhub.admin import order_panels  # noqa: F401  (registers the pool's panels)
+from orderhub.admin.order_search import FOUND_LIMIT, found_ids, found_label, remember
+from orderhub.console import columns
+from orderhub.console.actions import actor_of, asked_reason, each_row, report
+from orderhub.console.change_list import FOUND, SavedView, chosen_view
+from orderhub.console.filters import ShopFilter, TimeFilter, order_filters
+from orderhub.console.model_admin import ReadOnlyModelAdmin
+from orderhub.console.paging import Keyset
+from orderhub.console.panels import panels_for
+from orderhub.core import hooks
+from orderhub.core.errors import HubError
+from orderhub.core.words import Lane, Status
+from orderhub.models import Order
+from orderhub.selectors import overview
+from orderhub.selectors.orders import order_page
+from orderhub.selectors.search import find
+from orderhub.services.reveal import PERMISSION as REVEAL
+from orderhub.services.reveal import reveal
+
+RELEASE = "orderhub.release_order"
+OPEN = (Status.PAID, Status.IN_TRIAGE_HOLD, Status.READY, Status.SHORT, Status.WMS_FAILED)
+LIST_FIELDS = (
+    "external_no", "status", "lane", "is_urgent", "has_drift", "created_at", "ship_by", "total_fen", "item_count",
+    "shop__name", "receiver__name_masked", "receiver__city", "receiver__district",
+)  # fmt: skip
+
+
+def _held(lane: str) -> Q:
+    return Q(status=Status.IN_TRIAGE_HOLD, lane=lane)
+
+
+VIEWS = (
+    SavedView("all", gettext_lazy("All"), empty=gettext_lazy("Orders appear here as soon as a channel delivers them.")),
+    SavedView(
+        "confirm", gettext_lazy("To confirm"), lambda rows: rows.filter(_held(Lane.TO_CONFIRM)), True,
+        gettext_lazy("Nobody has to confirm anything."),
+    ),
+    SavedView(
+        "abnormal", gettext_lazy("Abnormal"), lambda rows: rows.filter(_held(Lane.ABNORMAL)), True,
+        gettext_lazy("No order is frozen."),
+    ),
+    SavedView(
+        "urgent", gettext_lazy("Urgent"), lambda rows: rows.filter(is_urgent=True, status__in=OPEN), True,
+        gettext_lazy("No urgent order is open."),
+    ),
+    SavedView(
+        "short", gettext_lazy("Short of stock"), lambda rows: rows.filter(status=Status.SHORT), True,
+        gettext_lazy("No order lacks stock."),
+    ),
+    SavedView(
+        "drift", gettext_lazy("Claims disagree"), lambda rows: rows.filter(has_drift=True), True,
+        gettext_lazy("Channel, warehouse and carrier agree on every order."),
+    ),
+)  # fmt: skip
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyModelAdmin):
+    """The order list and the order page."""
+
+    change_list_template = "console/order_list.html"
+    keyset = Keyset(("created_at", "id"))
+    views = VIEWS
+    list_display = (
+        "mark",
+        "order_no",
+        "shop",
+        "amount",
+        "item_count",
+        "receiver_masked",
+        "state",
+        "ship_clock",
+        "placed",
+    )
+    list_display_links = ("order_no",)
+    number_columns = ("amount", "item_count")
+    list_filter = ("status", "lane", "is_urgent", ShopFilter, ("created_at", TimeFilter))
+    actions = ("release", "judge_again")
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """Add the filters of features."""
+        return [*self.list_filter, *order_filters]
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Put the columns of features before the status."""
+        added = [_feature_column(key) for key in columns.order_columns]
+        return [*self.list_display[:6], *added, *self.list_display[6:]]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        """Read only what the list shows."""
+        rows = super().get_queryset(request).select_related("shop", "receiver").only(*LIST_FIELDS)
+        return cast("QuerySet[Order]", rows)
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the remembered search, else the saved view."""
+        ids = found_ids(request)
+        return rows.filter(pk__in=ids) if ids is not None else super().narrow(request, rows)
+
+    def load_page(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Load the columns of features, one query each."""
+        ids = [row.pk for row in rows]
+        for key, column in columns.order_columns.items():
+            values = column.load(ids) if ids else {}
+            for row in rows:
+                row.__dict__[f"feature_{key}"] = values.get(row.pk)
+
+    def view_counts(self, request: HttpRequest) -> dict[str, int]:
+        """Count the queues in one statement."""
+        return {key: queue.waiting for key, queue in overview.queues(overview.ORDER_QUEUES).items.items()}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Tell the list which search it shows."""
+        extra = {"found_label": found_label(request), "found_limit": FOUND_LIMIT, **(extra_context or {})}
+        return super().changelist_view(request, extra)
+
+    @admin.display(description=gettext_lazy("lane"))
+    def mark(self, order: Order) -> SafeString:
+        """Lane, urgent overlay and drift."""
+        return columns.marks(order.lane, order.is_urgent)
+
+    @admin.display(description=gettext_lazy("order number"))
+    def order_no(self, order: Order) -> SafeString:
+        """The channel's order number."""
+        return format_html('<span class="num">{}</span>', order.external_no)
+
+    @admin.display(description=gettext_lazy("amount"))
+    def amount(self, order: Order) -> SafeString:
+        """The order's total."""
+        return columns.money(order.total_fen)
+
+    @admin.display(description=gettext_lazy("receiver"))
+    def receiver_masked(self, order: Order) -> str:
+        """Masked name, city and district."""
+        receiver = order.receiver
+        return f"{receiver.name_masked} {receiver.city}{receiver.district}".strip()
+
+    @admin.display(description=gettext_lazy("status"))
+    def state(self, order: Order) -> SafeString:
+        """The one status, with the mark of departments that disagree."""
+        return format_html("{} {}", columns.status_pill(order.status), columns.drift_mark(order.has_drift))
+
+    @admin.display(description=gettext_lazy("to ship"))
+    def ship_clock(self, order: Order) -> SafeString:
+        """The clock to the ship deadline, for orders that have not left."""
+        return columns.countdown(order.ship_by) if order.status in OPEN else columns.NOTHING
+
+    @admin.display(description=gettext_lazy("placed"))
+    def placed(self, order: Order) -> SafeString:
+        """When the customer ordered."""
+        return columns.when(order.created_at)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add search, reveal and release."""
+        wrap = self.admin_site.admin_view
+        own = [
+            path("search/", wrap(require_POST(self.search_view)), name="orderhub_order_search"),
+            path("<int:order_id>/reveal/", wrap(require_POST(self.reveal_view)), name="orderhub_order_reveal"),
+            path("<int:order_id>/release/", wrap(require_POST(self.release_view)), name="orderhub_order_release"),
+        ]
+        return [*own, *super().get_urls()]
+
+    @property
+    def list_url(self) -> str:
+        """The address of the list."""
+        return reverse("admin:orderhub_order_changelist")
+
+    def search_view(self, request: HttpRequest) -> HttpResponse:
+        """Look an order up by any key; what was typed never stands in an address."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        text = request.POST.get("text", "")
+        found = find(text, limit=FOUND_LIMIT)
+        if len(found.order_ids) == 1:
+            return HttpResponseRedirect(reverse("admin:orderhub_order_change", args=found.order_ids))
+        if not found.order_ids:
+            messages.warning(request, _("No order is known by that. Check the number, or search by another key."))
+            return HttpResponseRedirect(self.list_url)
+        return HttpResponseRedirect(f"{self.list_url}?{FOUND}={remember(request, text, found)}")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one order."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        page = order_page(int(object_id)) if object_id.isdecimal() and len(object_id) < 19 else None
+        if page is None:
+            return cast("HttpResponse", self._get_obj_does_not_exist_redirect(request, self.opts, object_id))
+        request.hub_order_page = page  # type: ignore[attr-defined]
+        view = chosen_view(self.views, request)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": page.order.external_no,
+            "opts": self.opts,
+            "original": page.order,
+            "is_fullwidth": "1",
+            "order": page.order,
+            "panels": panels_for(page.order, request),
+            "view": view,
+            "list_url": self.list_url,
+            "neighbours": self._neighbours(request, page.order),
+            "may_release": page.order.status == Status.IN_TRIAGE_HOLD and request.user.has_perm(RELEASE),
+        }
+        return TemplateResponse(request, "console/order.html", context)
+
+    def _neighbours(self, request: HttpRequest, order: Order) -> dict[str, str]:
+        view, keyset = chosen_view(self.views, request), self.get_keyset(request)
+        assert view is not None
+        assert keyset is not None
+        rows = view.narrow(Order.objects.all())
+        links = {}
+        for name, backwards in (("previous", True), ("next", False)):
+            beyond = keyset.beyond((order.created_at, order.pk), backwards=backwards)
+            pk = (
+                rows.filter(beyond).order_by(*keyset.ordering(backwards=backwards)).values_list("pk", flat=True).first()
+            )
+            if pk:
+                links[name] = f"{reverse('admin:orderhub_order_change', args=[pk])}?view={view.key}"
+        return links
+
+    def reveal_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """Show the receiver in clear for a reason; the answer is a piece of the page that is never stored."""
+        return _reveal(request, order_id)
+
+    def release_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """Release one held order for a reason."""
+        if not request.user.has_perm(RELEASE):
+            raise PermissionDenied
+        reason = request.POST.get("reason", "").strip()
+        try:
+            if not reason:
+                raise HubError(_("Give a reason."))
+            hooks.release_order(order_id, actor_of(request), reason[:200])
+        except HubError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, _("The order was released."))
+        back = reverse("admin:orderhub_order_change", args=[order_id])
+        return HttpResponseRedirect(f"{back}?view={request.POST.get('view', 'all')}")
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may release held orders."""
+        return request.user.has_perm(RELEASE)
+
+    @admin.action(description=gettext_lazy("Release…"), permissions=["release"])
+    def release(self, request: HttpRequest, rows: QuerySet[Order]) -> HttpResponse | None:
+        """Release the selected held orders, each for itself."""
+        explain = _("The findings count as accepted; the orders go on to the warehouse.")
+        reason = asked_reason(self, request, rows, title=_("Release"), explain=explain)
+        if isinstance(reason, HttpResponse):
+            return reason
+
+        def do(order: Order) -> str:
+            if order.status != Status.IN_TRIAGE_HOLD:
+                raise HubError(_("The order is not held."))
+            hooks.release_order(order.pk, actor_of(request), reason)
+            return _("released")
+
+        return report(self, request, _("Release"), each_row(rows, do))
+
+    @admin.action(description=gettext_lazy("Judge again"), permissions=["release"])
+    def judge_again(self, request: HttpRequest, rows: QuerySet[Order]) -> None:
+        """Run triage over the selected orders again."""
+        ids = sorted(rows.values_list("pk", flat=True))
+        judged = hooks.retriage(ids, actor_of(request))
+        text = ngettext("%(count)d order was judged again.", "%(count)d orders were judged again.", judged)
+        messages.success(request, text % {"count": judged})
+
+
+@never_cache
+@sensitive_post_parameters()
+def _reveal(request: HttpRequest, order_id: int) -> HttpResponse:
+    user = cast("User", request.user)
+    if not user.has_perm(REVEAL):
+        return render(request, "console/revealed.html", {"error": _("You may not see personal data.")}, status=403)
+    try:
+        clear = reveal(order_id=order_id, user=user, reason=request.POST.get("reason", ""), place="console")
+    except HubError as error:
+        return render(request, "console/revealed.html", {"error": str(error)}, status=400)
+    return render(request, "console/revealed.html", {"clear": clear})
+
+
+def _feature_column(key: str) -> Any:
+    column = columns.order_columns.get(key)
+
+    @admin.display(description=cast("str", column.title))
+    def show(order: Order) -> Any:
+        value = order.__dict__.get(f"feature_{key}")
+        return columns.NOTHING if value is None else value
+
+    show.__name__ = f"feature_{key}"
+    return show

@@ -1,0 +1,163 @@
+"""The pool's own panels of the order page."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from orderhub.console.columns import owner_of
+from orderhub.console.panels import OrderPanel, add_panel
+from orderhub.core.words import Flag, Presale, Source, Status
+from orderhub.models import Effect, Order, StockLevel
+from orderhub.selectors.orders import OrderPage
+from orderhub.services.reveal import PERMISSION as REVEAL
+
+ICONS = {
+    Source.CHANNEL: "storefront",
+    Source.WAREHOUSE: "warehouse",
+    Source.CARRIER: "local_shipping",
+    Source.HUB: "hub",
+    Source.PERSON: "person",
+}
+KINDS: dict[str, str | Promise] = {
+    "intake": pgettext_lazy("timeline", "Taken in"),
+    "change": pgettext_lazy("timeline", "Changed by the channel"),
+    "status": pgettext_lazy("timeline", "Status changed"),
+    "claim": pgettext_lazy("timeline", "Said"),
+    "triage": pgettext_lazy("timeline", "Judged"),
+    "retriage": pgettext_lazy("timeline", "Judged again"),
+    "accept": pgettext_lazy("timeline", "Findings accepted"),
+    "release": pgettext_lazy("timeline", "Released"),
+    "push": pgettext_lazy("timeline", "Pushed to the warehouse"),
+}
+"""Words for what happened; an unknown kind is shown as it is."""
+
+
+def page_of(request: HttpRequest) -> OrderPage:
+    """Return the page that the view has read."""
+    page: OrderPage = request.hub_order_page  # type: ignore[attr-defined]
+    return page
+
+
+def lines(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return the lines with what is available of each SKU now."""
+    rows = page_of(request).lines
+    levels = StockLevel.objects.filter(sku__in={line.sku for line in rows}).values_list("sku", "on_hand", "reserved")
+    available: dict[str, int] = {}
+    for sku, on_hand, reserved in levels:
+        available[sku] = available.get(sku, 0) + max(on_hand - reserved, 0)
+    return {"lines": [(line, available.get(line.sku)) for line in rows], "order": order}
+
+
+def remarks(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return remarks and marks of buyer and seller, where there are any."""
+    shown = {
+        "buyer_remark": order.buyer_remark,
+        "seller_remark": order.seller_remark,
+        "flag": order.get_flag_display() if order.flag != Flag.NONE else "",
+        "presale": order.get_presale_display() if order.presale != Presale.NONE else "",
+        "channel_hold": order.channel_hold,
+    }
+    return shown if any(shown.values()) else {}
+
+
+def receiver(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return the masked receiver and how personal data may be revealed."""
+    return {
+        "receiver": page_of(request).receiver,
+        "order": order,
+        "may_reveal": request.user.has_perm(REVEAL),
+        "reveal_url": reverse("admin:orderhub_order_reveal", args=[order.pk]),
+        "quota": settings.HUB_REVEALS_PER_HOUR,
+    }
+
+
+def path(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return the way the order has taken, where it is and what comes next."""
+    css = {"done": "past", "now": "now", "ahead": "next"}
+    steps = [
+        {"status": step.status, "css": css[step.state], "at": step.at, "source": _source(step.source),
+         "owner": owner_of(step.status)[0]}
+        for step in page_of(request).path
+    ]  # fmt: skip
+    return {"steps": steps}
+
+
+def claims(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return what each department says, and the two that contradict each other."""
+    said = [
+        {"source": _source(claim.source), "icon": ICONS[Source(claim.source)], "status": claim.status, "at": claim.at,
+         "own_word": claim.own_word}
+        for claim in page_of(request).claims
+    ]  # fmt: skip
+    spoken = [claim for claim in said if claim["status"]]
+    return {"claims": said, "drift": spoken if order.has_drift else []}
+
+
+def parcels(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return the parcels, where there are any."""
+    rows = page_of(request).parcels
+    return {"parcels": rows} if rows else {}
+
+
+def effects(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return what the hub wants done for this order outside itself."""
+    rows = list(Effect.objects.filter(order=order).defer("payload").order_by("id")[:20])
+    return {"effects": rows} if rows else {}
+
+
+def timeline(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return the newest entries of the timeline, the newest first."""
+    entries = [
+        {"entry": entry, "icon": ICONS.get(Source(entry.source), "info") if entry.source in Source else "info",
+         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source), "facts": _facts(entry.data)}
+        for entry in page_of(request).timeline
+    ]  # fmt: skip
+    return {"entries": entries}
+
+
+_DATA_WORDS: dict[str, str | Promise] = {
+    "reason": _("Reason"),
+    "says": _("says"),
+    "claim": _("says"),
+    "lane": _("lane"),
+    "urgent": _("urgent"),
+    "findings": _("findings"),
+    "changed": _("changed"),
+    "via": _("came by"),
+    "tracking_no": _("tracking number"),
+    "carrier": _("carrier"),
+}
+
+
+def _facts(data: Any) -> list[tuple[Any, str]]:
+    if not isinstance(data, dict):
+        return []
+    return [(_DATA_WORDS.get(name, name), _fact(value)) for name, value in data.items() if value not in (None, "", [])]
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_fact(item) for item in value)
+    if value is True:
+        return "✓"
+    return str(Status(value).label) if isinstance(value, str) and value in Status.values else str(value)
+
+
+def _source(source: str) -> str:
+    return str(Source(source).label) if source in Source.values else source
+
+
+P = "console/panels"
+add_panel(OrderPanel("lines", _("Lines"), f"{P}/lines.html", lines, "left", 40))
+add_panel(OrderPanel("remarks", _("Remarks"), f"{P}/remarks.html", remarks, "left", 50))
+add_panel(OrderPanel("receiver", _("Receiver"), f"{P}/receiver.html", receiver, "left", 60))
+add_panel(OrderPanel("path", _("Status"), f"{P}/path.html", path, "right", 20))
+add_panel(OrderPanel("claims", _("What each department says"), f"{P}/claims.html", claims, "right", 40))
+add_panel(OrderPanel("parcels", _("Parcels"), f"{P}/parcels.html", parcels, "right", 60))
+add_panel(OrderPanel("effects", _("Sent and to be sent"), f"{P}/effects.html", effects, "right", 80))
+add_panel(OrderPanel("timeline", _("Timeline"), f"{P}/timeline.html", timeline, "bottom", 20))

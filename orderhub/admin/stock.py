@@ -1,0 +1,89 @@
+"""Articles and their stock."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from orderhub.console import columns
+from orderhub.console.change_list import SavedView
+from orderhub.console.fields import YuanField
+from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
+from orderhub.console.paging import Keyset
+from orderhub.models import Sku, StockLevel
+
+
+@admin.register(StockLevel)
+class StockLevelAdmin(ReadOnlyModelAdmin):
+    """What is on hand, promised and available; counts come from warehouses and files."""
+
+    keyset = Keyset(("sku", "warehouse"), descending=False)
+    views = (
+        SavedView("all", gettext_lazy("All")),
+        SavedView(
+            "oversold", gettext_lazy("Oversold"), lambda rows: rows.filter(reserved__gt=F("on_hand")),
+            empty=gettext_lazy("No level is below what is promised."),
+        ),
+        SavedView(
+            "out", gettext_lazy("Sold out"), lambda rows: rows.filter(reserved__gte=F("on_hand")),
+            empty=gettext_lazy("Every level has pieces left."),
+        ),
+    )  # fmt: skip
+    list_display = ("sku", "warehouse", "on_hand", "reserved", "left", "mark", "updated_at")
+    list_filter = ("warehouse",)
+    search_fields = ("sku__startswith",)
+    search_help_text = gettext_lazy("SKU")
+    number_columns = ("on_hand", "reserved", "left")
+    fields = ("sku", "warehouse", "on_hand", "reserved", "left", "mark", "updated_at")
+    readonly_fields = ("left", "mark")
+    empty_text = gettext_lazy("Import counts with manage.py import_stock FILE.")
+
+    @admin.display(description=gettext_lazy("available"))
+    def left(self, level: StockLevel) -> SafeString:
+        """Pieces that can still be promised."""
+        return columns.number(level.available)
+
+    @admin.display(description=gettext_lazy("state"))
+    def mark(self, level: StockLevel) -> SafeString:
+        """Oversold and sold out stand out; the rest is normal."""
+        if level.reserved > level.on_hand:
+            return columns.pill(_("▲ oversold by %(count)s") % {"count": level.reserved - level.on_hand}, "red")
+        return columns.pill(_("sold out"), "amber") if not level.available else columns.NOTHING
+
+
+@admin.register(Sku)
+class SkuAdmin(ConsoleModelAdmin):
+    """Articles with the prices that price rules fall back to."""
+
+    keyset = Keyset(("code",), descending=False)
+    list_display = ("code", "title", "list_price", "floor_price")
+    search_fields = ("code__startswith", "title__icontains")
+    search_help_text = gettext_lazy("SKU or title")
+    number_columns = ("list_price", "floor_price")
+    fields = ("code", "title", "list_price_fen", "floor_price_fen")
+    empty_text = gettext_lazy("Articles appear with the first stock import.")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Fix the code once the article exists."""
+        return ("code",) if obj else ()
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let people type prices in yuan."""
+        if db_field.name in {"list_price_fen", "floor_price_fen"}:
+            label = _("List price (yuan)") if db_field.name == "list_price_fen" else _("Floor price (yuan)")
+            return YuanField(label=label, required=False)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @admin.display(description=gettext_lazy("list price"), ordering="list_price_fen")
+    def list_price(self, sku: Sku) -> SafeString:
+        """The list price."""
+        return columns.money(sku.list_price_fen)
+
+    @admin.display(description=gettext_lazy("floor price"), ordering="floor_price_fen")
+    def floor_price(self, sku: Sku) -> SafeString:
+        """The floor price."""
+        return columns.money(sku.floor_price_fen)

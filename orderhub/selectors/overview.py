@@ -1,0 +1,161 @@
+"""The figures of the dashboard: three set-wise, time-bounded reads, whatever the number of orders."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from orderhub.core.words import Lane
+
+HOURS = 24
+COUNT_CAP = 10_000
+MANUAL = (Lane.TO_CONFIRM, Lane.ABNORMAL)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Orders of the last 24 hours by hour, shop and lane, by the time they were placed."""
+
+    hours: list[datetime]
+    by_shop: dict[str, list[int]]
+    this_hour: int = 0
+    judged: int = 0
+    manual: int = 0
+    judged_60: int = 0
+    abnormal_60: int = 0
+
+    @property
+    def per_hour(self) -> list[int]:
+        """Orders of each hour, all shops."""
+        return [sum(column) for column in zip(*self.by_shop.values(), strict=True)] or [0] * len(self.hours)
+
+    @property
+    def manual_share(self) -> float | None:
+        """Part of the judged orders of 24 hours that people must handle; None without any."""
+        return self.manual / self.judged if self.judged else None
+
+    @property
+    def abnormal_share(self) -> float | None:
+        """Part of the judged orders of the last 60 minutes that are abnormal; None without any."""
+        return self.abnormal_60 / self.judged_60 if self.judged_60 else None
+
+
+def traffic(now: datetime | None = None) -> Traffic:
+    """Return the orders of the last 24 hours, the current hour included."""
+    now = now or timezone.now()
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    hours = [this_hour - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
+    place = {hour: index for index, hour in enumerate(hours)}
+    result = Traffic(hours, defaultdict(lambda: [0] * HOURS))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT s.name, o.hour, o.lane, o.is_recent, o.orders FROM (
+                SELECT shop_id, date_trunc('hour', created_at, 'UTC') AS hour, lane, created_at >= %s AS is_recent,
+                    count(*) AS orders
+                FROM orderhub_order WHERE created_at >= %s AND created_at < %s GROUP BY 1, 2, 3, 4) o
+            JOIN orderhub_shop s ON s.id = o.shop_id ORDER BY s.id
+            """,
+            [now - timedelta(hours=1), hours[0], this_hour + timedelta(hours=1)],
+        )
+        for shop, hour, lane, is_recent, orders in cursor.fetchall():
+            result.by_shop[shop][place[hour]] += orders
+            _count(result, lane, orders, is_recent=is_recent, is_now=hour == this_hour)
+    result.by_shop = dict(result.by_shop)
+    return result
+
+
+def _count(result: Traffic, lane: str, orders: int, *, is_recent: bool, is_now: bool) -> None:
+    if is_now:
+        result.this_hour += orders
+    if not lane:
+        return
+    result.judged += orders
+    result.manual += orders if lane in MANUAL else 0
+    if is_recent:
+        result.judged_60 += orders
+        result.abnormal_60 += orders if lane == Lane.ABNORMAL else 0
+
+
+@dataclass(slots=True)
+class Queue:
+    """One queue: how many wait (at most 10,001 are counted), since when, how many are over their time."""
+
+    waiting: int = 0
+    oldest: datetime | None = None
+    overdue: int = 0
+
+
+@dataclass(slots=True)
+class Queues:
+    """Everything that waits, by the key of its queue."""
+
+    items: dict[str, Queue] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> Queue:
+        return self.items[key]
+
+
+_QUEUES: dict[str, tuple[str, str, str, str]] = {
+    "confirm": (
+        "orderhub_order", "status = 'in_triage_hold' AND lane = 'to_confirm'", "created_at",
+        "triaged_at < %(confirm_before)s",
+    ),
+    "abnormal": ("orderhub_order", "status = 'in_triage_hold' AND lane = 'abnormal'", "created_at", "ship_by < now()"),
+    "urgent": (
+        "orderhub_order", "is_urgent AND status IN ('paid', 'in_triage_hold', 'ready', 'short', 'wms_failed')",
+        "created_at", "ship_by < now()",
+    ),
+    "short": ("orderhub_order", "status = 'short'", "created_at", "ship_by < now()"),
+    "drift": ("orderhub_order", "has_drift", "created_at", "false"),
+    "push": (
+        "orderhub_effect", "kind = 'wms_push' AND state = 'pending'", "due_at", "due_at < now() - interval '5 min'",
+    ),
+    "dead": ("orderhub_effect", "state = 'dead'", "created_at", "true"),
+    "rejects": ("orderhub_reject", "state = 'open'", "created_at", "false"),
+    "inbox": (
+        "orderhub_inboxitem", "state IN ('new', 'working')", "received_at", "received_at < now() - interval '5 min'",
+    ),
+}  # fmt: skip
+"""By key: table, condition (each served by an index), since when a row waits, when it is over its time."""
+
+ORDER_QUEUES = ("confirm", "abnormal", "urgent", "short", "drift")
+
+
+def queues(keys: tuple[str, ...] = tuple(_QUEUES)) -> Queues:
+    """Return the named queues in one statement; each counts at most `COUNT_CAP` + 1 rows."""
+    parts = [
+        f"(SELECT '{key}', count(*), min(since), count(*) FILTER (WHERE is_late) FROM"  # noqa: S608  (constants only)
+        f" (SELECT {since} AS since, ({late}) AS is_late FROM {table} WHERE {condition}"
+        f" ORDER BY {since} LIMIT %(cap)s) q)"
+        for key, (table, condition, since, late) in _QUEUES.items()
+        if key in keys
+    ]
+    confirm_before = timezone.now() - timedelta(minutes=settings.HUB_CONFIRM_MINUTES)
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), {"cap": COUNT_CAP + 1, "confirm_before": confirm_before})
+        return Queues({key: Queue(waiting, oldest, late or 0) for key, waiting, oldest, late in cursor.fetchall()})
+
+
+def most_pressing(limit: int = 8) -> list[dict[str, Any]]:
+    """Return the held orders with the least time left: the inner clock of the to-confirm lane, else the ship deadline.
+
+    Looked for among the 500 oldest held orders.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT h.id, h.external_no, s.name AS shop, h.lane, h.is_urgent, h.total_fen, h.due FROM (
+                SELECT id, external_no, shop_id, lane, is_urgent, total_fen, CASE WHEN lane = 'to_confirm'
+                    THEN least(triaged_at + make_interval(mins => %s), ship_by) ELSE ship_by END AS due
+                FROM orderhub_order WHERE status = 'in_triage_hold' ORDER BY created_at LIMIT 500) h
+            JOIN orderhub_shop s ON s.id = h.shop_id ORDER BY h.due NULLS LAST, h.id LIMIT %s
+            """,
+            [settings.HUB_CONFIRM_MINUTES, limit],
+        )
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

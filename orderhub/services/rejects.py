@@ -1,0 +1,66 @@
+"""Rejected rows: setting them aside, and looking at the raw row, which may hold personal data."""
+
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from orderhub.core.errors import HubError
+from orderhub.core.words import RejectState
+from orderhub.models import Reject
+from orderhub.services.reveal import MIN_REASON, PERMISSION
+
+log = structlog.get_logger(__name__)
+
+LOOKED = "raw row shown: "
+"""How a look at a raw row begins in the change log."""
+
+
+def dismiss(*, reject_id: int, actor: str, reason: str) -> bool:
+    """Set an open reject aside for a reason; false when it is not open any more."""
+    done = Reject.objects.filter(pk=reject_id, state=RejectState.OPEN).update(
+        state=RejectState.DISMISSED, closed_at=timezone.now(), closed_by=f"{actor}: {reason}"[:150]
+    )
+    log.info("reject dismissed", reject_id=reject_id, dismissed=done == 1, actor=actor)
+    return done == 1
+
+
+def show_raw(*, reject_id: int, user: User, reason: str) -> bytes:
+    """Return the raw row of a reject.
+
+    Raises PermissionDenied without the permission to reveal personal data, HubError for a missing reason or a used-up
+    quota (`HUB_REVEALS_PER_HOUR`). The look is logged and committed before anything is shown.
+    """
+    if not user.has_perm(PERMISSION):
+        raise PermissionDenied
+    reason = reason.strip()
+    if len(reason) < MIN_REASON:
+        raise HubError(_("Give the reason for looking at personal data."))
+    reject = Reject.objects.get(pk=reject_id)
+    with transaction.atomic():
+        _log_look(reject, user, reason)
+    return reject.raw_row
+
+
+def _log_look(reject: Reject, user: User, reason: str) -> None:
+    with connection.cursor() as cursor:
+        # Two requests of one person at once must not both take the last place.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('raw row'), %s)", [user.pk])
+    kind = ContentType.objects.get_for_model(Reject)
+    looks = LogEntry.objects.filter(
+        user=user, content_type=kind, change_message__startswith=LOOKED,
+        action_time__gt=timezone.now() - timedelta(hours=1),
+    )  # fmt: skip
+    if looks.count() >= settings.HUB_REVEALS_PER_HOUR:
+        raise HubError(_("You have used up your reveals for this hour. Ask a supervisor."))
+    LogEntry.objects.create(
+        user=user, content_type=kind, object_id=str(reject.pk), object_repr=str(reject)[:200], action_flag=CHANGE,
+        change_message=f"{LOOKED}{reason}"[:250],
+    )  # fmt: skip
