@@ -1,8 +1,24 @@
 """The only place that knows every address."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from orderhub.api import health
+from orderhub.desk import errors
+from orderhub.desk.views.start import start
 
 urlpatterns = [
+    path("", start, name="start"),
     path("ops/", admin.site.urls),
+    path("desk/", include("orderhub.desk.urls")),
+    path("api/", include("orderhub.api.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]
+
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.page_not_found
+handler500 = errors.server_error

@@ -76,14 +76,15 @@ _MATCHES: dict[Kind, str] = {
 }
 
 
-def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None) -> Found:
+def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None, personal: bool = True) -> Found:
     """Return up to `limit` orders that `text` names, newest first, within `shop_ids` (None: every shop).
 
     Exact keys win over a nickname's beginning and a part of the receiver's name, which are tried only when no exact
-    key matches. One or two statements, whatever the number of orders.
+    key matches. One or two statements, whatever the number of orders. Without `personal`, phones and names are not
+    tried.
     """
     wanted = normal(text)
-    kinds = possible_kinds(wanted)
+    kinds = [kind for kind in possible_kinds(wanted) if personal or kind not in PERSONAL]
     if not kinds:
         return Found(Kind.NOTHING, [])
     exact: list[Kind] = [kind for kind in kinds if kind not in {Kind.NICKNAME, Kind.NAME}]

@@ -1,0 +1,79 @@
+"""The filters of `GET orders/`: the pool's own and those that features add."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from orderhub.api.errors import InvalidFieldsError, PersonalDataError
+from orderhub.core.words import Lane, Status
+from orderhub.models import Order
+from orderhub.selectors.orders import OrderFilter, extra_filters, filtered
+from orderhub.selectors.search import PERSONAL, find, normal, possible_kinds
+from orderhub.services.access import Client
+
+SEARCH_LIMIT = 200
+
+
+class OrderFilterSet(django_filters.FilterSet):  # type: ignore[misc]
+    """Reads the parameters; the narrowing itself is shared with the desk."""
+
+    status = django_filters.MultipleChoiceFilter(choices=Status.choices, help_text=gettext_lazy("may be repeated"))
+    lane = django_filters.ChoiceFilter(choices=Lane.choices)
+    urgent = django_filters.BooleanFilter()
+    shop = django_filters.CharFilter(max_length=50, help_text=gettext_lazy("code of a shop"))
+    created_from = django_filters.IsoDateTimeFilter(help_text=gettext_lazy("ISO 8601 with an offset, included"))
+    created_to = django_filters.IsoDateTimeFilter(help_text=gettext_lazy("ISO 8601 with an offset, not included"))
+    modified_from = django_filters.IsoDateTimeFilter(help_text=gettext_lazy("ISO 8601 with an offset, included"))
+    modified_to = django_filters.IsoDateTimeFilter(help_text=gettext_lazy("ISO 8601 with an offset, not included"))
+    search = django_filters.CharFilter(
+        max_length=200,
+        help_text=gettext_lazy("order number, tracking number or buyer id; phones and names: POST orders/search/"),
+    )
+
+    class Meta:
+        model = Order
+        fields: list[str] = []
+
+    @classmethod
+    def get_filters(cls) -> dict[str, Any]:
+        """Return the pool's filters and the features'."""
+        added = {name: django_filters.CharFilter(max_length=200) for name in extra_filters}
+        return {**super().get_filters(), **added}
+
+    def filter_queryset(self, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """Return the orders within the client's shops that the parameters describe."""
+        given = self.form.cleaned_data
+        client = self.request.auth
+        orders = filtered(
+            OrderFilter(
+                shop_ids=client.shop_ids,
+                shop_code=given["shop"],
+                statuses=given["status"],
+                lane=given["lane"],
+                urgent=given["urgent"],
+                created_from=given["created_from"],
+                created_to=given["created_to"],
+                modified_from=given["modified_from"],
+                modified_to=given["modified_to"],
+                extra={name: given[name] for name in extra_filters if given[name]},
+            )
+        )
+        return orders.filter(id__in=_named(given["search"], client)) if given["search"] else orders
+
+
+def _named(text: str, client: Client) -> list[int]:
+    """Return the orders that a search text in an address names; one with personal data in it is refused."""
+    kinds = possible_kinds(normal(text))
+    if not kinds or kinds[0] in PERSONAL or not text.isascii():
+        raise PersonalDataError
+    return find(text, limit=SEARCH_LIMIT, shop_ids=client.shop_ids, personal=False).order_ids
+
+
+def refuse_unknown(given: set[str], known: set[str]) -> None:
+    """Raise for parameters that nobody reads: a mistyped filter must not answer with everything."""
+    unknown = sorted(given - known)
+    if unknown:
+        raise InvalidFieldsError(fields=[(name, _("unknown parameter")) for name in unknown])

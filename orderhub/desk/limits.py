@@ -1,0 +1,68 @@
+"""Rate limits that all processes share.
+
+The counters live in the table of the database cache, as one atomic statement each: Django's cache interface would take
+six and lose counts between them.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from django.conf import settings
+from django.db import connection
+
+PREFIX = "limit:"
+
+
+@dataclass(slots=True, frozen=True)
+class Limit:
+    """At most `most` in `seconds` (fixed windows that begin with the first), of whatever `name` and a key say."""
+
+    name: str
+    most: int
+    seconds: int
+
+    def count(self, key: str) -> bool:
+        """Count one more; false when that is one too many."""
+        table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                INSERT INTO {table} AS c (cache_key, value, expires)
+                VALUES (%s, '1', now() + make_interval(secs => %s))
+                ON CONFLICT (cache_key) DO UPDATE SET
+                    value = CASE WHEN c.expires < now() THEN '1' ELSE (c.value::int + 1)::text END,
+                    expires = CASE WHEN c.expires < now() THEN excluded.expires ELSE c.expires END
+                RETURNING value::int
+                """,  # noqa: S608  (the table's name is a setting)
+                [self._place(key), self.seconds],
+            )
+            used: int = cursor.fetchone()[0]
+        return used <= self.most
+
+    def is_used_up(self, key: str) -> bool:
+        """Tell, without counting, whether the next one is refused."""
+        table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT value::int FROM {table} WHERE cache_key = %s AND expires >= now()",  # noqa: S608
+                [self._place(key)],
+            )
+            row = cursor.fetchone()
+        return row is not None and row[0] >= self.most
+
+    def forget(self, key: str) -> None:
+        """Start again from zero."""
+        table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table} WHERE cache_key = %s", [self._place(key)])  # noqa: S608
+
+    def _place(self, key: str) -> str:
+        return f"{PREFIX}{self.name}:{sha256(key.encode()).hexdigest()}"
+
+
+LOGIN_FAILURES = Limit("login", most=5, seconds=300)
+"""Of one name from one address."""
+LOGIN_FAILURES_OF_ADDRESS = Limit("login-address", most=100, seconds=300)
+"""High, because a company may sit behind one address."""
+SEARCHES = Limit("search", most=240, seconds=60)
+"""Of one person; typing costs one for each pause."""

@@ -1,0 +1,132 @@
+"""Search and order card."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from orderhub.core.errors import HubError
+from orderhub.desk.limits import SEARCHES
+from orderhub.desk.panels import findings_of
+from orderhub.desk.sentences import awaits_shipping, status_sentence
+from orderhub.desk.words import EMPTY, FOUND_BY
+from orderhub.models import Order
+from orderhub.selectors.orders import OrderPage, buyer_order_count, order_page, rows_by_id
+from orderhub.selectors.search import Found, Kind, find
+from orderhub.services.reveal import PERMISSION, reveal
+
+LIMIT = 20
+
+_may_look = permission_required("orderhub.view_order", raise_exception=True)
+
+
+@login_required
+@_may_look
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the empty desk: one search box."""
+    return render(request, "desk/home.html")
+
+
+@login_required
+@_may_look
+@require_POST
+@never_cache
+def search(request: HttpRequest) -> HttpResponse:
+    """Answer a search while it is typed; exactly one hit opens by itself."""
+    text = request.POST.get("q", "")
+    if text.strip() and not SEARCHES.count(str(request.user.pk)):
+        return _results(request, {"problem": _("Too many searches in a minute. Wait a moment.")})
+    found = find(text, limit=LIMIT)
+    rows = rows_by_id(found.order_ids)
+    context = {"found": found, "rows": rows, "asked": bool(text.strip()), **_said(found)}
+    page = order_page(rows[0]["id"]) if len(rows) == 1 else None
+    if page is None:
+        return _results(request, context)
+    response = _results(request, context | _card(request, page) | {"opens": True})
+    response["HX-Replace-Url"] = reverse("desk:order", args=[page.order.pk])
+    return response
+
+
+@login_required
+@_may_look
+@require_GET
+@never_cache
+def order(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Show one order's card; alone for htmx, on the whole desk otherwise."""
+    page = order_page(order_id) if order_id < 2**63 else None
+    if page is None:
+        raise Http404
+    template = "desk/card.html" if request.headers.get("HX-Request") == "true" else "desk/home.html"
+    return render(request, template, _card(request, page))
+
+
+@login_required
+@_may_look
+@require_POST
+@never_cache
+def reveal_receiver(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Show one receiver in clear for a minute, after permission, reason and log; the page masks it again by itself."""
+    assert isinstance(request.user, User)
+    page = partial(_receiver, request, order_id)
+    if not Order.objects.filter(pk=order_id).exists():
+        raise Http404
+    try:
+        clear = reveal(order_id=order_id, user=request.user, reason=request.POST.get("reason", ""), place="desk")
+    except PermissionDenied:
+        return page(problem=_("Your role may not see personal data. Ask a supervisor."))
+    except HubError as error:
+        return page(problem=str(error), asks=True)
+    return page(clear=clear)
+
+
+@dataclass(slots=True, frozen=True)
+class _Extra:
+    """What a receiver's box shows beside the masked values."""
+
+    clear: dict[str, Any] | None = None
+    problem: str = ""
+    asks: bool = False
+
+
+def _receiver(request: HttpRequest, order_id: int, **extra: Any) -> HttpResponse:
+    page = order_page(order_id)
+    if page is None:
+        raise Http404
+    shown = _Extra(**extra)
+    context = {
+        "order": page.order, "receiver": page.receiver, "clear": shown.clear, "problem": shown.problem,
+        "asks": shown.asks, "may_reveal": request.user.has_perm(PERMISSION),
+    }  # fmt: skip
+    return render(request, "desk/receiver.html", context)
+
+
+def _results(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    return render(request, "desk/results.html", context, status=429 if context.get("problem") else 200)
+
+
+def _said(found: Found) -> dict[str, Any]:
+    return {"found_by": FOUND_BY.get(found.kind, ""), "empty": EMPTY.get(found.kind, EMPTY[Kind.NOTHING])}
+
+
+def _card(request: HttpRequest, page: OrderPage) -> dict[str, Any]:
+    """Return what the card's template shows."""
+    return {
+        "page": page,
+        "order": page.order,
+        "receiver": page.receiver,
+        "sentence": status_sentence(page),
+        "buyer_orders": buyer_order_count(page.order),
+        "findings": findings_of(page.order.pk),
+        "may_reveal": request.user.has_perm(PERMISSION),
+        "awaits_shipping": awaits_shipping(page.order.status),
+    }

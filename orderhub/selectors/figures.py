@@ -1,0 +1,97 @@
+"""Figures of the running hub, read from the tables: any process tells the same, and none is lost with a worker."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from django.db import connection
+
+from orderhub.core.registry import Registry
+
+RECENT_CAP = 200_000
+"""Orders of the last day that are counted; a day of the field's worst surge has 50,000."""
+
+
+@dataclass(slots=True, frozen=True)
+class Figure:
+    """One measured quantity: label values and the figure for each."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    samples: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
+
+
+Source = Callable[[], Iterable[Figure]]
+figure_sources: Registry[Source] = Registry("figure source")
+"""Features add theirs with `figure_sources.add("sync", function)`: a constant number of quick queries."""
+
+
+def figures() -> list[Figure]:
+    """Return all figures: the pool's own and the features'."""
+    return [figure for source in figure_sources.values() for figure in source()]
+
+
+@figure_sources.register("orders")
+def order_figures() -> Iterable[Figure]:
+    """Orders received in the last 24 hours by status, lane and urgency."""
+    sql = """
+        SELECT status, lane, is_urgent::text, count(*) FROM (
+            SELECT status, lane, is_urgent FROM orderhub_order
+            WHERE received_at > now() - interval '24 hours' LIMIT %s) recent
+        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [RECENT_CAP])
+        samples = [((status, lane or "none", urgent), float(n)) for status, lane, urgent, n in cursor.fetchall()]
+    labels = ("status", "lane", "urgent")
+    yield Figure("hub_orders_24h", "Orders received in the last 24 hours.", labels, samples)
+
+
+@figure_sources.register("queues")
+def queue_figures() -> Iterable[Figure]:
+    """Inbox, outbox and rejects: how many wait, and since when the oldest does. Only partial indexes are read."""
+    sql = """
+        SELECT 'inbox', state, count(*), extract(epoch FROM now() - min(received_at))
+        FROM orderhub_inboxitem WHERE state IN ('new', 'working') GROUP BY state
+        UNION ALL
+        SELECT 'inbox', 'dead', count(*), extract(epoch FROM now() - min(received_at))
+        FROM orderhub_inboxitem WHERE state = 'dead' AND received_at > now() - interval '7 days'
+        UNION ALL
+        SELECT 'outbox', 'pending', count(*), greatest(extract(epoch FROM now() - min(due_at)), 0)
+        FROM orderhub_effect WHERE state = 'pending'
+        UNION ALL
+        SELECT 'outbox', 'sending', count(*), greatest(extract(epoch FROM now() - min(created_at)), 0)
+        FROM orderhub_effect WHERE state = 'sending'
+        UNION ALL
+        SELECT 'outbox', 'dead', count(*), extract(epoch FROM now() - min(created_at))
+        FROM orderhub_effect WHERE state = 'dead'
+        UNION ALL
+        SELECT 'rejects', 'open', count(*), extract(epoch FROM now() - min(created_at))
+        FROM orderhub_reject WHERE state = 'open'"""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        rows = cursor.fetchall()
+    labels = ("queue", "state")
+    counts = [((queue, state), float(n)) for queue, state, n, _age in rows]
+    ages = [((queue, state), float(age)) for queue, state, _n, age in rows if age is not None]
+    yield Figure("hub_queue_items", "Rows that wait, by queue and state.", labels, counts)
+    yield Figure("hub_queue_oldest_seconds", "Age of the oldest of them (pending effects: overdue by).", labels, ages)
+
+
+@figure_sources.register("jobs")
+def job_figures() -> Iterable[Figure]:
+    """Heartbeats: age, whether the last run succeeded, how long it took."""
+    sql = """
+        SELECT name, extract(epoch FROM now() - beat_at), is_ok::int, took_ms / 1000.0
+        FROM orderhub_jobheartbeat ORDER BY name"""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        rows = cursor.fetchall()
+    for place, (name, text) in enumerate(
+        [
+            ("hub_job_heartbeat_age_seconds", "Seconds since the job last ran."),
+            ("hub_job_ok", "1 when its last run succeeded."),
+            ("hub_job_took_seconds", "How long its last run took."),
+        ],
+        start=1,
+    ):
+        yield Figure(name, text, ("job",), [((row[0],), float(row[place])) for row in rows])
