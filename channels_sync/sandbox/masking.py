@@ -43,4 +43,5 @@ def oaid(draft: Row, credentials: Credentials = SANDBOX) -> str:
 def masked_draft(draft: Row) -> Row:
     """Return the draft that an intake would make of this order on Taobao: masked receiver with token, no IP."""
     receiver = {**masked_receiver(draft["receiver"]), "oaid": oaid(draft)}
-    return {**draft, "receiver": receiver, "buyer": {**draft["buyer"], "ip": ""}}
+    buyer = {**draft["buyer"], "nickname": masked_name(draft["buyer"]["nickname"]), "ip": ""}
+    return {**draft, "receiver": receiver, "buyer": buyer}

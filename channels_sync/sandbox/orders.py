@@ -138,7 +138,8 @@ def make_presale(order: SandboxOrder, rng: Random) -> None:
     if rng.random() < 0.25:
         order.draft["presale"] = "balance_paid"
         return
-    order.draft.update(status="presale_deposit", presale="deposit", paid_fen=order.draft["total_fen"] // 10)
+    order.draft.update(status="presale_deposit", presale="deposit", paid_at=None, ship_by=None)
+    order.draft["paid_fen"] = order.draft["total_fen"] // 10
     for line in order.draft["lines"]:
         line["paid_fen"] = 0
 
