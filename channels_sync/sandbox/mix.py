@@ -10,8 +10,8 @@ LANES = {
     "price_off": "abnormal",
     "same_ip": "abnormal",
     "quantity": "abnormal",
-    "refund": "abnormal",
-    "channel_hold": "abnormal",
+    "refund": "",
+    "channel_hold": "",
     "invalid_phone": "to_confirm",
     "vague_address": "to_confirm",
     "incomplete_address": "to_confirm",
@@ -19,12 +19,12 @@ LANES = {
     "duplicate": "to_confirm",
     "change_request": "to_confirm",
 }
-"""Kind of trouble -> the lane of the starter rules (reference `domain.md` 4.10); frozen counts as abnormal."""
+"""Kind of trouble -> the lane of the starter rules (reference `domain.md` 4.10); the frozen ones are not judged."""
 
 # Profile -> lane -> kind -> its part of the lane's share. Masked orders carry only what Taobao lets a shop see.
 _PARTS: dict[Profile, dict[str, dict[str, float]]] = {
     "mini": {
-        "abnormal": {"price_off": 0.40, "same_ip": 0.30, "quantity": 0.20, "refund": 0.10},
+        "abnormal": {"price_off": 0.44, "same_ip": 0.34, "quantity": 0.22},
         "to_confirm": {
             "invalid_phone": 0.30,
             "vague_address": 0.28,
@@ -35,21 +35,24 @@ _PARTS: dict[Profile, dict[str, dict[str, float]]] = {
         },
     },
     "masked": {
-        "abnormal": {"price_off": 0.50, "quantity": 0.25, "refund": 0.17, "channel_hold": 0.08},
+        "abnormal": {"price_off": 0.65, "quantity": 0.35},
         "to_confirm": {"change_request": 0.50, "duplicate": 0.30, "overseas_no_duty": 0.20},
     },
 }
+_FROZEN: dict[Profile, dict[str, float]] = {"mini": {"refund": 1.0}, "masked": {"refund": 0.7, "channel_hold": 0.3}}
+"""Kinds that no rule judges: a refund asked before shipping, an order that the platform forbids to ship."""
 SAME_IP_ORDERS = (5, 8)
 """Fewest and most orders of one IP cluster; at least three buyers within minutes (starter rule 9)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Shares of all triaged orders (0–1); `unpaid` and `presale` come on top and are not triaged."""
+    """Shares of all triaged orders (0–1); `unpaid`, `presale` and `frozen` come on top and are not triaged."""
 
     abnormal: float = 0.065
     to_confirm: float = 0.145
     urgent: float = 0.04
+    frozen: float = 0.008
     unpaid: float = 0.02
     presale: float = 0.015
     pair: float = 0.04
@@ -78,8 +81,8 @@ class Mix:
         """
         judged = 1 - (self.unpaid + self.presale * 0.75) * (1 - self.abnormal - self.to_confirm)
         lanes = {"abnormal": self.abnormal * judged, "to_confirm": self.to_confirm * judged}
-        weights = {}
-        used = 0.0
+        weights = {kind: self.frozen * part for kind, part in _FROZEN[profile].items()}
+        used = sum(weights.values())
         for lane, parts in _PARTS[profile].items():
             for kind, part in parts.items():
                 labelled, size = _sizes(kind)

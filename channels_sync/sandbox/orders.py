@@ -14,7 +14,7 @@ Row = dict[str, Any]
 NOT_JUDGED = ("unpaid", "presale_deposit")
 """Statuses that triage leaves alone; their label has an empty lane."""
 _FLAGS = ("red", "yellow", "green", "blue", "purple")
-_LANE_ORDER = ("", "regular", "to_confirm", "abnormal")
+_LANE_ORDER = ("regular", "to_confirm", "abnormal")
 SHIP_WITHIN = timedelta(hours=48)
 
 
@@ -33,10 +33,11 @@ class SandboxOrder:
 
     @property
     def lane(self) -> str:
-        """Return the lane that the starter rules should find; empty while the order is not paid."""
+        """Return the lane that the starter rules should find; empty while it is not paid or frozen by the platform."""
         if self.draft["status"] in NOT_JUDGED or self.draft["status"] == "cancelled":
             return ""
-        return max((LANES[kind] for kind in self.kinds), key=_LANE_ORDER.index, default="regular")
+        lanes = [LANES[kind] for kind in self.kinds]
+        return "" if "" in lanes else max(lanes, key=_LANE_ORDER.index, default="regular")
 
     def label(self) -> Row:
         """Return the line of the sandbox's own log by which triage can be judged."""

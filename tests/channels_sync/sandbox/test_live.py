@@ -91,11 +91,11 @@ def test_correcting_leaves_nothing_to_confirm():
     assert {order.lane for order in orders} == {"regular"}
 
 
-def test_refund_makes_it_abnormal_until_it_is_withdrawn():
+def test_a_refund_freezes_it_until_it_is_withdrawn():
     order = generate(1, seed=1)[0]
     at = datetime.fromisoformat("2026-11-11T13:00:00+08:00")
     evolve.apply("ask_refund", Random(1), order, at)
-    assert (order.lane, order.kinds) == ("abnormal", ["refund"])
+    assert (order.lane, order.kinds) == ("", ["refund"])
     evolve.apply("withdraw_refund", Random(1), order, at)
     assert (order.lane, order.kinds) == ("regular", [])
 
