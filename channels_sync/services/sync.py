@@ -11,7 +11,7 @@ it was: the next one reads the window again, what is known already is skipped, a
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 
@@ -168,7 +168,7 @@ class PullRun:
             hours = LOOK_BACK_HOURS
         return self._end - timedelta(hours=min(max(hours, 0.05), 24 * 90))
 
-    def _slice(self, start: datetime) -> Iterator[RawPage]:
+    def _slice(self, start: datetime) -> Generator[RawPage, None, datetime]:
         """Yield the pages of one window from `start` and return where the next one begins; a window that holds too
         many rows is halved before anything of it was handed out."""
         span = min(LONGEST_SLICE, self._end - start)

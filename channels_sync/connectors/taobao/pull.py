@@ -7,7 +7,7 @@ promised and no page showed makes the window be read again.
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -93,7 +93,7 @@ class Pull:
         if len(self._seen) < total:
             log.warning("fewer orders than counted", shop=self._access.code, counted=total, seen=len(self._seen))
 
-    def _one_pass(self, total: int) -> Iterator[RawPage]:
+    def _one_pass(self, total: int) -> Generator[RawPage, None, int]:
         """Yield all pages from the last to the first and return the newest count."""
         last = -(-total // self._options.page_size)
         rows, more = self._page(last)
