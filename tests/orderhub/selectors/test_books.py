@@ -1,0 +1,29 @@
+import pytest
+
+from orderhub.models import Effect, StockLevel
+from orderhub.selectors.books import Difference, differences
+from tests.drafts import deliver, draft
+from tests.factories import make_shop
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
+
+
+@pytest.fixture
+def pool():
+    StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=5)
+    deliver(make_shop(), draft("T1"))
+
+
+@pytest.mark.usefixtures("pool")
+def test_the_books_agree_after_an_intake():
+    assert differences() == []
+
+
+@pytest.mark.usefixtures("pool")
+def test_a_leaked_reservation_and_a_lost_push_are_found():
+    StockLevel.objects.update(reserved=3)
+    Effect.objects.all().delete()
+    assert differences() == [
+        Difference("reserved stock", "SERUM-30 @ HZ", 3, 1),
+        Difference("warehouse push of a ready order", "T1", 1, 0),
+    ]
