@@ -9,3 +9,7 @@ class ChannelsSyncConfig(AppConfig):
 
     name = "channels_sync"
     verbose_name = _("Channels")
+
+    def ready(self) -> None:
+        """Register what carries the warehouse push out."""
+        from channels_sync.services import push  # noqa: F401, PLC0415  (models must be loaded first)

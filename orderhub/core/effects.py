@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from orderhub.core.errors import HubError
 from orderhub.core.registry import Registry
 
 
@@ -33,6 +34,14 @@ class EffectHandler(Protocol):
 
     def settle(self, done: Sequence[tuple[Job, Any]]) -> None:
         """Write, set-wise, what the answers mean; runs in the transaction that marks the effects done."""
+
+
+@runtime_checkable
+class GivesUp(Protocol):
+    """A handler that has something to write when its effects became dead letters."""
+
+    def give_up(self, dead: Sequence[tuple[Job, HubError]]) -> None:
+        """Write, set-wise, what a final failure means; runs in the transaction that sets the effects aside."""
 
 
 effect_handlers: Registry[EffectHandler] = Registry("effect handler")

@@ -11,7 +11,7 @@ import structlog
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from orderhub.core.effects import EffectHandler, Job, effect_handlers
+from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
 from orderhub.core.errors import HubError
 from orderhub.services.bulk import copy_rows, json_text, records
 
@@ -167,10 +167,12 @@ def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, re
         _finish(cursor, [job.effect_id for job, _ in done], "done")
         _finish(cursor, [pk for pk in unwanted if pk in mine], "cancelled")
         dead = _retry_later(cursor, [(job, error) for job, error in failed if job.effect_id in mine])
+        if dead and isinstance(handler, GivesUp):
+            handler.give_up(dead)
     result.done += len(done)
     result.cancelled += len(unwanted)
-    result.dead += dead
-    result.retried += len(failed) - dead
+    result.dead += len(dead)
+    result.retried += len(failed) - len(dead)
     result.errors += sorted({str(error) for _, error in failed})[:5]
 
 
@@ -204,13 +206,16 @@ def _finish(cursor: CursorWrapper, effect_ids: Sequence[int], state: str) -> Non
         )
 
 
-def _retry_later(cursor: CursorWrapper, failed: Sequence[tuple[Job, HubError]]) -> int:
-    """Set failed effects to wait (doubling from 5 seconds, or as long as the other side asked) or aside; count the
+def _retry_later(cursor: CursorWrapper, failed: Sequence[tuple[Job, HubError]]) -> list[tuple[Job, HubError]]:
+    """Set failed effects to wait (doubling from 5 seconds, or as long as the other side asked) or aside; return the
     dead ones."""
     rows = []
+    given_up = []
     for job, error in failed:
         wait = error.retry_after or min(5 * 2 ** (job.attempts - 1), BACKOFF_LIMIT_SECONDS)
         dead = error.permanent or job.attempts >= MAX_ATTEMPTS
+        if dead:
+            given_up.append((job, error))
         rows.append({"id": job.effect_id, "wait": wait, "dead": dead, "error": str(error)[:1000]})
     if rows:
         cursor.execute(
@@ -224,4 +229,4 @@ def _retry_later(cursor: CursorWrapper, failed: Sequence[tuple[Job, HubError]]) 
             """,
             [records(rows)],
         )
-    return sum(1 for row in rows if row["dead"])
+    return given_up
