@@ -5,11 +5,11 @@ from orderhub.selectors.books import Difference, differences
 from tests.drafts import deliver, draft
 from tests.factories import make_shop
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def pool():
+def pool(rules):
     StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=5)
     deliver(make_shop(), draft("T1"))
 
