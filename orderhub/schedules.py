@@ -15,6 +15,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
+from channels_sync.selectors import due_shops
 from orderhub import pipeline
 from orderhub.services import jobs, leases, retention
 from triage.services import refresh_baselines
@@ -22,6 +23,7 @@ from triage.services import refresh_baselines
 log = structlog.get_logger(__name__)
 
 TASK = "orderhub.schedules.run_job"
+PULL_TASK = "orderhub.pipeline.pull_shop"
 LEASE_SECONDS = 150
 """Longer than the time limit of a task (`Q_CLUSTER["timeout"]`), so that a lease ends only after its holder."""
 DRAIN_SECONDS = 40
@@ -48,6 +50,12 @@ def _while_there_is_work(step: Callable[[], int]) -> None:
         continue
 
 
+def pull() -> None:
+    """Ask the cluster to pull each due shop: a slow channel holds up neither the others nor this job."""
+    for shop_id in due_shops():
+        async_task(PULL_TASK, shop_id, group="pull")
+
+
 def drain_inbox() -> None:
     """Take waiting deliveries in until none is left or the time is over."""
     _while_there_is_work(pipeline.drain_inbox)
@@ -61,7 +69,7 @@ def drain_outbox() -> None:
 JOBS: dict[str, Periodic] = {
     job.name: job
     for job in (
-        Periodic("pull", 1, pipeline.pull_due_shops),
+        Periodic("pull", 1, pull),
         Periodic("inbox", 1, drain_inbox),
         Periodic("outbox", 1, drain_outbox),
         Periodic("baselines", 10, refresh_baselines),

@@ -42,6 +42,7 @@ class EmbeddedServer:
     def __init__(self, home: Path) -> None:
         self.home = home.resolve()
         self._users: int | None = None
+        self._keeper: int | None = None
 
     @property
     def socket_dir(self) -> Path:
@@ -63,7 +64,12 @@ class EmbeddedServer:
         """
         if self._users is not None:
             return
-        self._start(self._prepare_home())
+        user_id = self._prepare_home()
+        try:
+            self._start(user_id)
+        except BaseException:
+            self.leave()
+            raise
 
     def _start(self, user_id: int) -> None:
         starting = os.open(self.home / "start.lock", os.O_RDONLY)
@@ -93,6 +99,9 @@ class EmbeddedServer:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.05)
+        if self._keeper is not None:
+            ended_with(self._keeper, wait=True)
+            self._keeper = None
         return True
 
     def _prepare_home(self) -> int:
@@ -134,8 +143,8 @@ class EmbeddedServer:
         if folder.parent == self.home:
             return
         folder.mkdir(mode=0o700, exist_ok=True)
-        if os.geteuid() == 0:
-            os.chown(folder, user_id, -1)
+        if os.geteuid() == 0 and folder.lstat().st_uid == 0:
+            os.chown(folder, user_id, -1, follow_symlinks=False)
         found = folder.lstat()
         # Whoever reaches the socket is superuser of the database.
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != user_id or found.st_mode & 0o077:
@@ -143,27 +152,33 @@ class EmbeddedServer:
 
     def _await_answer(self, user_id: int) -> None:
         deadline = time.monotonic() + START_SECONDS
-        child: subprocess.Popen[bytes] | None = None
-        while not self._answers():
-            if child is not None and child.poll() == 1:
+        child: int | None = None
+        # One that answers without a keeper is about to end.
+        while not (self._has_keeper() and self._answers()):
+            code = ended_with(child) if child else None
+            if code == 1:
                 raise RuntimeError(f"PostgreSQL did not start.\n{self._log_tail()}")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not answer in {START_SECONDS} s.\n{self._log_tail()}")
-            if (child is None or child.poll() is not None) and not self._has_keeper():
-                child = self._start_keeper(user_id)
+            if (child is None or code is not None) and not self._has_keeper():
+                child = self._keeper = self._start_keeper(user_id)
             time.sleep(0.03)
 
-    def _start_keeper(self, user_id: int) -> subprocess.Popen[bytes]:
+    def _start_keeper(self, user_id: int) -> int:
         words = [str(self.home), str(binaries()), str(self.socket_dir), str(user_id)]
-        with (self.home / "server.log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603
-                [sys.executable, "-I", "-S", keeper.__file__, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-            )
+        log, flags = str(self.home / "server.log"), os.O_WRONLY | os.O_APPEND
+        # Not a subprocess.Popen: the keeper is meant to outlive this process.
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", keeper.__file__, *words],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, flags, 0),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
 
     def _has_keeper(self) -> bool:
         lock = os.open(self.home / "keeper.lock", os.O_RDONLY)
@@ -190,6 +205,15 @@ class EmbeddedServer:
     def _log_tail(self) -> str:
         lines = (self.home / "server.log").read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-15:])
+
+
+def ended_with(child: int, *, wait: bool = False) -> int | None:
+    """Return the exit code of a child process, None while it runs; 0 for one that was asked about before."""
+    try:
+        ended, status = os.waitpid(child, 0 if wait else os.WNOHANG)
+    except ChildProcessError:
+        return 0
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def system_user() -> int:

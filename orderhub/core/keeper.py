@@ -9,6 +9,7 @@ so the keeper, which waits for the lock alone, notices the end of the last user 
 import ctypes
 import fcntl
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -37,12 +38,15 @@ SETTINGS = {
 LOG_BYTES = 10_000_000
 STOP_SECONDS = 20
 LOOK_SECONDS = 0.1
+TRIES = 3
+"""Starts that end at once before the keeper gives up; the first may meet what a crash left in memory."""
 PR_SET_PDEATHSIG = 1
 
 
 def main(home: Path, binaries: Path, socket_dir: Path, user_id: int) -> int:
     """Run the server until its last user is gone; 3 when another keeper does it already."""
     os.umask(0o022)
+    os.chdir("/")
     lock = (home / "keeper.lock").open("wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,7 +69,9 @@ class Keeper:
         self.log = log
         self.is_ending = False
         # Root must become somebody else; anybody else stays who they are.
-        self.as_user: dict[str, Any] = {"user": user_id, "extra_groups": []} if os.geteuid() == 0 else {}
+        self.as_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            self.as_user = {"user": user_id, "group": pwd.getpwuid(user_id).pw_gid, "extra_groups": []}
 
     def keep(self, users: BinaryIO) -> int:
         """Start the server, again after a crash, until nobody uses it; 1 when it cannot start."""
@@ -73,15 +79,24 @@ class Keeper:
             self._make_cluster()
         signal.signal(signal.SIGTERM, self._end)
         threading.Thread(target=self._wait_for_last_user, args=[users], daemon=True).start()
-        while True:
+        quick_ends = 0
+        while quick_ends < TRIES:
+            self._wait_for_older_server()
             started = time.monotonic()
             server = self._start()
             while server.poll() is None and not self.is_ending:
                 time.sleep(LOOK_SECONDS)
             if self.is_ending:
                 return stop(server)
-            if time.monotonic() - started < 1:
-                return 1
+            quick_ends = quick_ends + 1 if time.monotonic() - started < 1 else 0
+            time.sleep(0.5)
+        return 1
+
+    def _wait_for_older_server(self) -> None:
+        """Let a server whose keeper was killed finish its fast stop."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while is_running(self.data / "postmaster.pid") and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
 
     def _wait_for_last_user(self, users: BinaryIO) -> None:
         fcntl.flock(users, fcntl.LOCK_EX)
@@ -103,12 +118,24 @@ class Keeper:
 
     def _start(self) -> subprocess.Popen[bytes]:
         settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        command = [self.binaries / "postgres", "-D", self.data, "-k", self.socket_dir, *settings]
-        return subprocess.Popen(command, preexec_fn=end_with_parent, **self._surroundings())  # noqa: S603
+        command = [str(self.binaries / "postgres"), "-D", str(self.data), "-k", str(self.socket_dir), *settings]
+        server: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
+            command, preexec_fn=end_with_parent, **self._surroundings()
+        )
+        return server
 
     def _surroundings(self) -> dict[str, Any]:
         streams = {"stdin": subprocess.DEVNULL, "stdout": self.log, "stderr": self.log}
         return {"cwd": "/", "env": {"LC_ALL": "C", "PATH": os.defpath}, **streams, **self.as_user}
+
+
+def is_running(pid_file: Path) -> bool:
+    """Tell whether the process a PID file names is there."""
+    try:
+        os.kill(int(pid_file.read_text().split()[0]), 0)
+    except (OSError, ValueError, IndexError):
+        return False
+    return True
 
 
 def stop(server: subprocess.Popen[bytes]) -> int:

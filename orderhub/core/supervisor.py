@@ -98,8 +98,9 @@ class Supervisor:
         program.process = None
 
     def _read(self, name: str, stream: IO[str]) -> None:
-        for line in stream:
-            self.report(name, line.rstrip("\n"))
+        with stream:
+            for line in stream:
+                self.report(name, line.rstrip("\n"))
 
     def _end_all(self) -> None:
         groups = [process.pid for process in self._running()]
@@ -110,6 +111,7 @@ class Supervisor:
             self._reap()
         for group in groups:
             guard.kill_group(group)
+            self._tell_guard(f"-{group}")
         self._reap(wait=True)
         if self._guard is not None and self._guard.stdin is not None:
             self._guard.stdin.close()

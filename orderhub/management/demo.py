@@ -8,6 +8,7 @@ from pathlib import Path
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils import timezone
 
 from channels_sync.sandbox.catalogue import stock_rows
 from channels_sync.sandbox.credentials import Credentials
@@ -15,11 +16,14 @@ from orderhub.core.local import var_dir
 from orderhub.models import AgentGroup, ApiToken, Shop, StockLevel, Warehouse
 from orderhub.services import access, stock
 from orderhub.services.roles import sync_roles
+from triage.models import CampaignPrice
+from triage.services import set_campaign_prices
 
 ACTOR = "demo"
 ROLES = ("supervisor", "agent", "risk", "warehouse", "auditor")
 """One account each, named like the role."""
 TAOBAO_SHOP, MINI_SHOP = "taobao", "mini"
+CAMPAIGN_BEFORE, CAMPAIGN_AFTER = timedelta(days=1), timedelta(days=60)
 MERGE_WINDOW = timedelta(seconds=20)
 """Short, so that a regular order reaches the warehouse while one looks on."""
 
@@ -75,6 +79,19 @@ def load_stock(keys: Credentials) -> int:
     rows = [stock.read_level(row) for row in stock_rows(keys.warehouse_code)]
     known = set(StockLevel.objects.filter(warehouse=keys.warehouse_code).values_list("sku", flat=True))
     return stock.import_levels(rows=[row for row in rows if row["sku"] not in known], actor=ACTOR)
+
+
+def load_prices(keys: Credentials) -> int:
+    """Enter the sandbox's campaign prices, unless a campaign is running or to come; returns how many."""
+    now = timezone.now()
+    if CampaignPrice.objects.filter(ends_at__gt=now).exists():
+        return 0
+    campaign = {"starts_at": now - CAMPAIGN_BEFORE, "ends_at": now + CAMPAIGN_AFTER}
+    rows = [
+        {"sku": row["sku"], "price_fen": row["campaign_price_fen"], **campaign}
+        for row in stock_rows(keys.warehouse_code)
+    ]
+    return set_campaign_prices(rows=rows, actor=ACTOR)
 
 
 @transaction.atomic

@@ -5,7 +5,11 @@ from datetime import datetime
 
 from django.db import connection
 
+from orderhub.core.effects import effect_handlers
 from orderhub.models import JobHeartbeat
+
+LEFT_OVER_SECONDS = 10
+"""A delivery younger than this is still with the process that received it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,14 @@ def look() -> Vitals:
             """
             SELECT now(),
                 EXISTS (SELECT FROM orderhub_inboxitem WHERE state IN ('new', 'working')
-                        AND (leased_until < now() OR (state = 'new' AND leased_until IS NULL))),
-                EXISTS (SELECT FROM orderhub_effect WHERE state = 'pending' AND due_at <= now())
+                        AND (leased_until < now() OR (state = 'new' AND leased_until IS NULL
+                            AND received_at < now() - make_interval(secs => %s)))),
+                EXISTS (SELECT FROM orderhub_effect WHERE state = 'pending' AND kind = ANY(%s) AND due_at <= now())
                     OR EXISTS (SELECT FROM orderhub_effect WHERE state = 'sending' AND leased_until < now()),
                 (SELECT count(*) FROM (SELECT FROM django_q_ormq LIMIT 100) AS queued),
                 ARRAY(SELECT name FROM orderhub_lease WHERE until > now())
-            """
+            """,
+            [LEFT_OVER_SECONDS, list(effect_handlers)],
         )
         now, inbox, outbox, queued, held = cursor.fetchone()
     beats = {

@@ -1,5 +1,6 @@
 """`manage.py run`: the whole hub on one machine with demo data and the platform sandbox; Ctrl-C ends all of it."""
 
+import logging
 import os
 import signal
 import socket
@@ -19,6 +20,8 @@ from orderhub.management.output import Output
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 20
+BACKLOG = 300
+"""Orders of the hours before, so that the first look is not at empty pages."""
 
 
 class Command(BaseCommand):
@@ -28,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000), help="web port")
         parser.add_argument("--sandbox-port", type=int, default=int(os.environ.get("SANDBOX_PORT") or 8790))
         parser.add_argument("--no-sandbox", action="store_true", help="no demo data and no emulated platforms")
+        parser.add_argument("--rate", type=float, default=120, help="sandbox orders a minute")
         parser.add_argument("--verbose", action="store_true", help="show every log line, not only warnings")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -36,12 +40,14 @@ class Command(BaseCommand):
         port, sandbox_port = options["port"], None if options["no_sandbox"] else options["sandbox_port"]
         for name, wanted in (("PORT", port), ("SANDBOX_PORT", sandbox_port)):
             refuse_taken_port(name, wanted)
+        # The processes log for themselves; of this one only what is wrong belongs on the terminal.
+        logging.getLogger().setLevel(logging.WARNING)
         call_command("setup", interactive=False, verbosity=0)
         running = programs(port)
         if sandbox_port:
             call_command("demo", stdout=self.stdout)
             point_at_sandbox(sandbox_port)
-            running.append(sandbox(port, sandbox_port))
+            running.append(sandbox(port, sandbox_port, options["rate"]))
         connections.close_all()
         self.stdout.write(welcome(port, sandbox_port))
         self._supervise(running, verbose=options["verbose"])
@@ -68,9 +74,10 @@ def programs(port: int) -> list[Program]:
     ]
 
 
-def sandbox(port: int, sandbox_port: int) -> Program:
+def sandbox(port: int, sandbox_port: int, rate: float) -> Program:
     """Return the emulated platforms: Taobao and the warehouse answer, the mini-program shop pushes to the hub."""
     words = ["--port", str(sandbox_port), "--hub", f"http://{HOST}:{port}", "--state-dir", str(var_dir() / "sandbox")]
+    words += ["--rate", str(rate), "--backlog", str(BACKLOG)]
     shops = ["--shop-mini", MINI_SHOP, "--shop-taobao", TAOBAO_SHOP]
     # The token travels in the environment: a command line can be read by every user of the machine.
     return Program("sandbox", manage("sandbox", *words, *shops), {"SANDBOX_HUB_TOKEN": sandbox_token()})
