@@ -7,3 +7,6 @@ from orderhub.core.local import prepare_environment
 prepare_environment(["manage.py", "test", *sys.argv[1:]])
 
 from orderhub.settings import *  # noqa: E402, F403
+
+# Static files are found in the sources; collecting them is the image's job.
+WHITENOISE_AUTOREFRESH = True

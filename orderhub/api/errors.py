@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, status
@@ -83,6 +83,10 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, RequestDataTooBig):
+        error = BodyTooLargeError()
+    elif isinstance(error, SuspiciousOperation | UnreadablePostError):
+        error = exceptions.ParseError(str(ApiError.default_detail), "invalid")
     if isinstance(error, exceptions.APIException):
         return _from_api_exception(error)
     if isinstance(error, HubError):

@@ -1,11 +1,16 @@
 """The filters of `GET orders/`: the pool's own and those that features add."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_filters.fields import IsoDateTimeField
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from orderhub.api.errors import InvalidFieldsError, PersonalDataError
 from orderhub.core.words import Lane, Status
@@ -17,17 +22,44 @@ from orderhub.services.access import Client
 SEARCH_LIMIT = 200
 
 
+class MomentField(IsoDateTimeField):  # type: ignore[misc]
+    """A moment in UTC; PostgreSQL refuses offsets beyond 15:59, which ISO 8601 allows."""
+
+    def clean(self, value: Any) -> datetime | None:
+        """Return the moment, None for no value."""
+        moment = super().clean(value)
+        try:
+            return moment.astimezone(UTC) if moment else None
+        except (OverflowError, ValueError) as error:
+            raise ValidationError(_("not a believable time")) from error
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """A moment as ISO 8601."""
+
+    field_class = MomentField
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
+class TruthFilter(django_filters.TypedChoiceFilter):  # type: ignore[misc]
+    """`true` or `false`; anything else is refused, not ignored."""
+
+    def __init__(self) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda word: word == "true", empty_value=None)
+
+
 class OrderFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     """Reads the parameters; the narrowing itself is shared with the desk."""
 
     status = django_filters.MultipleChoiceFilter(choices=Status.choices, help_text=gettext_lazy("may be repeated"))
     lane = django_filters.ChoiceFilter(choices=Lane.choices)
-    urgent = django_filters.BooleanFilter()
+    urgent = TruthFilter()
     shop = django_filters.CharFilter(max_length=50, help_text=gettext_lazy("code of a shop"))
-    created_from = django_filters.IsoDateTimeFilter(help_text=gettext_lazy("ISO 8601 with an offset, included"))
-    created_to = django_filters.IsoDateTimeFilter(help_text=gettext_lazy("ISO 8601 with an offset, not included"))
-    modified_from = django_filters.IsoDateTimeFilter(help_text=gettext_lazy("ISO 8601 with an offset, included"))
-    modified_to = django_filters.IsoDateTimeFilter(help_text=gettext_lazy("ISO 8601 with an offset, not included"))
+    created_from = MomentFilter(help_text=gettext_lazy("ISO 8601 with an offset, included"))
+    created_to = MomentFilter(help_text=gettext_lazy("ISO 8601 with an offset, not included"))
+    modified_from = MomentFilter(help_text=gettext_lazy("ISO 8601 with an offset, included"))
+    modified_to = MomentFilter(help_text=gettext_lazy("ISO 8601 with an offset, not included"))
     search = django_filters.CharFilter(
         max_length=200,
         help_text=gettext_lazy("order number, tracking number or buyer id; phones and names: POST orders/search/"),

@@ -114,7 +114,12 @@ def _take_in(client: Client, shop: Shop, raw: bytes, delivery_key: str) -> Respo
     except (HubError, DatabaseError) as error:
         if isinstance(error, HubError) and error.permanent:
             raise
-        log.warning("intake accepted, not yet taken in", inbox_id=item.pk, error=type(error).__name__, by=client.pk)
+        log.warning("intake accepted, not yet taken in", inbox_id=item.pk, error=_plain(error), by=client.pk)
         return Response({"inbox_id": item.pk, "state": "accepted", "counts": {}, "rows": []}, status=202)
     answer = {"inbox_id": item.pk, "state": "done", "counts": result.counts(), "rows": result.as_json()}
     return Response(answer)
+
+
+def _plain(error: Exception) -> str:
+    """Return what a log may say of an error: our own sentences, but only the kind of a database error."""
+    return str(error)[:300] if isinstance(error, HubError) else type(error).__name__

@@ -1,0 +1,106 @@
+import pytest
+from django.db import connection
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from orderhub.models import Effect, JobHeartbeat
+from orderhub.selectors import health
+from orderhub.services.access import METRICS_READ, ORDERS_READ
+from orderhub.services.jobs import beat
+from tests.factories import START, make_order
+
+pytestmark = pytest.mark.django_db
+
+
+def get(path, **extra):
+    return Client().get(path, **extra)
+
+
+def age(name, seconds):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orderhub_jobheartbeat SET beat_at = now() - make_interval(secs => %s) WHERE name = %s",
+            [seconds, name],
+        )
+
+
+def test_healthz_asks_no_database(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert get("/healthz").content == b"ok"
+
+
+def test_ready_when_every_part_works():
+    with beat("drain_outbox", 60):
+        pass
+    response = get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ready", "parts": {"database": "ok", "migrations": "ok", "workers": "ok"}}
+
+
+def test_not_ready_before_any_job_has_reported():
+    response = get("/readyz")
+    assert (response.status_code, response.json()["parts"]["workers"]) == (503, "no job has reported yet")
+
+
+def test_not_ready_when_a_job_is_silent_and_only_trusted_callers_learn_which(issue):
+    with beat("drain_outbox", 60):
+        pass
+    age("drain_outbox", 179)
+    assert get("/readyz").status_code == 200
+    age("drain_outbox", 181)
+    response = get("/readyz")
+    assert (response.status_code, response.json()["parts"]["workers"]) == (503, "drain_outbox")
+    assert get("/readyz", REMOTE_ADDR="203.0.113.9").json()["parts"]["workers"] == "failed"
+    trusted = {"Authorization": f"Token {issue(METRICS_READ).secret}"}
+    assert get("/readyz", REMOTE_ADDR="203.0.113.9", headers=trusted).json()["parts"]["workers"] == "drain_outbox"
+
+
+def test_not_ready_with_a_migration_missing():
+    health._migrated.clear()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
+    response = get("/readyz")
+    health._migrated.clear()
+    assert (response.status_code, response.json()["parts"]["migrations"]) == (503, "sessions.0001_initial")
+
+
+def samples(response):
+    assert response.status_code == 200
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(response.content.decode())
+        for sample in family.samples
+    }
+
+
+def test_metrics_tell_orders_queues_and_jobs():
+    order = make_order(lane="abnormal", is_urgent=True)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE orderhub_order SET received_at = now()")
+    Effect.objects.create(shop=order.shop, order=order, kind="sms", key="k1", due_at=START, created_at=START)
+    JobHeartbeat.objects.create(name="drain_outbox", beat_at=START, took_ms=250, is_ok=False)
+    told = samples(get("/metrics"))
+    assert told["hub_orders_24h", ("lane", "abnormal"), ("status", "paid"), ("urgent", "true")] == 1
+    assert told["hub_queue_items", ("queue", "outbox"), ("state", "pending")] == 1
+    assert told["hub_queue_items", ("queue", "outbox"), ("state", "dead")] == 0
+    assert told["hub_queue_oldest_seconds", ("queue", "outbox"), ("state", "pending")] > 0
+    assert told["hub_job_ok", ("job", "drain_outbox")] == 0
+    assert told["hub_job_took_seconds", ("job", "drain_outbox")] == 0.25
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_metrics_queries_are_constant(rows, django_assert_max_num_queries):
+    for _ in range(rows):
+        make_order()
+    with django_assert_max_num_queries(8):
+        get("/metrics")
+
+
+def test_metrics_are_for_this_machine_and_tokens_only(issue):
+    far = {"REMOTE_ADDR": "203.0.113.9"}
+    assert get("/metrics", **far).status_code == 403
+    assert get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 403
+    wrong, right = issue(ORDERS_READ).secret, issue(METRICS_READ).secret
+    assert get("/metrics", headers={"Authorization": f"Token {wrong}"}, **far).status_code == 403
+    assert get("/metrics", headers={"Authorization": f"Token {right}"}, **far).status_code == 200
+    assert Client().post("/metrics").status_code == 405
