@@ -1,5 +1,6 @@
 """What a pull's success or failure means for its shop: backoff, the sentence for people, whether a person is needed."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from hashlib import blake2b
 
@@ -63,11 +64,19 @@ def record_failure(shop: Shop, error: Exception) -> str:
     return sentence
 
 
-def record_unknown_platform(sync: ShopSync, shop: Shop) -> None:
+def try_again(*, shop_ids: Sequence[int], actor: str) -> int:
+    """Let shops be tried at the next run whatever they wait for, and return how many there were."""
+    count = ShopSync.objects.filter(shop_id__in=shop_ids).update(next_attempt_at=None, failed_with=None)
+    log.info("pulls to be tried again", count=count, actor=actor)
+    return count
+
+
+def record_unknown_platform(shop: Shop) -> None:
     """Note that no connector knows the shop's platform; it is shown, never a crash."""
     sentence = _("No connector knows the platform %(platform)s.") % {"platform": shop.platform}
-    if sync.last_error != sentence:
-        ShopSync.objects.filter(pk=sync.pk).update(last_error=sentence, error_kind=ErrorKind.PERMANENT)
+    ShopSync.objects.update_or_create(
+        shop=shop, defaults={"last_error": sentence, "error_kind": ErrorKind.PERMANENT.value}
+    )
 
 
 def fingerprint(shop: Shop) -> int:

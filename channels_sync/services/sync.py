@@ -51,12 +51,14 @@ def begin(shop: Shop, *, force: bool = False) -> "PullRun | None":
     That is: another worker holds the shop's lease, its platform is not pulled from, it is not due yet, or a permanent
     failure waits for a person who has changed nothing so far. `force` ignores the last two.
     """
-    sync, _is_new = ShopSync.objects.get_or_create(shop=shop)
     if shop.platform not in connectors:
-        health.record_unknown_platform(sync, shop)
+        health.record_unknown_platform(shop)
         return None
     connector = connectors.get(shop.platform)
-    if not connector.pulls or (not force and not health.is_due(sync, shop)):
+    if not connector.pulls:
+        return None
+    sync, _is_new = ShopSync.objects.get_or_create(shop=shop)
+    if not force and not health.is_due(sync, shop):
         return None
     stack = ExitStack()
     lease = stack.enter_context(leases.hold(f"pull:{shop.pk}", LEASE_SECONDS))
