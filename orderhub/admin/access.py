@@ -117,6 +117,7 @@ class RevealAdmin(ReadOnlyModelAdmin):
     list_select_related = ("user", "order")
     list_filter = (("at", TimeFilter),)
     list_display_links = None
+    text_columns = ("reason",)
     fields = ("at", "user", "order_no", "reason", "place")
     readonly_fields = ("order_no",)
     empty_text = gettext_lazy("Nobody has looked at personal data yet.")
@@ -141,6 +142,7 @@ class LogEntryAdmin(ReadOnlyModelAdmin):
     list_select_related = ("user", "content_type")
     list_filter = (("action_time", TimeFilter),)
     list_display_links = None
+    text_columns = ("message", "thing")
     fields = ("action_time", "user", "what", "thing", "message")
     readonly_fields = ("what", "thing", "message")
     empty_text = gettext_lazy("Nothing was changed by hand yet.")

@@ -55,6 +55,7 @@ class RejectAdmin(ReadOnlyModelAdmin):
     list_select_related = ("shop",)
     list_filter = (ShopFilter, ("created_at", TimeFilter))
     number_columns = ("attempts",)
+    text_columns = ("why", "field_path")
     deferred = ("packed_row",)
     fields = (
         "external_no", "shop", "field_path", "reason", "row", "reader", "state_pill", "attempts", "created_at",
@@ -163,6 +164,7 @@ class InboxAdmin(ReadOnlyModelAdmin):
     list_select_related = ("shop",)
     list_filter = (ShopFilter, ("received_at", TimeFilter))
     number_columns = ("rows", "attempts")
+    text_columns = ("error", "delivery_key")
     deferred = ("packed_body", "headers", "result")
     fields = (
         "delivery_key", "shop", "source", "reader", "content_type", "state_pill", "received_at", "done_at", "attempts",

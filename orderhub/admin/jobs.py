@@ -28,6 +28,7 @@ class JobHeartbeatAdmin(ReadOnlyModelAdmin):
 
     list_display = ("name", "health", "beat_at", "took_ms", "every_seconds", "error")
     number_columns = ("took_ms", "every_seconds")
+    text_columns = ("error",)
     fields = ("name", "health", "beat_at", "took_ms", "every_seconds", "message")
     readonly_fields = ("health",)
     empty_text = gettext_lazy("No job has run yet. Start the workers.")
@@ -63,6 +64,7 @@ class FailureAdmin(ReadOnlyModelAdmin):
 
     keyset = Keyset(("started", "id"))
     list_display = ("name", "func", "started", "stopped", "error")
+    text_columns = ("error",)
     fields = ("name", "func", "started", "stopped", "result")
     empty_text = gettext_lazy("No task has failed.")
 

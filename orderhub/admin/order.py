@@ -219,6 +219,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
             "panels": panels_for(page.order, request),
             "view": view,
             "list_url": self.list_url,
+            "is_open": page.order.status in OPEN,
             "neighbours": self._neighbours(request, page.order),
             "may_release": page.order.status == Status.IN_TRIAGE_HOLD and request.user.has_perm(RELEASE),
         }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -9,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
 from orderhub.services.roles import role_label
@@ -16,6 +18,14 @@ from orderhub.services.roles import role_label
 for _model in (User, Group):
     if admin.site.is_registered(_model):
         admin.site.unregister(_model)
+
+
+class RoleField(forms.ModelMultipleChoiceField):
+    """A choice among roles."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return what people call the role."""
+        return role_label(obj.name)
 
 
 @admin.register(User)
@@ -54,6 +64,15 @@ class UserAdmin(DjangoUserAdmin, ConsoleModelAdmin):  # type: ignore[misc,type-a
         """Nobody changes their own role."""
         own = ("is_active", "is_staff", "groups") if obj == request.user and not request.user.is_superuser else ()
         return (*self.readonly_fields, *own)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer roles by what people call them."""
+        if db_field.name != "groups":
+            return super().formfield_for_manytomany(db_field, request, **kwargs)
+        return RoleField(
+            queryset=Group.objects.order_by("pk"), required=False, label=_("roles"),
+            widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        )  # fmt: skip
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Keep superusers out of the reach of others."""

@@ -64,6 +64,7 @@ class SkuAdmin(ConsoleModelAdmin):
     search_fields = ("code__startswith", "title__icontains")
     search_help_text = gettext_lazy("SKU or title")
     number_columns = ("list_price", "floor_price")
+    text_columns = ("title",)
     fields = ("code", "title", "list_price_fen", "floor_price_fen")
     empty_text = gettext_lazy("Articles appear with the first stock import.")
 

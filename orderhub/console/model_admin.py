@@ -19,7 +19,7 @@ class ConsoleModelAdmin(ThemeModelAdmin):  # type: ignore[misc]
     """A list and a form in the console's look.
 
     A list over a table that grows sets `keyset`; then it pages by key, counts at most 10,000 rows and is not sorted by
-    other columns. `number_columns` are right-aligned, `hidden_columns` stay on wide screens only.
+    other columns. `number_columns` are right-aligned, `text_columns` may break into lines.
     """
 
     change_list_template: ClassVar[str] = "console/change_list.html"
@@ -32,6 +32,7 @@ class ConsoleModelAdmin(ThemeModelAdmin):  # type: ignore[misc]
     keyset: ClassVar[Keyset | None] = None
     views: Sequence[SavedView] = ()
     number_columns: Sequence[str] = ()
+    text_columns: Sequence[str] = ()
     deferred: Sequence[str] = ()
     """Big columns that a list does not read."""
     empty_text: Any = ""

@@ -31,6 +31,11 @@ ICONS = {
     "auth.group": "admin_panel_settings",
     "admin.logentry": "history",
 }
+TITLES: dict[str, str | Promise] = {
+    "auth.group": _("Roles"),
+    "auth.user": _("People"),
+    "admin.logentry": _("Change log"),
+}
 APP_ICONS = {"triage": "rule", "channels_sync": "sync"}
 
 
@@ -100,7 +105,12 @@ def _models(request: HttpRequest, section: Section, allowed: "dict[str, ModelAdm
             link = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
             icon = ICONS.get(name) or APP_ICONS.get(options.app_label, "table_rows")
             active = request.path.startswith(link)
-            yield {"title": capfirst(options.verbose_name_plural), "icon": icon, "link": link, "active": active}
+            yield {
+                "title": TITLES.get(name) or capfirst(options.verbose_name_plural),
+                "icon": icon,
+                "link": link,
+                "active": active,
+            }
 
 
 def _others(apps: Iterable[str], named: Iterable[str], allowed: "dict[str, ModelAdmin[Any]]") -> list[str]:

@@ -50,8 +50,10 @@ def rows(cl: ConsoleChangeList, *, with_links: bool = True) -> Iterator[Row]:
 
 def column_class(cl: ConsoleChangeList, name: str) -> str:
     """Return the classes of a column's cells."""
-    is_number = name in cl.model_admin.number_columns
-    return f"field-{name}{' number' if is_number else ''}"
+    kind = (
+        " number" if name in cl.model_admin.number_columns else " text" if name in cl.model_admin.text_columns else ""
+    )
+    return f"field-{name}{kind}"
 
 
 def cell(cl: ConsoleChangeList, name: str, result: Model) -> Any:

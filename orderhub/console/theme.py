@@ -9,6 +9,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Order hub"),
     "SITE_HEADER": _("Order hub"),
     "SITE_SYMBOL": "hub",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("console/icon.svg")}],
     "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

@@ -120,7 +120,7 @@ function drawChart(canvas) {
         data: { labels: data.labels, datasets },
         options: {
             animation: false, maintainAspectRatio: false, interaction: { mode: "index", intersect: false },
-            scales: { x: { ...scale, stacked: true, grid: { display: false } }, y: { ...scale, stacked: true, beginAtZero: true, ticks: { ...scale.ticks, precision: 0 } } },
+            scales: { x: { ...scale, stacked: true, grid: { display: false }, ticks: { ...scale.ticks, maxRotation: 0 } }, y: { ...scale, stacked: true, beginAtZero: true, ticks: { ...scale.ticks, precision: 0 } } },
             plugins: { legend: { position: "bottom", labels: { color: css("--ink-2"), boxWidth: 10, boxHeight: 10, font: { size: 11 } } } },
         },
     });
