@@ -7,6 +7,16 @@ from typing import Any, Protocol
 
 from django.utils.functional import Promise
 
+from channels_sync.connectors.exchange import (
+    Memo,
+    NotOfferedError,
+    Pushed,
+    PushAnswer,
+    PushRequest,
+    Shipment,
+    StockWrite,
+    WriteResult,
+)
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.registry import Registry
 
@@ -97,19 +107,51 @@ class ShopAccess:
 
 
 class Connector:
-    """One platform. A subclass with `pulls = True` implements `pull`."""
+    """One platform. A subclass says what it can do and implements the calls that go with it."""
 
     key: str
     label: str | Promise
     credential_fields: Sequence[CredentialField] = ()
     pulls: bool = False
+    pushes: bool = False
+    fetches: bool = False
+    writes_stock: bool = False
+    ships: bool = False
+    writes_memo: bool = False
+    stock_batch: int = 1
+    """How many items one stock call takes."""
+    hidden_facts: Mapping[str, str | Promise] = {}
+    """Facts that the platform does not let a shop see, each with the reason (`receiver.phone`: masked)."""
 
     def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
         """Yield every order modified in `window`, a page at a time, without empty pages; the last one says so.
 
         Raises HubError, permanent or temporary; TooManyRowsError only before the first page.
         """
-        raise NotImplementedError
+        raise NotOfferedError(f"{self.key} is not pulled from")
+
+    def accept_push(self, access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
+        """Verify one push over its raw bytes and return its events and the answer; no network, no database.
+
+        Raises PushRefusedError for a wrong signature, a clock too far off or a body that is not the platform's.
+        """
+        raise NotOfferedError(f"{self.key} does not push")
+
+    def fetch(self, access: ShopAccess, numbers: Sequence[str]) -> Iterator[RawPage]:
+        """Yield the present version of single orders, for pushes that only name them and for re-reads."""
+        raise NotOfferedError(f"{self.key} has no single orders to fetch")
+
+    def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
+        """Set what channel items show, at most `stock_batch` of them; one result for each row."""
+        raise NotOfferedError(f"{self.key} takes no stock")
+
+    def ship(self, access: ShopAccess, shipment: Shipment) -> None:
+        """Tell the channel that a parcel was handed over; telling it again is no error."""
+        raise NotOfferedError(f"{self.key} takes no shipments")
+
+    def write_memo(self, access: ShopAccess, memo: Memo) -> None:
+        """Set the seller's remark and flag of an order."""
+        raise NotOfferedError(f"{self.key} takes no memos")
 
 
 connectors: Registry[Connector] = Registry("connector", "channels_sync.connectors")

@@ -69,5 +69,5 @@ class Registry(Generic[T]):
         self._loaded = True
         package = import_module(self._package)
         for module in iter_modules(package.__path__):
-            if not module.name.startswith("_") and module.name != "base":
+            if not module.name.startswith("_") and module.name not in {"base", "exchange", "http"}:
                 import_module(f"{self._package}.{module.name}")

@@ -1,0 +1,100 @@
+"""What a connector can do besides pulling: take pushes, fetch single orders, write back. Values only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orderhub.core.errors import HubError
+
+
+class PushRefusedError(HubError):
+    """A push whose signature, time or shape is not the platform's; nothing of it is stored."""
+
+    def __init__(self, message: str, status: int = 401) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotOfferedError(HubError):
+    """The platform has no such call."""
+
+
+@dataclass(slots=True, frozen=True)
+class PushRequest:
+    """One HTTP request of a platform. Header names are lower case; `body` is what was received, to the byte."""
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class PushAnswer:
+    """What the platform wants to hear."""
+
+    body: bytes = b""
+    content_type: str = "application/json"
+    status: int = 200
+
+
+@dataclass(slots=True, frozen=True)
+class Pushed:
+    """One event of a push: whole orders for `reader`, or only `numbers` of orders that must be fetched.
+
+    The same event always has the same `delivery_key`.
+    """
+
+    delivery_key: str
+    body: bytes
+    reader: str = ""
+    numbers: Sequence[str] = ()
+    content_type: str = "application/json"
+
+
+@dataclass(slots=True, frozen=True)
+class StockWrite:
+    """The quantity that one channel item shall show, absolute; `key` is the same when the same write is repeated."""
+
+    item_id: str
+    sku_id: str
+    outer_id: str
+    quantity: int
+    key: str
+
+
+@dataclass(slots=True, frozen=True)
+class ShippedLine:
+    """A line of a shipment: the channel's line number and the pieces in this parcel."""
+
+    line_no: str
+    quantity: int
+
+
+@dataclass(slots=True, frozen=True)
+class Shipment:
+    """One parcel handed over: carrier by its common code (SF, YTO, …); no `lines` means the whole order."""
+
+    external_no: str
+    carrier: str
+    tracking_no: str
+    lines: Sequence[ShippedLine] = ()
+    shipped_at: datetime | None = None
+    is_final: bool = True
+
+
+@dataclass(slots=True, frozen=True)
+class Memo:
+    """The seller's remark and flag (a word of `orderhub.core.words.Flag`) of one order."""
+
+    external_no: str
+    remark: str
+    flag: str
+
+
+@dataclass(slots=True, frozen=True)
+class WriteResult:
+    """What became of one write; `error` is empty when it worked."""
+
+    key: str
+    error: HubError | None = None
