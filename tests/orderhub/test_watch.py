@@ -1,0 +1,198 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django_q.models import OrmQ, Schedule
+
+from orderhub import schedules
+from orderhub.core.effects import effect_handlers
+from orderhub.models import Effect, InboxItem, JobHeartbeat, Lease
+from orderhub.schedules import JOBS, Periodic
+from orderhub.selectors.vitals import Beat, Vitals
+from orderhub.services import jobs
+from orderhub.watch import QUEUE_LIMIT, Watch, read_state, run_alarm_command, silent_jobs
+from tests.factories import make_order, make_shop
+
+TABLE = {"outbox": Periodic("outbox", 1, lambda: None)}
+SILENT_AFTER = TABLE["outbox"].silent_after_seconds
+
+
+@pytest.fixture
+def state_file(tmp_path):
+    return tmp_path / "watch.json"
+
+
+@pytest.fixture
+def all_is_well(db, monkeypatch):
+    """Every job has just run and a cluster is there."""
+    monkeypatch.setattr("orderhub.watch.Stat.get_all", lambda: ["a cluster"])
+    schedules.sync()
+    for name, job in JOBS.items():
+        with jobs.beat(name, job.minutes * 60):
+            pass
+
+
+@pytest.fixture(autouse=True)
+def handled(monkeypatch):
+    """Only pushes to the warehouse have somebody who carries them out."""
+    monkeypatch.setattr(effect_handlers, "_items", {"wms_push": None})
+
+
+def seen(**beats):
+    rows = {name: Beat(name, age, is_ok, "ValueError: bad") for name, (age, is_ok) in beats.items()}
+    return Vitals(datetime.now(UTC), False, False, 0, frozenset(), rows)
+
+
+def queued():
+    return sorted(row.task["args"][0] for row in OrmQ.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("age", "watched", "expected"),
+    [
+        (SILENT_AFTER, 9999, {}),
+        (SILENT_AFTER + 1, 9999, {"job:outbox": f"the job outbox is silent: it ran {SILENT_AFTER + 1} s ago"}),
+        (SILENT_AFTER + 1, 5, {}),
+    ],
+)
+def test_a_job_is_silent_once_its_time_is_over(age, watched, expected):
+    assert silent_jobs(seen(outbox=(age, True)), TABLE, watched) == expected
+
+
+def test_a_job_that_never_ran_is_silent_when_it_had_its_time():
+    assert silent_jobs(seen(), TABLE, SILENT_AFTER) == {}
+    assert silent_jobs(seen(), TABLE, SILENT_AFTER + 1) == {"job:outbox": "the job outbox is silent: it ran never"}
+
+
+def test_a_job_whose_last_run_failed_is_told():
+    assert silent_jobs(seen(outbox=(3, False)), TABLE, 5) == {"job:outbox": "the job outbox failed: ValueError: bad"}
+
+
+def test_a_minute_job_is_missed_after_two_minutes():
+    assert SILENT_AFTER == 120
+    assert JOBS["prune"].silent_after_seconds == 3960
+
+
+def test_all_is_well(all_is_well, state_file):
+    assert Watch(state_file, patience=False).look() == {}
+    state = json.loads(state_file.read_text())
+    assert (state["ok"], state["alarms"]) == (True, {})
+    assert JobHeartbeat.objects.filter(name="watch", is_ok=True).count() == 1
+
+
+def test_silence_and_its_end_reach_state_file_and_command(all_is_well, state_file, settings, tmp_path):
+    told = tmp_path / "told"
+    settings.HUB_ALARM_COMMAND = f"sh -c 'cat >> {told}; echo >> {told}'"
+    watch = Watch(state_file, patience=False)
+    JobHeartbeat.objects.filter(name="pull").update(beat_at=datetime.now(UTC) - timedelta(minutes=5))
+    assert list(watch.look()) == ["job:pull"]
+    assert watch.look() == json.loads(state_file.read_text())["alarms"]
+    with jobs.beat("pull", 60):
+        pass
+    assert watch.look() == {}
+    events = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [(event["alarm"], event["state"]) for event in events] == [("job:pull", "raised"), ("job:pull", "over")]
+    assert "the job pull is silent" in events[0]["text"]
+
+
+def test_a_command_that_fails_or_hangs_stops_nothing(settings, monkeypatch):
+    monkeypatch.setattr("orderhub.watch.COMMAND_SECONDS", 0.2)
+    for command in ("false", "sleep 5", "no-such-program", "'unclosed"):
+        settings.HUB_ALARM_COMMAND = command
+        run_alarm_command({"alarm": "a", "state": "raised", "text": "t"})
+
+
+def test_no_cluster_is_an_alarm(all_is_well, state_file, monkeypatch):
+    monkeypatch.setattr("orderhub.watch.Stat.get_all", list)
+    assert Watch(state_file, patience=False).look() == {"cluster": "no job cluster is running"}
+    assert Watch(state_file).look() == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_database_is_told_without_it_and_the_watch_goes_on(state_file, monkeypatch):
+    watch = Watch(state_file)
+    monkeypatch.setattr("orderhub.watch.Stat.get_all", lambda: ["a cluster"])
+    good = connection.settings_dict["PORT"]
+    connection.close()
+    connection.settings_dict["PORT"] = "1"
+    try:
+        assert watch.look() == {"database": "the database does not answer: OperationalError"}
+        assert read_state(state_file) == {"database": "the database does not answer: OperationalError"}
+    finally:
+        connection.settings_dict["PORT"] = good
+    assert watch.look() == {}
+
+
+def test_a_clock_that_is_off_is_told(all_is_well, state_file, time_machine):
+    time_machine.move_to(datetime.now(UTC) + timedelta(seconds=90))
+    assert Watch(state_file, patience=False).look() == {"clock": "this machine's clock is 90 s off the database's"}
+
+
+def test_a_malformed_schedule_is_gone_after_a_look(all_is_well, state_file):
+    Schedule.objects.create(name="bad", func="os.getpid", args="'not closed", next_run=datetime.now(UTC))
+    Watch(state_file).look()
+    assert not Schedule.objects.filter(name="bad").exists()
+
+
+def test_waiting_work_starts_its_drain(all_is_well, state_file):
+    shop = make_shop()
+    old = datetime.now(UTC) - timedelta(seconds=30)
+    InboxItem.objects.create(shop=shop, source="push", delivery_key="a", packed_body=b"", received_at=old)
+    effect(shop, "wms_push")
+    Watch(state_file).look()
+    assert queued() == ["inbox", "outbox"]
+
+
+def test_nothing_starts_for_work_that_is_fresh_not_due_or_without_handler(all_is_well, state_file):
+    shop = make_shop()
+    InboxItem.objects.create(shop=shop, source="push", delivery_key="a", packed_body=b"")
+    effect(shop, "sms")
+    effect(shop, "wms_push", due_at=datetime.now(UTC) + timedelta(minutes=5))
+    Watch(state_file).look()
+    assert queued() == []
+
+
+def test_nothing_starts_while_the_drain_runs_or_the_queue_is_long(all_is_well, state_file):
+    effect(make_shop(), "wms_push")
+    lease = Lease.objects.create(
+        name="job:outbox", token="00000000-0000-4000-8000-000000000001", until=datetime.now(UTC) + timedelta(minutes=1)
+    )
+    Watch(state_file).look()
+    assert queued() == []
+    Lease.objects.filter(pk=lease.pk).update(until=None)
+    for _ in range(QUEUE_LIMIT):
+        schedules.start("prune")
+    Watch(state_file).look()
+    assert "outbox" not in queued()
+
+
+def effect(shop, kind, due_at=None):
+    # The database's now() is when the test's transaction began.
+    past = datetime.now(UTC) - timedelta(minutes=1)
+    Effect.objects.create(
+        shop=shop, order=make_order(shop), kind=kind, key=kind, due_at=due_at or past, created_at=past
+    )
+
+
+def test_the_state_of_a_dead_watch_is_an_alarm(state_file, time_machine):
+    assert read_state(state_file) == {"watch": "no watch has written its state"}
+    state_file.write_text("{")
+    assert read_state(state_file) == {"watch": "no watch has written its state"}
+    at = (datetime.now(UTC) - timedelta(seconds=61)).isoformat()
+    state_file.write_text(json.dumps({"at": at, "ok": True, "alarms": {}}))
+    assert list(read_state(state_file)) == ["watch"]
+
+
+def test_the_command_answers_by_its_exit_code(all_is_well, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HUB_VAR_DIR", str(tmp_path))
+    call_command("watch", "--once")
+    call_command("watch", "--check")
+    assert capsys.readouterr().out == "all is well\nall is well\n"
+    JobHeartbeat.objects.all().delete()
+    with pytest.raises(CommandError) as error:
+        call_command("watch", "--once")
+    assert error.value.returncode == 1
+    with pytest.raises(CommandError):
+        call_command("watch", "--check")
