@@ -10,8 +10,8 @@ from django.utils.functional import Promise
 from channels_sync.connectors.exchange import (
     Memo,
     NotOfferedError,
-    Pushed,
     PushAnswer,
+    Pushed,
     PushRequest,
     Shipment,
     StockWrite,

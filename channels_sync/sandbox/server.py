@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from channels_sync.sandbox.control import Control
@@ -29,6 +30,15 @@ BEAT = 0.5
 def utc_now() -> datetime:
     """Return the present time."""
     return datetime.now(UTC)
+
+
+class Emulator(Protocol):
+    """One more platform: it answers everything below its path prefix."""
+
+    prefix: str
+
+    def answer(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes) -> Reply:
+        """Answer one request; header names are lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ class Sandbox:
         self.warehouse.repeat_is_success = options.repeat_is_success
         self.push = ShopPush(self.store, options.hub, now) if options.hub else None
         self.top = TopGateway(self.store, options.credentials, self.faults, now)
+        self.emulators: list[Emulator] = []
         self.control = Control(self.store, options.credentials, self.faults, self.live, self.warehouse, self.push)
         self._server = _Server((options.host, options.port), self)
         self._threads: list[threading.Thread] = []
@@ -167,17 +178,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(json_reply({"error": "body too large"}, 413))
             return
-        body = self.rfile.read(length).decode("utf-8", errors="replace")
-        self._send(self._route(body))
+        self._send(self._route(self.rfile.read(length)))
 
-    def _route(self, body: str) -> Reply:
+    def _route(self, raw: bytes) -> Reply:
         sandbox = self._sandbox
+        body = raw.decode("utf-8", errors="replace")
         address = urlsplit(self.path)
         params = dict(parse_qsl(address.query, keep_blank_values=True))
         if address.path == "/router/rest":
             return sandbox.top.answer({**params, **dict(parse_qsl(body, keep_blank_values=True))})
         if address.path == "/router/qimen/service":
             return sandbox.warehouse.answer(params, body)
+        for emulator in sandbox.emulators:
+            if address.path.startswith(emulator.prefix):
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                return emulator.answer(self.command, address.path, params, headers, raw)
         if address.path.startswith("/_sandbox/"):
             return sandbox.control.answer(
                 self.command, address.path.removeprefix("/_sandbox/").strip("/"), params, body
