@@ -4,6 +4,7 @@ A read timeout alone does not stop a server that drips one byte a second, in the
 on the socket is cut to what is left of the deadline of the whole call.
 """
 
+import atexit
 import ssl
 import time
 import zlib
@@ -72,7 +73,9 @@ def post(
 
 def retrying(call: Callable[[], T], *, tries: int = TRIES) -> T:
     """Return `call()`, repeated with jitter while it fails in a way that passes within PATIENCE seconds."""
-    for attempt in stamina.retry_context(on=_soon, attempts=tries, timeout=None, wait_initial=0.1, wait_max=PATIENCE):
+    for attempt in stamina.retry_context(
+        on=_soon, attempts=tries, timeout=None, wait_initial=0.1, wait_max=PATIENCE, wait_jitter=0.5
+    ):
         with attempt:
             return call()
     raise AssertionError("stamina neither returned nor raised")
@@ -213,4 +216,6 @@ def _left(timed_out: type[Exception]) -> float:
 
 @lru_cache(maxsize=1)
 def _client() -> httpx2.Client:
-    return httpx2.Client(transport=_Transport(), trust_env=False)
+    client = httpx2.Client(transport=_Transport(), trust_env=False)
+    atexit.register(client.close)
+    return client

@@ -1,0 +1,223 @@
+import time
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from channels_sync.connectors.base import AuthorisationError, ShopAccess, ThrottledError, TooManyRowsError, Window
+from channels_sync.connectors.base import connectors
+from channels_sync.connectors.taobao import pull
+from channels_sync.sandbox.credentials import SANDBOX
+from channels_sync.sandbox.replies import json_reply
+from orderhub.core.errors import HubError, TemporaryError
+
+LIST, FULL = "taobao.trades.sold.increment.get", "taobao.trade.fullinfo.get"
+
+
+class Budget:
+    """Takes no time and notes what it was told."""
+
+    def __init__(self):
+        self.blocked = []
+
+    def take(self, calls):
+        return [time.monotonic()] * calls
+
+    def block(self, seconds):
+        self.blocked.append(seconds)
+
+
+class Puller:
+    """Pulls the last hour of the sandbox's shop."""
+
+    def __init__(self, platform, **settings):
+        self.platform = platform
+        self.budget = Budget()
+        self.known = {}
+        self.settings = settings
+        self.credentials = {
+            "app_key": SANDBOX.app_key, "app_secret": SANDBOX.app_secret, "session": SANDBOX.session,
+        }  # fmt: skip
+
+    def pages(self):
+        now = datetime.now(UTC)
+        access = ShopAccess(
+            shop_id=1, code="tb", credentials=self.credentials, settings=self.settings,
+            budget=lambda _key, _rate: self.budget,
+            known=lambda versions: {n for n, at in versions.items() if self.known.get(n, at) > at},
+        )  # fmt: skip
+        window = Window(now - timedelta(hours=2), now - timedelta(seconds=10))
+        return connectors.get("taobao").pull(access, window)
+
+    def trades(self):
+        """Return all trades of the window, by number, and check that every page says how many it has."""
+        found = {}
+        for page in self.pages():
+            rows = orjson.loads(page.body)["trades"]
+            assert len(rows) == page.rows
+            found |= {str(row["tid"]): row for row in rows}
+        return found
+
+
+@pytest.fixture
+def puller(platform):
+    return Puller(platform)
+
+
+def numbers(platform):
+    """Return the numbers of all orders that the platform shows by now."""
+    now = (datetime.now(UTC) - timedelta(seconds=30)).timestamp()
+    rows = platform.store.query("SELECT external_no FROM orders WHERE modified <= ?", int(now))
+    return {row["external_no"] for row in rows}
+
+
+def test_one_call_is_enough_for_a_small_window(puller, platform):
+    made = platform.live.make(7)
+    pages = list(puller.pages())
+    assert [page.rows for page in pages] == [7]
+    assert pages[0].is_last
+    assert {str(row["tid"]) for row in orjson.loads(pages[0].body)["trades"]} == set(made)
+
+
+def test_an_empty_window_has_no_pages(puller):
+    assert list(puller.pages()) == []
+
+
+def test_all_pages_of_a_large_window_are_read_oldest_first(puller, platform):
+    platform.live.backlog(260, 1.0)
+    pages = list(puller.pages())
+    found = [row for page in pages for row in orjson.loads(page.body)["trades"]]
+    assert {str(row["tid"]) for row in found} == numbers(platform)
+    assert len(found) == len(numbers(platform))
+    assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
+    assert max(r["modified"] for r in orjson.loads(pages[0].body)["trades"]) <= min(
+        r["modified"] for r in orjson.loads(pages[-1].body)["trades"]
+    )
+
+
+def test_details_that_the_list_leaves_out_are_fetched(puller, platform):
+    number = platform.live.make(1)[0]
+    order = platform.store.get(number)
+    order.draft["buyer_remark"], order.draft["seller_remark"] = "生日礼物", "老客户"
+    platform.store.save(order)
+    trade = puller.trades()[number]
+    assert (trade["buyer_message"], trade["seller_memo"]) == ("生日礼物", "老客户")
+    assert trade["oaid"]
+
+
+def test_the_same_content_has_the_same_delivery_key(puller, platform):
+    platform.live.make(3)
+    first, second = list(puller.pages()), list(puller.pages())
+    assert first[0].delivery_key == second[0].delivery_key
+    platform.live.make(1)
+    assert list(puller.pages())[0].delivery_key != first[0].delivery_key
+
+
+def test_orders_that_the_pool_has_are_not_fetched_again(puller, platform):
+    made = platform.live.make(5)
+    puller.known = dict.fromkeys(made[:4], datetime.now(UTC))
+    assert set(puller.trades()) == set(made[4:])
+
+
+@pytest.mark.parametrize("kind", ["mutate_while_paging", "wrong_page"])
+def test_nothing_is_lost_while_the_pages_change(puller, platform, kind):
+    platform.live.backlog(260, 1.0)
+    for _ in range(2):
+        platform.faults.add({"kind": kind, "method": LIST, "times": 1, "orders": 30})
+    assert set(puller.trades()) == numbers(platform)
+
+
+@pytest.mark.parametrize("kind", ["http500", "disconnect", "truncated", "remote_error"])
+@pytest.mark.parametrize("method", [LIST, FULL])
+def test_a_passing_fault_costs_one_retry(puller, platform, kind, method):
+    made = platform.live.make(4)
+    platform.faults.add({"kind": kind, "method": method, "times": 1})
+    assert set(puller.trades()) == set(made)
+    assert platform.faults.listing()[0]["fired"] == 1
+
+
+@pytest.mark.parametrize("method", [LIST, FULL])
+def test_a_ban_is_waited_out_as_long_as_the_platform_says(puller, platform, method):
+    made = platform.live.make(4)
+    platform.faults.add({"kind": "throttle", "method": method, "times": 1, "seconds": 3})
+    assert set(puller.trades()) == set(made)
+    assert puller.budget.blocked == [3]
+
+
+@pytest.mark.parametrize("method", [LIST, FULL])
+def test_a_ban_that_does_not_end_ends_the_pull(puller, platform, method):
+    platform.live.make(2)
+    platform.faults.add({"kind": "throttle", "method": method, "times": 99, "seconds": 7})
+    with pytest.raises(ThrottledError) as failed:
+        puller.trades()
+    assert failed.value.retry_after == 7
+
+
+@pytest.mark.parametrize("kind", ["http500", "timeout"])
+def test_a_lasting_fault_is_temporary(puller, platform, settings, kind):
+    settings.OUTBOUND_TIMEOUT_SECONDS = 0.3
+    platform.faults.add({"kind": kind, "times": 99, "seconds": 1})
+    with pytest.raises(TemporaryError):
+        puller.trades()
+
+
+def test_an_expired_session_needs_a_person(puller, platform):
+    platform.live.make(1)
+    platform.faults.add({"kind": "expired_token", "method": FULL, "times": 99})
+    with pytest.raises(AuthorisationError):
+        puller.trades()
+
+
+def test_a_missing_credential_needs_a_person(puller):
+    del puller.credentials["session"]
+    with pytest.raises(AuthorisationError):
+        puller.trades()
+
+
+def test_a_wrong_secret_is_never_tried_again(puller):
+    puller.credentials["app_secret"] = "another secret"
+    with pytest.raises(HubError) as failed:
+        puller.trades()
+    assert failed.value.permanent
+    assert not isinstance(failed.value, AuthorisationError)
+
+
+def test_what_came_before_a_failure_is_handed_out(puller, platform):
+    platform.live.backlog(260, 1.0)
+    pages = puller.pages()
+    first = next(pages)
+    assert first.rows > 0
+    platform.faults.add({"kind": "http500", "times": 99})
+    rest = []
+    with pytest.raises(TemporaryError):
+        rest.extend(pages)
+    assert not any(page.is_last for page in [first, *rest])
+
+
+def test_an_order_whose_details_are_refused_is_marked_and_the_others_go_on(puller, platform, monkeypatch):
+    made = platform.live.make(3)
+    listed = platform.top.answer
+    gone = made[1]
+
+    def without_one(params):
+        if params["method"] == FULL and params["tid"] == gone:
+            return json_reply({"error_response": {"code": 15, "sub_code": "isv.trade-not-exist", "sub_msg": "无"}})
+        return listed(params)
+
+    monkeypatch.setattr(platform.top, "answer", without_one)
+    found = puller.trades()
+    assert set(found) == set(made)
+    assert [number for number, row in found.items() if pull.REFUSED_KEY in row] == [gone]
+
+
+def test_a_window_with_too_many_rows_asks_to_be_halved(puller, platform, monkeypatch):
+    monkeypatch.setattr(pull, "LARGEST_SLICE", 10)
+    platform.live.make(11)
+    with pytest.raises(TooManyRowsError) as refused:
+        list(puller.pages())
+    assert refused.value.rows == 11
+
+
+def test_settings_that_make_no_sense_are_brought_into_range():
+    options = pull.Options.of({"page_size": 1000, "calls_per_second": "fast", "detail_workers": 0})
+    assert options == pull.Options(page_size=100, calls_per_second=20, detail_workers=1)
