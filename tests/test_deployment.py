@@ -1,0 +1,59 @@
+"""Production settings: Django's deployment checks are clean, and what is only for one machine is refused."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCTION = {
+    "HUB_PRODUCTION": "1",
+    "HUB_SECRET_KEY": "k7Q2pZx9vT4mWc1sRb8yLd5hNf3jGa6eUo0iPqXzVtBnMwCrSyKdLhJf",
+    "HUB_DATA_KEYS": "2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    "HUB_INDEX_KEY": "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=",
+    "HUB_HOSTS": "hub.example.com",
+    "DATABASE_URL": "postgresql://hub:secret@db.example.com/hub",
+}
+
+
+def manage(*words, **changes):
+    given = {name: value for name, value in {**PRODUCTION, **changes}.items() if value is not None}
+    environment = {"PATH": os.environ["PATH"], **given}
+    command = [sys.executable, "manage.py", *words]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_the_deployment_checks_are_clean():
+    done = manage("check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
+    assert "no issues (0 silenced)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"HUB_SECRET_KEY": "local-only-" + "x" * 60}, "Production refuses local-only secrets"),
+        ({"HUB_DATA_KEYS": "local-only:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}, "Production refuses local-only"),
+        ({"HUB_DEBUG": "1"}, "Production refuses local-only secrets and debug mode"),
+        ({"HUB_SECRET_KEY": None}, "Set the environment variable HUB_SECRET_KEY."),
+        ({"HUB_DATA_KEYS": None}, "Set the environment variable HUB_DATA_KEYS."),
+        ({"HUB_INDEX_KEY": None}, "Set the environment variable HUB_INDEX_KEY."),
+        ({"DATABASE_URL": None}, "Set the environment variable DATABASE_URL."),
+        ({"DATABASE_URL": "sqlite:///hub.db"}, "the hub runs on PostgreSQL only"),
+        ({"HUB_PRODUCTION": "maybe"}, "HUB_PRODUCTION must be yes or no, not 'maybe'."),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_production_refuses(changes, sentence):
+    done = manage("check", **changes)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_a_secret_may_come_from_a_file(tmp_path):
+    secret = tmp_path / "key"
+    secret.write_text(PRODUCTION["HUB_SECRET_KEY"] + "\n")
+    done = manage("check", HUB_SECRET_KEY=None, HUB_SECRET_KEY_FILE=str(secret))
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,89 @@
+"""Chinese is the first language of the hub: every text has it, and nothing is left over."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import polib
+import pytest
+
+from tests.texts import ROOT, Text, below, of_python, of_template, ours
+
+CATALOGUE = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+THEME = ("unfold", "django_q")
+"""Packages with texts of their own that have no Chinese, so that ours must bring it."""
+PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|\{(\w*)\}")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+SAME_IN_BOTH = re.compile(r"^[\W\d]*(?:[A-Z][A-Za-z0-9]{0,9}[\W\d]*){0,2}$")
+"""Abbreviations and names: SKU, API, IP, WeCom."""
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return polib.pofile(str(CATALOGUE))
+
+
+@pytest.fixture(scope="module")
+def used():
+    return ours()
+
+
+def translations(entry):
+    return list(entry.msgstr_plural.values()) or [entry.msgstr]
+
+
+def test_every_text_has_its_chinese(catalogue, used):
+    known = {Text(entry.msgctxt or "", entry.msgid) for entry in catalogue if all(translations(entry))}
+    missing = {text: path for text, path in used.items() if text not in known}
+    assert missing == {}
+
+
+def test_nothing_is_guessed_or_left_over(catalogue, used):
+    packages = [Path(find_spec(name).origin).parent for name in THEME]
+    borrowed = {text for package in packages for text in below(package)}
+    entries = {Text(entry.msgctxt or "", entry.msgid) for entry in catalogue if not entry.obsolete}
+    assert [entry.msgid for entry in catalogue if entry.fuzzy] == []
+    assert [entry.msgid for entry in catalogue.obsolete_entries()] == []
+    assert sorted(entries - used.keys() - borrowed) == []
+
+
+def test_placeholders_are_the_same_in_both_languages(catalogue):
+    def names(text):
+        return {one or other for one, other in PLACEHOLDER.findall(text)}
+
+    wrong = {
+        entry.msgid: translation
+        for entry in catalogue
+        for translation in translations(entry)
+        if names(translation) != names(entry.msgid) | names(entry.msgid_plural)
+    }
+    assert wrong == {}
+
+
+def test_the_chinese_is_chinese(catalogue):
+    english = [
+        entry.msgid
+        for entry in catalogue
+        for translation in translations(entry)
+        if not CHINESE.search(translation) and not SAME_IN_BOTH.match(entry.msgid)
+    ]
+    assert english == []
+
+
+def test_no_text_is_there_twice(catalogue):
+    keys = [(entry.msgctxt, entry.msgid) for entry in catalogue]
+    assert sorted({key for key in keys if keys.count(key) > 1}, key=str) == []
+
+
+def test_the_finder_sees_what_people_see():
+    source = (
+        '_("One")\nx.gettext_lazy("Two")\npgettext("lane", "Three")\nngettext("a day", "%d days", 3)\nother("Four")'
+    )
+    assert list(of_python(source)) == [Text("", "One"), Text("", "Two"), Text("lane", "Three"), Text("", "a day")]
+    template = (
+        "{% load i18n %}{% translate 'One' %}{% blocktranslate with n=x %}Two {{ n }}{% endblocktranslate %}"
+        "{% translate 'Three' context 'lane' %}{{ _('Four') }}"
+        "{% blocktranslate count n=x %}a day{% plural %}{{ n }} days{% endblocktranslate %} Five"
+    )
+    texts = [Text("", "One"), Text("", "Two %(n)s"), Text("lane", "Three"), Text("", "Four"), Text("", "a day")]
+    assert list(of_template(template)) == texts
