@@ -9,12 +9,13 @@ Conditions that rules share are answered once per batch, and a fact's values are
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 import structlog
 
-from orderhub.core.crypto import blind
+from orderhub.core.crypto import keyring
 from orderhub.core.errors import FieldError
 from orderhub.core.words import LANE_RANK, Lane
 from triage.conditions import OPERATORS, check, used_facts
@@ -324,6 +325,13 @@ def _values(rule: CompiledRule, batch: Batch, i: int) -> dict[str, Any]:
 
 
 def _facts_key(rule: CompiledRule, batch: Batch, i: int) -> int:
+    """Return a keyed number that changes exactly when the order's own data behind the finding changes."""
     draft = batch.drafts[i]
-    parts = [fact.basis(draft) if fact.basis is not None else repr(batch.column(fact.key)[i]) for fact in rule.facts]
-    return blind(b"finding", "\x1f".join((rule.code, *parts)))
+    parts = (fact.basis(draft) if fact.basis is not None else repr(batch.column(fact.key)[i]) for fact in rule.facts)
+    digest = batch.once(_hash).copy()
+    digest.update("\x1f".join((rule.code, *parts)).encode())
+    return int.from_bytes(digest.digest(), "big", signed=True)
+
+
+def _hash(_batch: Batch) -> "blake2b":
+    return blake2b(digest_size=8, key=keyring().index_key, person=b"finding")

@@ -1,7 +1,7 @@
 """Word lists compiled for matching: one pass over a text, whatever the number of words."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,7 +20,8 @@ PATTERNS: Mapping[str, str] = {
 }
 """Vetted patterns that a word list may name; people never write regular expressions themselves."""
 
-_TAIL = r"[\s。.,，、!！~～)）]*\Z"
+TAIL = " \t\r\n。.,，、!！~～)）"
+"""What may follow the end of a text without changing it."""
 
 
 class Term(NamedTuple):
@@ -43,59 +44,81 @@ class Hit(NamedTuple):
 class Matcher:
     """A word list, compiled. Case does not matter; overlapping terms are all found, the longest at each place."""
 
-    __slots__ = ("_any", "_every", "_patterns", "_weights", "terms")
+    __slots__ = ("_ends", "_exact", "_has_case", "_literals", "_patterns", "_starts", "_weights", "terms")
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self.terms = tuple(terms)
         self._weights: dict[str, int] = {}
-        self._patterns: dict[str, int] = {}
-        parts = [self._part(term) for term in sorted(self.terms, key=lambda term: -len(term.text))]
-        source = "|".join(parts) or r"(?!)"
-        self._any = re.compile(source, re.IGNORECASE)
-        self._every = re.compile(f"(?=(?P<whole>{source}))", re.IGNORECASE)
+        for term in self.terms:
+            literal = term.text.lower()
+            self._weights[literal] = max(term.weight, self._weights.get(literal, 0))
+        self._has_case = any(literal.upper() != literal for literal in self._weights)
+        self._exact = frozenset(self._texts(EXACT))
+        self._starts = self._texts(STARTS)
+        self._ends = self._texts(ENDS)
+        # Literals alone let the regular-expression engine skip by first character; patterns would spoil that.
+        self._literals = re.compile("|".join(map(re.escape, self._texts(CONTAINS))) or "(?!)")
+        self._patterns = tuple(
+            (re.compile(PATTERNS.get(term.text, "(?!)")), term.weight) for term in self.terms if term.match == PATTERN
+        )
 
-    def _part(self, term: Term) -> str:
-        if term.match == PATTERN:
-            self._patterns[f"p_{term.text}"] = term.weight
-            return f"(?P<p_{term.text}>{PATTERNS.get(term.text, '(?!)')})"
-        literal = term.text.lower()
-        self._weights[literal] = max(term.weight, self._weights.get(literal, 0))
-        text = re.escape(term.text)
-        if term.match == EXACT:
-            return rf"\A\s*{text}{_TAIL}"
-        if term.match == STARTS:
-            return rf"\A{text}"
-        return rf"{text}{_TAIL}" if term.match == ENDS else text
+    def _texts(self, match: str) -> tuple[str, ...]:
+        found = (term.text.lower() for term in self.terms if term.match == match)
+        return tuple(sorted(dict.fromkeys(found), key=lambda text: -len(text)))
 
     def has(self, text: str) -> bool:
         """Whether any term is in `text`."""
-        return self._any.search(text) is not None
+        low = text.lower() if self._has_case else text
+        if self._literals.search(low):
+            return True
+        if self._ends and low.rstrip(TAIL).endswith(self._ends):
+            return True
+        if (self._exact and low.strip(TAIL) in self._exact) or (self._starts and low.startswith(self._starts)):
+            return True
+        return any(pattern.search(low) for pattern, _weight in self._patterns)
 
     def first(self, text: str) -> str:
         """Return the first place that matches, or an empty text."""
-        found = self._any.search(text)
-        return found.group().strip() if found else ""
+        found = self.hits(text)
+        return found[0].text if found else ""
 
     def hits(self, text: str) -> list[Hit]:
-        """Return every place, overlapping ones too, in order."""
-        if not self._any.search(text):
-            return []
-        return [self._hit(found) for found in self._every.finditer(text)]
+        """Return every place in order; at one place the longest term."""
+        low = text.lower()
+        found = [hit for hit in self._spans(low) if hit.end > hit.start]
+        by_start: dict[int, Hit] = {}
+        for hit in found:
+            if hit.start not in by_start or by_start[hit.start].end < hit.end:
+                by_start[hit.start] = hit
+        return [by_start[start]._replace(text=text[start : by_start[start].end]) for start in sorted(by_start)]
 
     def cut(self, text: str) -> str:
-        """Return `text` with a space where a term was."""
-        return self._any.sub(" ", text)
+        """Return `text` with a space where a term was, the longest term first."""
+        low = text.lower()
+        found = self._literals.search(low)
+        while found:
+            text = f"{text[: found.start()]} {text[found.end() :]}"
+            low = text.lower()
+            found = self._literals.search(low, found.start())
+        return text
 
-    def _hit(self, found: re.Match[str]) -> Hit:
-        whole = found.group("whole")
-        weight = next(
-            (weight for name, weight in self._patterns.items() if found.group(name) is not None),
-            None,
-        )
-        if weight is None:
-            bare = whole.strip(" 。.,，、!！~～)）\t\n").lower()
-            weight = self._weights.get(bare, self._weights.get(whole.strip().lower(), 1))
-        return Hit(whole.strip(), weight, found.start("whole"), found.end("whole"))
+    def _spans(self, low: str) -> Iterator[Hit]:
+        place = 0
+        while found := self._literals.search(low, place):
+            yield Hit(found.group(), self._weights[found.group()], *found.span())
+            place = found.start() + 1
+        bare = low.rstrip(TAIL)
+        for text in self._ends:
+            if bare.endswith(text):
+                yield Hit(text, self._weights[text], len(bare) - len(text), len(bare))
+        for text in self._starts:
+            if low.startswith(text):
+                yield Hit(text, self._weights[text], 0, len(text))
+        whole = low.strip(TAIL)
+        if whole in self._exact:
+            yield Hit(whole, self._weights[whole], low.index(whole), low.index(whole) + len(whole))
+        for pattern, weight in self._patterns:
+            yield from (Hit(match.group(), weight, *match.span()) for match in pattern.finditer(low))
 
 
 class Words:

@@ -99,7 +99,8 @@ def _ip_orders(candidates: Sequence[Candidate]) -> dict[int, tuple[int, frozense
             FROM json_to_recordset(%s::json) AS c (id bigint, ip bigint, at timestamptz)
             CROSS JOIN LATERAL (
                 SELECT buyer_id FROM orderhub_order
-                WHERE ip_index = c.ip AND created_at > c.at - make_interval(secs => %s) AND created_at <= c.at AND NOT id = ANY(%s)
+                WHERE ip_index = c.ip AND created_at > c.at - make_interval(secs => %s) AND created_at <= c.at
+                    AND NOT id = ANY(%s)
                 ORDER BY created_at DESC LIMIT %s) AS o
             GROUP BY c.id
             """,

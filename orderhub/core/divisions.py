@@ -136,7 +136,12 @@ class Divisions:
         named_city = city.strip() and not _NO_REAL_CITY.match(city.strip())
         if (named_city and not found.city) or (district.strip() and not found.district):
             return None
-        return found
+        return None if self._is_another(found, district.strip()) else found
+
+    def _is_another(self, county: Division, district: str) -> bool:
+        """Whether a county that its province rules directly was given with a district that is not itself."""
+        is_county = county.city == county.district and bool(county.district)
+        return is_county and bool(district) and self._below.get((county.code[:2], district)) is not county
 
     def _with_district(self, above: Division, district: str) -> Division:
         if above.district and (not district or self._below.get((above.code[:2], district)) is above):

@@ -1,6 +1,6 @@
 """How fast triage judges, beside the fastest general rule libraries, in one run (no database needed).
 
-Every figure is the median of alternating runs over the same 500 orders; the libraries get the facts ready-made, so the
+Every figure is the median CPU time of alternating runs over the same 500 orders; the libraries get the facts ready-made, so the
 comparison is rules against rules.
 """
 
@@ -28,13 +28,17 @@ ORDERS = 500
 PAIRS = 7
 NOW = datetime(2026, 11, 11, 0, 30, tzinfo=UTC)
 _DETAILS = (
-    "文三路 90 号 3 幢 501 室", "阳光花园 12 栋 2 单元 303 室", "人民路 18 号", "建设大道 77 号 6 楼 602 房", "中心小区门口",
-    "大王镇李家村三组", "滨江一路 8 号龙湖天街 3 座 1807", "西溪北苑 21-3-402", "阳光花园", "科技园南区 5 栋菜鸟驿站",
+    *("文三路 90 号 3 幢 501 室", "阳光花园 12 栋 2 单元 303 室", "建设大道 77 号 6 楼 602 房", "西溪北苑 21-3-402") * 6,
+    *("人民路 18 号", "滨江一路 8 号龙湖天街 3 座 1807", "科技园南区 5 栋菜鸟驿站", "大王镇李家村三组") * 2,
+    "中心小区门口", "阳光花园",
 )  # fmt: skip
-_REMARKS = ("", "", "", "", "", "", "", "谢谢老板", "不急，慢慢发", "生日礼物，请 15 号前到", "送货上门", "麻烦快点发")
+_REMARKS = (
+    *("",) * 32, *("谢谢老板", "包装好一点", "第二次购买了，很好用") * 2,
+    "不急，慢慢发", "生日礼物，请 15 号前到", "送货上门", "麻烦快点发",
+)  # fmt: skip
 _PLACES = (
     ("浙江省", "杭州市", "西湖区"), ("江苏省", "南京市", "玄武区"), ("广东省", "深圳市", "南山区"), ("北京市", "北京市", "朝阳区"),
-    ("四川省", "成都市", "武侯区"), ("新疆维吾尔自治区", "乌鲁木齐市", "天山区"), ("上海市", "上海市", "浦东新区"),
+    ("四川省", "成都市", "武侯区"), ("上海市", "上海市", "浦东新区"), ("湖北省", "武汉市", "洪山区"), ("山东省", "青岛市", "市南区"),
 )  # fmt: skip
 
 
@@ -46,7 +50,7 @@ def snapshot(rules: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def candidates(count: int = ORDERS, seed: int = 11) -> list[Candidate]:
     """Return believable orders: about one in eight has something to find."""
-    rng = Random(seed)  # noqa: S311
+    rng = Random(seed)
     return [_candidate(i, rng) for i in range(count)]
 
 
@@ -81,9 +85,9 @@ def batch(rules: CompiledRules, orders: Sequence[Candidate]) -> Batch:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     work()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def medians(*works: Callable[[], object]) -> list[float]:

@@ -31,6 +31,11 @@ def _windows(batch: Batch) -> list[tuple[int, int] | None]:
     counted: dict[int, tuple[int, int]] = {}
     before = batch.context.ip_before
     for rows in by_ip.values():
+        if len(rows) == 1:
+            _at, _place, order_id, buyer_id = rows[0]
+            known, buyers = before.get(order_id, (0, frozenset()))
+            counted[order_id] = (known + 1, len(buyers | {buyer_id}) if buyer_id is not None else len(buyers))
+            continue
         rows.sort(key=lambda row: row[:2])
         window: deque[tuple[datetime, int | None]] = deque()
         for at, _place, order_id, buyer_id in rows:

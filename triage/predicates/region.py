@@ -140,6 +140,9 @@ def conflicts(batch: Batch) -> list[bool | None]:
     for draft in batch.drafts:
         receiver = draft.receiver
         key = (receiver.country, receiver.province, receiver.city, receiver.district)
+        if not receiver.district:
+            found.append(_conflict(receiver))
+            continue
         if key not in kept:
             kept[key] = _conflict(receiver)
         found.append(kept[key])
@@ -157,8 +160,16 @@ def _conflict(receiver: ReceiverDraft) -> bool | None:
     if place.is_special_region:
         return None
     if known.resolve(*names) is not None:
-        return not (receiver.city.strip() or receiver.district.strip() or place.is_direct_ruled)
+        return _is_too_wide(known, place, receiver)
     return _misplaced(known, place, receiver)
+
+
+def _is_too_wide(known: divisions.Divisions, place: divisions.Division, receiver: ReceiverDraft) -> bool:
+    """Province and city, in a municipality the district, are the least; people also write them into the detail."""
+    if receiver.district.strip() or (receiver.city.strip() and not place.is_direct_ruled):
+        return False
+    below = known.children(place.code[:2])
+    return not any(name and name in receiver.detail for part in below for name in {part.district or part.city})
 
 
 def _misplaced(known: divisions.Divisions, place: divisions.Division, receiver: ReceiverDraft) -> bool | None:

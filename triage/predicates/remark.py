@@ -102,10 +102,14 @@ def asks_change(batch: Batch) -> list[bool | None]:
 
 
 def _wished(batch: Batch) -> list[tuple[str, ...] | None]:
-    matchers = [(wish, batch.words[key]) for wish, key in _LISTS.items()]
+    words = batch.words
+    matchers = [(wish, words[key]) for wish, key in _LISTS.items()]
+    any_wish = words.kept.get("wishes")
+    if not isinstance(any_wish, Matcher):
+        any_wish = words.kept["wishes"] = Matcher(term for _wish, matcher in matchers for term in matcher.terms)
     return [
-        tuple(wish for wish, matcher in matchers if matcher.has(draft.buyer_remark)) if draft.buyer_remark else ()
-        for draft in batch.drafts
+        tuple(wish for wish, matcher in matchers if matcher.has(remark)) if remark and any_wish.has(remark) else ()
+        for remark in (draft.buyer_remark for draft in batch.drafts)
     ]
 
 

@@ -30,7 +30,10 @@ def is_short(batch: Batch) -> list[bool | None]:
 )
 def has_unmatched(batch: Batch) -> list[bool | None]:
     """Tell whether each order has a line whose article is not matched."""
-    return [any(not line.sku for line in draft.lines) for draft in batch.drafts]
+    return [
+        not draft.lines[0].sku if len(draft.lines) == 1 else not all(line.sku for line in draft.lines)
+        for draft in batch.drafts
+    ]
 
 
 @fact(

@@ -37,6 +37,7 @@ def test_full_and_short_names_resolve(names, code):
         (("浙江省", "南京市", "玄武区"), "33"),
         (("江苏省", "苏州市", "其它区"), "3205"),
         (("江苏省", "", "鼓楼区"), "32"),
+        (("河南省", "济源市", "海曙区"), "419001"),
     ],
 )
 def test_names_that_do_not_belong_together_do_not_resolve(names, deepest):
