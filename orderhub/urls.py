@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from orderhub.api import health
 from orderhub.desk import errors
@@ -9,6 +10,8 @@ from orderhub.desk.views.start import start
 
 urlpatterns = [
     path("", start, name="start"),
+    # One door for desk and console, so that its limits hold for both.
+    path("ops/login/", RedirectView.as_view(pattern_name="desk:login", query_string=True)),
     path("ops/", admin.site.urls),
     path("desk/", include("orderhub.desk.urls")),
     path("api/", include("orderhub.api.urls")),

@@ -7,8 +7,8 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from orderhub.core.status_graph import ENDED, RANK
 from orderhub.core.words import Status
@@ -46,7 +46,9 @@ def status_sentence(page: OrderPage, now: datetime | None = None) -> str:
     now = now or timezone.now()
     order = page.order
     first = str(_PLAIN.get(order.status, _("We are looking into your order.")))
-    return " ".join(part for part in (first, _evidence(page, now), _deadline(order.status, order.ship_by, now)) if part)
+    parts = (first, _evidence(page, now), _deadline(order.status, order.ship_by, now))
+    gap = "" if get_language().startswith("zh") else " "
+    return gap.join(part for part in parts if part)
 
 
 def _evidence(page: OrderPage, now: datetime) -> str:

@@ -36,10 +36,11 @@ def entry_words(entry: TimelineEntry) -> SafeString:
 @register.simple_tag
 def drift_sentence(claims: Sequence[Claim]) -> str:
     """Return both sides of a disagreement, and what to tell the customer meanwhile."""
+    spoken = [claim for claim in claims if claim.status in Status.values]
+    # The quarrel is between what the channel tells the buyer and the last of those who have the goods in hand.
     said = " ≠ ".join(
         _("%(source)s: %(status)s") % {"source": source_word(claim.source), "status": Status(claim.status).label}
-        for claim in claims
-        if claim.status in Status.values
+        for claim in (spoken if len(spoken) < 3 else [spoken[0], spoken[-1]])
     )
     advice = _("Tell the customer only what the sentence above says until this is settled.")
     return f"{said} — {advice}" if said else advice

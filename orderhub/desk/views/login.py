@@ -3,8 +3,12 @@
 from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from orderhub.desk.limits import LOGIN_FAILURES, LOGIN_FAILURES_OF_ADDRESS
@@ -15,6 +19,13 @@ class DeskLoginView(LoginView):
 
     template_name = "desk/login.html"
     redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Tell somebody who is logged in but may not enter the console so, instead of sending them round in circles."""
+        user = request.user
+        if isinstance(user, User) and not user.is_staff and self.get_success_url().startswith(reverse("admin:index")):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Check the limits, then name and password."""

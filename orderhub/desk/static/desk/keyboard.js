@@ -80,13 +80,16 @@ function onSubmit(event) {
 
 function onSwapped(event) {
   const target = event.detail.target;
+  // One answer swaps results and card; it is told once for each of them.
+  if (event.target !== target) return;
   if (target.id === "results") {
     answered = event.detail.requestConfig?.parameters?.get?.("q") ?? box().value;
     box().setAttribute("aria-expanded", String(hits().length > 0));
     box().removeAttribute("aria-activedescendant");
-    if (document.querySelector("#card[data-opened]")) opened();
+    const hit = document.querySelector("#card .card[data-opened]");
+    if (hit) opened();
     else desk().classList.remove("opened");
-    if (opensFirst && !document.querySelector("#card[data-opened]")) openChosen();
+    if (opensFirst && !hit) openChosen();
     opensFirst = false;
   }
   if (target.id === "card") opened();
@@ -94,8 +97,8 @@ function onSwapped(event) {
 
 function opened() {
   const card = document.querySelector("#card .card");
-  document.getElementById("card").removeAttribute("data-opened");
   if (!card) return;
+  delete card.dataset.opened;
   desk().classList.add("opened");
   document.title = card.dataset.title;
   if (matchMedia("(max-width: 760px)").matches) window.scrollTo(0, 0);
