@@ -1,5 +1,6 @@
 """What a reader hands on, and the registry of readers."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ class ReadRow:
             return self.source
         if isinstance(self.source, Unreadable):
             return self.source.raw.encode("utf-8", "replace")
-        return orjson.dumps(self.source, default=str)
+        return _encoded(self.source)
 
 
 Reader = Callable[[bytes, str], list[ReadRow]]
@@ -58,9 +59,27 @@ def _read_row(reader: str, number: int, source: Any, make: Callable[[Any], Order
         return ReadRow(number, None, FieldError("", source.reason), "", reader, source)
     try:
         draft = make(source)
+        check_extras(draft)
     except FieldError as error:
         return ReadRow(number, None, error, _number(source, number_key), reader, source)
     return ReadRow(number, draft, None, draft.external_no, reader, source)
+
+
+def check_extras(draft: OrderDraft) -> None:
+    """Raise FieldError where the kept extra keys cannot be stored: nested too deep, numbers beyond 64 bits."""
+    if draft.raw:
+        try:
+            orjson.dumps(draft.raw)
+        except TypeError as error:
+            raise FieldError("raw", f"cannot be stored: {error}") from error
+
+
+def _encoded(source: Any) -> bytes:
+    """Return a decoded row as JSON, also one that holds numbers or a depth that the fast writer refuses."""
+    try:
+        return orjson.dumps(source)
+    except TypeError:
+        return json.dumps(source, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
 
 def _number(source: Any, key: str) -> str:

@@ -6,6 +6,7 @@ from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from orderhub.models import Shop, Warehouse
 from tests.channels_sync.wire import Wire
+from triage.services import load_defaults
 
 BEHIND = timedelta(seconds=30)
 """The platform's clock in tests: what it makes now is already older than the end of a window."""
@@ -19,6 +20,12 @@ def platform(settings):
         settings.TAOBAO_GATEWAY_URL = f"{sandbox.url}/router/rest"
         settings.QIMEN_GATEWAY_URL = f"{sandbox.url}/router/qimen/service"
         yield sandbox
+
+
+@pytest.fixture
+def rules(db):
+    """The starter rules and vocabularies, as a fresh hub has them."""
+    load_defaults()
 
 
 @pytest.fixture
