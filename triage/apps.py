@@ -9,3 +9,7 @@ class TriageConfig(AppConfig):
 
     name = "triage"
     verbose_name = _("Triage rules")
+
+    def ready(self) -> None:
+        """Offer findings to the API and the desk."""
+        from triage import api  # noqa: F401, PLC0415  (models must be loaded first)

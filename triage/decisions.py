@@ -9,6 +9,9 @@ from orderhub.core.draft import OrderDraft
 HINT, RED, RED_AND_CALL = 1, 2, 3
 """Weights of urgency: 1 is a hint only, 2 marks red, 3 also alerts the warehouse at once (reference 4.1)."""
 
+GATE_KEY = 0
+"""Facts key of the findings of system gates, which no person can accept."""
+
 
 @dataclass(slots=True, frozen=True)
 class Candidate:

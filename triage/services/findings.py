@@ -13,24 +13,54 @@ from orderhub.core.words import Source
 from orderhub.models import Order
 from orderhub.services import timeline
 from orderhub.services.bulk import copy_rows, records
-from triage.decisions import Candidate, Decision
+from triage.decisions import GATE_KEY, Candidate, Decision
 from triage.models import Finding
 
 COLUMNS = ("shop_id", "order_id", "code", "rule_set_id", "severity", "lane", "is_shadow", "values", "facts_key")
+
+
+_CLEAR = """
+UPDATE triage_finding f SET cleared_at = now()
+WHERE f.cleared_at IS NULL AND f.accepted_at IS NULL
+  AND (f.order_id = ANY(%s) OR (f.order_id = ANY(%s) AND f.facts_key = %s))
+  AND NOT EXISTS (
+    SELECT FROM json_to_recordset(%s::json) AS n (order_id bigint, code text)
+    WHERE n.order_id = f.order_id AND n.code = f.code)
+"""
+_REPLACE = """
+INSERT INTO triage_finding AS f
+    (shop_id, order_id, code, rule_set_id, severity, lane, is_shadow, values, facts_key)
+SELECT shop_id, order_id, code, rule_set_id, severity, lane, is_shadow, values::jsonb, facts_key
+FROM json_to_recordset(%s::json) AS n (shop_id bigint, order_id bigint, code text, rule_set_id bigint,
+    severity smallint, lane text, is_shadow boolean, values text, facts_key bigint)
+ORDER BY order_id, code
+ON CONFLICT (order_id, code, shop_id) DO UPDATE SET
+    rule_set_id = excluded.rule_set_id, severity = excluded.severity, lane = excluded.lane,
+    is_shadow = excluded.is_shadow, values = excluded.values, facts_key = excluded.facts_key,
+    found_at = CASE WHEN f.cleared_at IS NULL AND f.accepted_at IS NULL AND f.facts_key = excluded.facts_key
+        THEN f.found_at ELSE now() END,
+    cleared_at = NULL, accepted_at = NULL, accepted_by = '', accepted_reason = ''
+WHERE (f.rule_set_id, f.severity, f.lane, f.is_shadow, f.values, f.facts_key)
+    IS DISTINCT FROM (excluded.rule_set_id, excluded.severity, excluded.lane, excluded.is_shadow,
+        excluded.values, excluded.facts_key)
+    OR f.cleared_at IS NOT NULL OR f.accepted_at IS NOT NULL
+"""
 
 
 def store_findings(cursor: CursorWrapper, candidates: Sequence[Candidate], decisions: Sequence[Decision]) -> None:
     """Write what `decide` found, in the transaction that takes the orders in.
 
     Orders new to the pool are copied. For known ones the findings replace those of the last judgement: a reason that
-    is gone gets its `cleared_at`, one that fires on changed facts is open again, an accepted one stays as it is.
+    is gone gets its `cleared_at`, one that fires on changed facts is open again, an accepted one stays as it is. An
+    order that was not judged this time (already shipped, cancelled) keeps its reasons; only a system gate is lifted.
     """
     fresh: list[tuple[object, ...]] = []
     known: list[tuple[object, ...]] = []
-    known_ids: list[int] = []
+    judged: list[int] = []
+    passed: list[int] = []
     for candidate, decision in zip(candidates, decisions, strict=True):
         if candidate.is_known:
-            known_ids.append(candidate.order_id)
+            (judged if decision.lane or decision.findings else passed).append(candidate.order_id)
         rows = known if candidate.is_known else fresh
         for found in decision.findings:
             rows.append(
@@ -41,44 +71,11 @@ def store_findings(cursor: CursorWrapper, candidates: Sequence[Candidate], decis
             )  # fmt: skip
     if fresh:
         copy_rows(cursor, "triage_finding", COLUMNS, fresh)
-    if known_ids:
-        _supersede(cursor, known_ids, [dict(zip(COLUMNS, row, strict=True)) for row in known])
-
-
-def _supersede(cursor: CursorWrapper, order_ids: list[int], rows: list[dict[str, object]]) -> None:
-    document = records(rows)
-    cursor.execute(
-        """
-        UPDATE triage_finding f SET cleared_at = now()
-        WHERE f.order_id = ANY(%s) AND f.cleared_at IS NULL AND f.accepted_at IS NULL AND NOT EXISTS (
-            SELECT FROM json_to_recordset(%s::json) AS n (order_id bigint, code text)
-            WHERE n.order_id = f.order_id AND n.code = f.code)
-        """,
-        [order_ids, document],
-    )
-    if not rows:
-        return
-    cursor.execute(
-        """
-        INSERT INTO triage_finding AS f
-            (shop_id, order_id, code, rule_set_id, severity, lane, is_shadow, values, facts_key)
-        SELECT shop_id, order_id, code, rule_set_id, severity, lane, is_shadow, values::jsonb, facts_key
-        FROM json_to_recordset(%s::json) AS n (shop_id bigint, order_id bigint, code text, rule_set_id bigint,
-            severity smallint, lane text, is_shadow boolean, values text, facts_key bigint)
-        ORDER BY order_id, code
-        ON CONFLICT (order_id, code, shop_id) DO UPDATE SET
-            rule_set_id = excluded.rule_set_id, severity = excluded.severity, lane = excluded.lane,
-            is_shadow = excluded.is_shadow, values = excluded.values, facts_key = excluded.facts_key,
-            found_at = CASE WHEN f.cleared_at IS NULL AND f.accepted_at IS NULL AND f.facts_key = excluded.facts_key
-                THEN f.found_at ELSE now() END,
-            cleared_at = NULL, accepted_at = NULL, accepted_by = '', accepted_reason = ''
-        WHERE (f.rule_set_id, f.severity, f.lane, f.is_shadow, f.values, f.facts_key)
-            IS DISTINCT FROM (excluded.rule_set_id, excluded.severity, excluded.lane, excluded.is_shadow,
-                excluded.values, excluded.facts_key)
-            OR f.cleared_at IS NOT NULL OR f.accepted_at IS NOT NULL
-        """,
-        [document],
-    )
+    if judged or passed:
+        document = records([dict(zip(COLUMNS, row, strict=True)) for row in known])
+        cursor.execute(_CLEAR, [judged, passed, GATE_KEY, document])
+        if known:
+            cursor.execute(_REPLACE, [document])
 
 
 @transaction.atomic
@@ -91,9 +88,9 @@ def accept_findings(*, order_id: int, actor: str, reason: str) -> list[str]:
     if not reason.strip():
         raise ValidationError(_("Say why these reasons are accepted."))
     order = Order.objects.select_for_update(of=("self",)).only("id", "shop_id").get(pk=order_id)
-    # The facts key of a system gate is 0: a gate is lifted by its cause, never by a person.
+    # A gate is lifted by its cause, never by a person.
     rows = Finding.objects.filter(order_id=order_id, cleared_at__isnull=True, accepted_at__isnull=True)
-    codes = sorted(rows.exclude(facts_key=0).values_list("code", flat=True))
+    codes = sorted(rows.exclude(facts_key=GATE_KEY).values_list("code", flat=True))
     if not codes:
         return []
     now = timezone.now()

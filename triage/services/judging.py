@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from orderhub.core.draft import OrderDraft
-from triage.decisions import Candidate, Decision, FoundFinding
+from triage.decisions import GATE_KEY, Candidate, Decision, FoundFinding
 from triage.predicates.base import Batch
-from triage.selectors import accepted_findings, batch_context, current_rules
+from triage.selectors.context import accepted_findings, batch_context
+from triage.selectors.rules import current_rules
 
 GATE_SEVERITY = 5
 OPEN_REFUNDS = frozenset({"asked", "agreed"})
@@ -44,5 +45,5 @@ def _gate(draft: OrderDraft, rule_set_id: int) -> Decision | None:
 
 
 def _held(code: str, values: dict[str, str], rule_set_id: int) -> Decision:
-    finding = FoundFinding(code, "", GATE_SEVERITY, values, 0)
+    finding = FoundFinding(code, "", GATE_SEVERITY, values, GATE_KEY)
     return Decision("", False, 0, (finding,), rule_set_id)

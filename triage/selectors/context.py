@@ -1,4 +1,4 @@
-"""What triage reads: the rule-set version in force, and a batch's context, each part in one query."""
+"""What the database knows about a batch, each part in one query."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,11 +10,9 @@ from django.db import connection
 from django.db.models import Q
 
 from orderhub.core.crypto import blind
-from orderhub.core.errors import TemporaryError
 from orderhub.models import Shop, Sku
 from triage.decisions import Candidate
-from triage.engine import CompiledRules
-from triage.models import BuyerListing, CampaignPrice, Finding, IpListing, RuleSet, SkuBaseline
+from triage.models import BuyerListing, CampaignPrice, Finding, IpListing, SkuBaseline
 from triage.networks import ranges
 from triage.predicates import duplicate, ip
 from triage.predicates.base import Bought, Campaign, Context, Need, PriceBook, ShopFacts
@@ -24,25 +22,6 @@ MIN_SAMPLE = 30
 COUNT_CAP = 100
 """Orders of one address that are counted at most; an attack must not slow the batch down."""
 RETURN_DAYS = 90
-
-_compiled: dict[tuple[int, str], CompiledRules] = {}
-
-
-def current_rules() -> CompiledRules:
-    """Return the newest published version, compiled once per process.
-
-    One primary-key query per call, so that every worker follows a publication at its next batch. Raises
-    TemporaryError while nothing is published: an order must not pass unjudged.
-    """
-    newest = RuleSet.objects.order_by("-number").values_list("id", "digest").first()
-    if newest is None:
-        raise TemporaryError("no rule set is published; run `manage.py setup`")
-    found = _compiled.get(newest)
-    if found is None:
-        while len(_compiled) > 3:
-            _compiled.pop(next(iter(_compiled)))
-        found = _compiled[newest] = CompiledRules(newest[0], RuleSet.objects.get(pk=newest[0]).snapshot)
-    return found
 
 
 def batch_context(candidates: Sequence[Candidate], needs: frozenset[Need], now: datetime) -> Context:

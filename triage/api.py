@@ -1,0 +1,29 @@
+"""Findings in the answer of `GET /api/v1/orders/{id}/` and on the desk's order card."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from orderhub.api.sections import order_sections
+from triage.selectors.findings import findings_of
+
+
+@order_sections.register("findings")
+def findings_section(order_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return the open findings of orders, worst first, in the reader's language."""
+    return {
+        order_id: [
+            {
+                "code": found.code,
+                "title": found.title,
+                "lane": found.lane,
+                "is_urgent": found.is_urgent,
+                "reason": found.reason,
+                "clears": found.clears,
+                "values": dict(found.values),
+                "rule_set": found.version,
+                "found_at": found.found_at,
+            }
+            for found in rows
+        ]
+        for order_id, rows in findings_of(order_ids, open_only=True).items()
+    }

@@ -1,0 +1,112 @@
+"""Findings as people read them, and what could not be judged."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from orderhub.core.words import LANE_RANK, ContactKind
+from orderhub.models import Order, Receiver
+from triage.gates import GATES, gate_texts
+from triage.models import Finding
+from triage.phrases import fill, shown_values
+from triage.selectors.context import MIN_SAMPLE
+from triage.selectors.rules import RuleTexts, VersionTexts, version_texts
+
+OPEN, ACCEPTED, CLEARED = "open", "accepted", "cleared"
+
+
+@dataclass(slots=True, frozen=True)
+class ShownFinding:
+    """One finding in words of the active language."""
+
+    code: str
+    title: str
+    reason: str
+    clears: str
+    lane: str
+    is_urgent: bool
+    is_shadow: bool
+    values: tuple[tuple[str, str], ...]
+    version: int | None
+    found_at: datetime
+    state: str
+    accepted_by: str
+    accepted_reason: str
+
+
+def findings_of(order_ids: Sequence[int], *, open_only: bool = False) -> dict[int, list[ShownFinding]]:
+    """Return the findings of orders, worst first, open ones before accepted and cleared. At most two queries."""
+    rows = Finding.objects.filter(order_id__in=order_ids)
+    if open_only:
+        rows = rows.filter(cleared_at__isnull=True, accepted_at__isnull=True, is_shadow=False)
+    listed = list(rows)
+    versions = version_texts(row.rule_set_id for row in listed)
+    found: dict[int, list[ShownFinding]] = defaultdict(list)
+    order = {OPEN: 0, ACCEPTED: 1, CLEARED: 2}
+    listed.sort(key=lambda row: (row.is_shadow, order[_state(row)], -LANE_RANK[row.lane], -row.severity, row.code))
+    for row in listed:
+        found[row.order_id].append(_shown(row, versions.get(row.rule_set_id)))
+    return dict(found)
+
+
+def _state(row: Finding) -> str:
+    if row.cleared_at is not None:
+        return CLEARED
+    return ACCEPTED if row.accepted_at is not None else OPEN
+
+
+def _shown(row: Finding, version: VersionTexts | None) -> ShownFinding:
+    texts = version.rules.get(row.code) if version else None
+    if row.code in GATES:
+        title, reason, clears = gate_texts(row.code, row.values)
+    elif texts is not None:
+        title = RuleTexts.pick(texts.names)
+        reason, clears = (fill(RuleTexts.pick(pair), row.values) for pair in (texts.reasons, texts.clears))
+    else:
+        title, reason, clears = row.code, "", ""
+    return ShownFinding(
+        code=row.code, title=title, reason=reason, clears=clears, lane=row.lane,
+        is_urgent=texts is not None and texts.outcome == "urgent", is_shadow=row.is_shadow,
+        values=tuple(shown_values(row.values)), version=version.number if version else None, found_at=row.found_at,
+        state=_state(row), accepted_by=row.accepted_by, accepted_reason=row.accepted_reason,
+    )  # fmt: skip
+
+
+def unjudged(order: Order, receiver: Receiver | None) -> list[tuple[str, str]]:
+    """Return what could not be judged of an order, and why; a missing signal never counts against it."""
+    found = []
+    kind = receiver.kind if receiver else ""
+    if kind in {ContactKind.MASKED, ContactKind.CIPHER}:
+        found.append((_("Phone number"), _("masked by the platform")))
+        found.append((_("Address below the district"), _("masked by the platform")))
+    if order.ip_index is None:
+        found.append((_("Orders from the same IP"), _("the channel gives no buyer IP")))
+    if order.buyer_id is None:
+        found.append((_("Repeated purchases and buyer lists"), _("the channel gives no buyer id")))
+    skus = _skus_without_price(order)
+    if skus:
+        why = _("no baseline: fewer than %(count)s sales, no campaign price, no list price")
+        found.append((_("Unit price of %(skus)s") % {"skus": ", ".join(skus[:5])}, why % {"count": MIN_SAMPLE}))
+    return found
+
+
+def _skus_without_price(order: Order) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT l.sku FROM orderhub_orderline l
+            WHERE l.order_id = %(order)s AND l.sku <> ''
+              AND NOT EXISTS (SELECT FROM orderhub_sku s WHERE s.code = l.sku AND s.list_price_fen > 0)
+              AND NOT EXISTS (SELECT FROM triage_campaignprice c WHERE c.sku = l.sku
+                AND (c.shop_id IS NULL OR c.shop_id = %(shop)s) AND c.starts_at <= %(at)s AND c.ends_at > %(at)s)
+              AND NOT EXISTS (SELECT FROM triage_skubaseline b
+                WHERE b.shop_id = %(shop)s AND b.sku = l.sku AND b.sample >= %(sample)s)
+            ORDER BY 1
+            """,
+            {"order": order.pk, "shop": order.shop_id, "at": order.created_at, "sample": MIN_SAMPLE},
+        )
+        return [row[0] for row in cursor.fetchall()]
