@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -112,6 +113,8 @@ class RejectAdmin(ReadOnlyModelAdmin):
 
     def raw_view(self, request: HttpRequest, reject_id: int) -> HttpResponse:
         """Show the raw row for a reason; the answer is a piece of the page that is never stored."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         return _raw(request, reject_id)
 
     def change_view(

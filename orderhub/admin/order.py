@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -31,7 +31,7 @@ from orderhub.console.panels import panels_for
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
 from orderhub.core.words import Lane, Status
-from orderhub.models import Order
+from orderhub.models import Order, Receiver
 from orderhub.selectors import overview
 from orderhub.selectors.orders import order_page
 from orderhub.selectors.search import find
@@ -248,6 +248,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         """Release one held order for a reason."""
         if not request.user.has_perm(RELEASE):
             raise PermissionDenied
+        get_object_or_404(Order.objects.only("pk"), pk=order_id)
         reason = request.POST.get("reason", "").strip()
         try:
             if not reason:
@@ -295,6 +296,9 @@ def _reveal(request: HttpRequest, order_id: int) -> HttpResponse:
     user = cast("User", request.user)
     if not user.has_perm(REVEAL):
         return render(request, "console/revealed.html", {"error": _("You may not see personal data.")}, status=403)
+    if not Receiver.objects.filter(order_id=order_id).exists():
+        gone = _("The personal data of this order was erased.")
+        return render(request, "console/revealed.html", {"error": gone}, status=404)
     try:
         clear = reveal(order_id=order_id, user=user, reason=request.POST.get("reason", ""), place="console")
     except HubError as error:

@@ -28,11 +28,8 @@ KINDS: dict[str, str | Promise] = {
     "change": pgettext_lazy("timeline", "Changed by the channel"),
     "status": pgettext_lazy("timeline", "Status changed"),
     "claim": pgettext_lazy("timeline", "Said"),
-    "triage": pgettext_lazy("timeline", "Judged"),
-    "retriage": pgettext_lazy("timeline", "Judged again"),
-    "accept": pgettext_lazy("timeline", "Findings accepted"),
-    "release": pgettext_lazy("timeline", "Released"),
-    "push": pgettext_lazy("timeline", "Pushed to the warehouse"),
+    "findings_accepted": pgettext_lazy("timeline", "Findings accepted"),
+    "wms_push": pgettext_lazy("timeline", "Pushed to the warehouse"),
 }
 """Words for what happened; an unknown kind is shown as it is."""
 
@@ -129,6 +126,7 @@ _DATA_WORDS: dict[str, str | Promise] = {
     "findings": _("findings"),
     "changed": _("changed"),
     "via": _("came by"),
+    "codes": _("findings"),
     "tracking_no": _("tracking number"),
     "carrier": _("carrier"),
 }

@@ -20,7 +20,7 @@ for _model in (User, Group):
         admin.site.unregister(_model)
 
 
-class RoleField(forms.ModelMultipleChoiceField):
+class RoleField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """A choice among roles."""
 
     def label_from_instance(self, obj: Any) -> str:

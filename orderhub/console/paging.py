@@ -73,6 +73,8 @@ class Keyset:
 
     def read(self, text: str, model: type[Model]) -> list[Any] | None:
         """Return the key of a cursor, None when the text is not one."""
+        if not text:
+            return None
         try:
             parts = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
         except (binascii.Error, ValueError):

@@ -1,0 +1,70 @@
+import re
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+
+from orderhub.models import ApiToken, Reveal
+from orderhub.services.access import client_of, issue_token
+from tests.factories import make_order, make_shop
+
+TOKENS = "/ops/orderhub/apitoken/"
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_lists_need_a_fixed_number_of_queries(supervisor, rows, django_assert_num_queries):
+    order = make_order()
+    kind = ContentType.objects.get_for_model(order)
+    for number in range(rows):
+        issue_token(name=f"t{number}", scopes=["orders:read"], actor="a")
+        Reveal.objects.create(order=order, user=supervisor.person, reason="r", place="desk")
+        LogEntry.objects.create(user=supervisor.person, content_type=kind, object_id="1", action_flag=CHANGE)
+    supervisor.get(TOKENS)
+    for path, queries in ((TOKENS, 6), ("/ops/orderhub/reveal/", 5), ("/ops/admin/logentry/", 5)):
+        with django_assert_num_queries(queries):
+            response = supervisor.get(path)
+        assert len(response.context["cl"].result_list) == rows, path
+
+
+def test_the_secret_is_shown_once_and_works(supervisor):
+    shop = make_shop()
+    response = supervisor.post(
+        f"{TOKENS}add/",
+        {"name": "erp", "scopes": ["orders:read"], "shops": [shop.pk], "expires_at_0": "", "expires_at_1": ""},
+    )
+    secret = re.search(r'id="token-secret">([^<]+)<', response.content.decode()).group(1)
+    client = client_of(secret)
+    assert (client.name, client.scopes, client.shop_ids) == ("erp", ("orders:read",), (shop.pk,))
+    assert "no-store" in response["Cache-Control"]
+    token = ApiToken.objects.get()
+    for path in (TOKENS, f"{TOKENS}{token.pk}/change/"):
+        body = supervisor.get(path).content.decode()
+        assert secret not in body
+        assert token.digest not in body
+    assert secret not in "".join(LogEntry.objects.values_list("change_message", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [({"scopes": ["root"]}, "scopes"), ({"scopes": []}, "scopes"), ({"name": ""}, "name")],
+)
+def test_a_token_without_name_or_with_unknown_rights_is_refused(supervisor, values, field):
+    form = {"name": "erp", "scopes": ["orders:read"], "expires_at_0": "", "expires_at_1": "", **values}
+    response = supervisor.post(f"{TOKENS}add/", form)
+    assert list(response.context["adminform"].form.errors) == [field]
+    assert not ApiToken.objects.exists()
+
+
+def test_an_end_in_the_past_is_refused_beside_the_field(supervisor):
+    form = {"name": "erp", "scopes": ["orders:read"], "expires_at_0": "2020-01-01", "expires_at_1": "00:00"}
+    response = supervisor.post(f"{TOKENS}add/", form)
+    assert list(response.context["adminform"].form.errors) == ["expires_at"]
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_is_switched_off_not_deleted(supervisor):
+    token, secret = issue_token(name="t", scopes=["orders:read"], actor="a")
+    supervisor.post(TOKENS, {"action": "revoke", "_selected_action": [token.pk]})
+    assert client_of(secret) is None
+    assert ApiToken.objects.get().is_active is False
+    assert supervisor.post(f"{TOKENS}{token.pk}/delete/", {"post": "yes"}).status_code == 403

@@ -1,0 +1,57 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orderhub.console.dashboard import DashboardCard, dashboard_cards
+from tests.factories import make_order, make_shop
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_the_number_of_queries_is_fixed(supervisor, only_pool, rows, django_assert_num_queries):
+    shop = make_shop()
+    for _ in range(rows):
+        make_order(shop, created_at=timezone.now(), status="in_triage_hold", lane="to_confirm")
+    supervisor.get("/ops/")
+    with django_assert_num_queries(7):
+        assert supervisor.get("/ops/").status_code == 200
+
+
+def cards(client):
+    return {card.key: card.context for card in client.get("/ops/").context["cards"]}
+
+
+def test_tiles_say_what_the_pool_holds(supervisor, only_pool):
+    now = timezone.now()
+    shop = make_shop(name="旗舰店")
+    make_order(shop, created_at=now, lane="regular", status="ready")
+    make_order(shop, created_at=now, lane="regular", status="ready")
+    make_order(shop, created_at=now, lane="abnormal", status="in_triage_hold")
+    late = now - timedelta(minutes=31)
+    make_order(shop, created_at=now, lane="to_confirm", status="in_triage_hold", triaged_at=late)
+    shown = cards(supervisor)
+    values = [(tile.value, tile.second) for tile in shown["tiles"]["tiles"]]
+    assert values == [("4", ""), ("1", "1"), ("25.0%", ""), ("50.0%", ""), ("0", "0"), ("0", "0")]
+    assert sum(shown["hours"]["chart"]["series"][0]["values"]) == 4
+    assert [row["waiting"] for row in shown["queues"]["rows"]][:2] == ["1", "1"]
+    assert len(shown["pressing"]["orders"]) == 2
+
+
+def test_an_empty_hub_has_a_dashboard_too(supervisor, only_pool):
+    values = [tile.value for tile in cards(supervisor)["tiles"]["tiles"]]
+    assert values == ["0", "0", "—", "—", "0", "0"]
+
+
+def test_a_feature_adds_a_card_that_hides_itself(supervisor, monkeypatch):
+    seen = DashboardCard("x", "Mine", "console/cards/pressing.html", lambda request: {"orders": []}, rank=1)
+    hidden = DashboardCard("y", "Hidden", "console/cards/pressing.html", lambda request: {})
+    monkeypatch.setattr(dashboard_cards, "_items", {"x": seen, "y": hidden})
+    assert list(cards(supervisor)) == ["x"]
+
+
+def test_people_without_orders_see_no_figures(client, db, only_pool):
+    from tests.factories import make_user
+
+    client.force_login(make_user("new", is_staff=True))
+    response = client.get("/ops/")
+    assert (response.status_code, response.context["cards"]) == (200, [])

@@ -1,0 +1,137 @@
+import orjson
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from orderhub.models import InboxItem, Order, Reject
+from tests.factories import make_shop
+
+REJECTS = "/ops/orderhub/reject/"
+INBOX = "/ops/orderhub/inboxitem/"
+ROW = {
+    "external_no": "T1", "status": "paid", "created_at": "2026-11-11T00:00:07+08:00",
+    "paid_at": "2026-11-11T00:00:31+08:00", "modified_at": "2026-11-11T00:00:31+08:00",
+    "receiver": {"name": "李雷", "phone": "13912345678", "province": "浙江省", "city": "杭州市", "district": "西湖区",
+                 "detail": "文三路 90 号 3 幢 501 室"},
+    "lines": [{"line_no": "1", "sku": "S", "title": "t", "quantity": 1, "unit_price_fen": 100, "paid_fen": 100}],
+    "total_fen": 100, "paid_fen": 100,
+}  # fmt: skip
+
+
+def make_reject(shop, row=None, **values):
+    reject = Reject(shop=shop, **{"external_no": "T1", "field_path": "total_fen", "reason": "was too big", **values})
+    reject.raw_row = orjson.dumps(row or ROW)
+    reject.save()
+    return reject
+
+
+def make_item(shop, **values):
+    item = InboxItem(shop=shop, **{"source": "push", "delivery_key": "k", **values})
+    item.body = orjson.dumps([ROW])
+    item.save()
+    return item
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_lists_need_a_fixed_number_of_queries(supervisor, rows, django_assert_num_queries):
+    shop = make_shop()
+    for number in range(rows):
+        make_reject(shop, row={}, reason=f"{number}")
+        make_item(shop, delivery_key=f"k{number}")
+    supervisor.get(REJECTS)
+    with django_assert_num_queries(6):
+        assert supervisor.get(REJECTS).content.decode().count("<tr data-href") == rows
+    with django_assert_num_queries(6):
+        assert supervisor.get(INBOX).content.decode().count("<tr data-href") == rows
+
+
+def test_a_row_that_can_be_read_now_is_taken_in(supervisor, rules):
+    reject = make_reject(make_shop())
+    supervisor.post(REJECTS, {"action": "rerun", "_selected_action": [reject.pk]})
+    reject.refresh_from_db()
+    assert (reject.state, reject.closed_by, reject.attempts) == ("taken", supervisor.person.username, 2)
+    assert Order.objects.get().external_no == "T1"
+
+
+def test_each_row_has_its_own_outcome(supervisor, rules):
+    shop = make_shop()
+    good, bad = (
+        make_reject(shop),
+        make_reject(shop, row={**ROW, "external_no": "T2", "total_fen": -1}, external_no="T2"),
+    )
+    response = supervisor.post(REJECTS, {"action": "rerun", "_selected_action": [good.pk, bad.pk]})
+    outcomes = {outcome.key: (outcome.is_ok, outcome.message) for outcome in response.context["outcomes"]}
+    assert outcomes[good.pk][0] is True
+    assert outcomes[bad.pk][0] is False
+    assert "total_fen" in outcomes[bad.pk][1]
+    bad.refresh_from_db()
+    assert (bad.state, bad.attempts) == ("open", 2)
+
+
+def test_setting_aside_needs_a_reason(supervisor):
+    reject = make_reject(make_shop())
+    chosen = {"action": "dismiss", "_selected_action": [reject.pk]}
+    for answer in ({}, {"confirmed": "1", "reason": " "}):
+        assert supervisor.post(REJECTS, {**chosen, **answer}).status_code == 200
+        reject.refresh_from_db()
+        assert reject.state == "open"
+    supervisor.post(REJECTS, {**chosen, "confirmed": "1", "reason": "测试数据"})
+    reject.refresh_from_db()
+    assert (reject.state, reject.closed_by) == ("dismissed", f"{supervisor.person.username}: 测试数据")
+
+
+def test_only_who_handles_rejects_gets_the_actions(person):
+    reject = make_reject(make_shop())
+    auditor = person("auditor")
+    assert 'value="rerun"' not in auditor.get(REJECTS).content.decode()
+    auditor.post(REJECTS, {"action": "dismiss", "_selected_action": [reject.pk], "confirmed": "1", "reason": "x y"})
+    reject.refresh_from_db()
+    assert reject.state == "open"
+
+
+class TestRawRow:
+    def ask(self, client, reject, reason="核对字段"):
+        return client.post(f"{REJECTS}{reject.pk}/raw/", {"reason": reason})
+
+    def test_it_is_not_on_the_page(self, supervisor):
+        reject = make_reject(make_shop())
+        assert "13912345678" not in supervisor.get(f"{REJECTS}{reject.pk}/change/").content.decode()
+
+    def test_a_reason_shows_it_escaped_and_is_logged(self, supervisor):
+        reject = make_reject(make_shop(), row={"phone": "13912345678", "remark": "<script>x"})
+        response = self.ask(supervisor, reject)
+        body = response.content.decode()
+        assert "13912345678" in body
+        assert "<script>" not in body
+        assert "no-store" in response["Cache-Control"]
+        entry = LogEntry.objects.get()
+        assert (entry.user, entry.object_id, entry.change_message) == (
+            supervisor.person, str(reject.pk), "raw row shown: 核对字段",
+        )  # fmt: skip
+
+    def test_without_permission_or_reason_or_quota_it_stays_hidden(self, supervisor, person, settings):
+        reject = make_reject(make_shop())
+        settings.HUB_REVEALS_PER_HOUR = 0
+        for client, reason, status in (
+            (person("auditor"), "why not", 403),
+            (supervisor, "", 400),
+            (supervisor, "why not", 400),
+        ):
+            response = self.ask(client, reject, reason)
+            assert response.status_code == status
+            assert "13912345678" not in response.content.decode()
+        assert not LogEntry.objects.exists()
+
+
+def test_a_delivery_that_was_set_aside_is_taken_in(supervisor, rules):
+    item = make_item(make_shop(), state="dead", reader="draft")
+    supervisor.post(INBOX, {"action": "take_in", "_selected_action": [item.pk]})
+    item.refresh_from_db()
+    assert item.state == "done"
+    assert Order.objects.count() == 1
+
+
+def test_the_content_of_a_delivery_is_not_shown(supervisor):
+    item = make_item(make_shop(), headers={"authorization": "secret-token"})
+    body = supervisor.get(f"{INBOX}{item.pk}/change/").content.decode()
+    assert "13912345678" not in body
+    assert "secret-token" not in body

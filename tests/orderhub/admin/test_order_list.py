@@ -1,0 +1,158 @@
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orderhub.console.columns import PageColumn, order_columns
+from orderhub.models import Buyer
+from tests.factories import make_order, make_parcel, make_shop
+
+LIST = "/ops/orderhub/order/"
+
+
+def numbers(response) -> list[str]:
+    return re.findall(r'<span class="num">(T\d+)</span>', response.content.decode())
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_number_of_queries_does_not_grow_with_the_rows(supervisor, only_pool, rows, django_assert_num_queries):
+    shop = make_shop()
+    for _ in range(rows):
+        make_order(shop)
+    supervisor.get(LIST)
+    with django_assert_num_queries(7):
+        response = supervisor.get(LIST)
+    assert len(numbers(response)) == rows
+
+
+def test_pages_are_found_by_key_and_lead_back(supervisor, monkeypatch):
+    monkeypatch.setattr("orderhub.admin.order.OrderAdmin.list_per_page", 2)
+    shop = make_shop()
+    names = [make_order(shop).external_no for _ in range(5)][::-1]
+    first = supervisor.get(LIST)
+    assert numbers(first) == names[:2]
+    second = supervisor.get(LIST + link(first, "next"))
+    assert numbers(second) == names[2:4]
+    last = supervisor.get(LIST + link(second, "next"))
+    assert numbers(last) == names[4:]
+    assert link(last, "next") == ""
+    assert numbers(supervisor.get(LIST + link(last, "prev"))) == names[2:4]
+    assert link(supervisor.get(LIST + link(second, "prev")), "prev") == ""
+
+
+def link(response, rel: str) -> str:
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', response.content.decode())
+    return found.group(1).replace("&amp;", "&") if found else ""
+
+
+def test_a_broken_cursor_shows_the_first_page(supervisor):
+    order = make_order()
+    assert numbers(supervisor.get(LIST + "?after=%00rubbish")) == [order.external_no]
+
+
+@pytest.mark.parametrize(
+    ("view", "values"),
+    [
+        ("confirm", {"status": "in_triage_hold", "lane": "to_confirm"}),
+        ("abnormal", {"status": "in_triage_hold", "lane": "abnormal"}),
+        ("urgent", {"status": "ready", "is_urgent": True}),
+        ("short", {"status": "short"}),
+        ("drift", {"has_drift": True}),
+    ],
+)
+def test_each_queue_shows_its_orders_oldest_first(supervisor, view, values):
+    shop = make_shop()
+    wanted = [make_order(shop, **values).external_no for _ in range(2)]
+    make_order(shop, status="delivered", lane="regular")
+    assert numbers(supervisor.get(f"{LIST}?view={view}")) == wanted
+
+
+def test_filters_narrow_by_status_lane_urgent_shop_and_time(supervisor):
+    shop, other = make_shop(), make_shop()
+    fresh = make_order(shop, status="short", lane="abnormal", is_urgent=True, created_at=timezone.now())
+    make_order(other, status="paid", created_at=timezone.now() - timedelta(days=3))
+    for query in (
+        "status__exact=short",
+        "lane__exact=abnormal",
+        "is_urgent__exact=1",
+        f"shop={shop.pk}",
+        "created_at__span=1h",
+        f"created_at__from={timezone.localtime() - timedelta(hours=1):%Y-%m-%dT%H:%M}",
+    ):
+        assert numbers(supervisor.get(f"{LIST}?{query}")) == [fresh.external_no], query
+
+
+def test_receivers_are_masked(supervisor):
+    make_order(name="李雷雷", phone="13912345678", detail="文三路 90 号")
+    body = supervisor.get(LIST).content.decode()
+    assert "李**" in body
+    for clear in ("李雷雷", "13912345678", "90 号"):
+        assert clear not in body
+
+
+def test_what_a_platform_sends_is_escaped(supervisor):
+    make_order(make_shop(name="<script>alert(1)</script>"), external_no="<img src=x>", name="<b>x")
+    body = supervisor.get(LIST).content.decode()
+    for raw in ("<script>alert(1)", "<img src=x>", "<b>"):
+        assert raw not in body.replace('<b aria-hidden="true">', "")
+    assert "&lt;script&gt;alert(1)" in body
+
+
+def test_a_feature_adds_a_column_with_one_query_for_the_page(supervisor, monkeypatch):
+    asked = []
+    column = PageColumn("why", "reasons", lambda ids: asked.append(sorted(ids)) or {ids[0]: "<i>price</i>"})
+    monkeypatch.setitem(order_columns._items, "why", column)
+    shop = make_shop()
+    ids = sorted(make_order(shop).pk for _ in range(3))
+    body = supervisor.get(LIST).content.decode()
+    assert asked == [ids]
+    assert "&lt;i&gt;price&lt;/i&gt;" in body
+
+
+@pytest.mark.parametrize("text", ["13912345678", "139 1234 5678", "T2026111100000777", "SF7777777777", "u-777", "李雷"])
+def test_one_hit_opens_by_itself(supervisor, text):
+    shop = make_shop()
+    order = make_order(
+        shop, external_no="T2026111100000777", buyer=Buyer.objects.create(shop=shop, external_id="u-777", nickname="n")
+    )
+    make_parcel(order, "SF7777777777")
+    make_order(shop, phone="13800001111", name="韩梅梅")
+    response = supervisor.post(f"{LIST}search/", {"text": text})
+    assert (response.status_code, response["Location"]) == (302, f"{LIST}{order.pk}/change/")
+
+
+def test_several_hits_are_remembered_without_what_was_typed(supervisor):
+    shop = make_shop()
+    wanted = {make_order(shop, phone="13912345678").external_no for _ in range(2)}
+    make_order(shop, phone="13800001111")
+    response = supervisor.post(f"{LIST}search/", {"text": "13912345678"})
+    address = response["Location"]
+    assert "13912345678" not in address
+    shown = supervisor.get(address)
+    assert set(numbers(shown)) == wanted
+    assert "139****5678" in shown.content.decode()
+    assert "13912345678" not in shown.content.decode() + str(dict(supervisor.session))
+
+
+def test_a_search_of_somebody_else_shows_nothing(supervisor, person):
+    shop = make_shop()
+    for _ in range(2):
+        make_order(shop)
+    address = supervisor.post(f"{LIST}search/", {"text": "5678"})["Location"]
+    assert len(numbers(supervisor.get(address))) == 2
+    assert numbers(person("agent").get(address)) == []
+
+
+def test_no_hit_says_so(supervisor):
+    make_order()
+    response = supervisor.post(f"{LIST}search/", {"text": "T999"}, follow=True)
+    assert [str(message) for message in response.context["messages"]]
+    assert response.redirect_chain == [(LIST, 302)]
+
+
+def test_searching_needs_the_permission_and_a_post(person, supervisor):
+    assert supervisor.get(f"{LIST}search/").status_code == 405
+    agent = person("agent")
+    agent.person.groups.clear()
+    assert agent.post(f"{LIST}search/", {"text": "5678"}).status_code == 403

@@ -1,0 +1,202 @@
+import re
+from datetime import timedelta
+
+import pytest
+
+from orderhub.models import Effect, Order, Receiver, Reveal, StockLevel, TimelineEntry
+from tests.factories import START, make_order, make_parcel, make_shop
+from triage.models import Finding
+
+LIST = "/ops/orderhub/order/"
+
+
+def page(client, order, **query):
+    return client.get(f"{LIST}{order.pk}/change/", query)
+
+
+@pytest.fixture
+def rich(db):
+    """An order with everything a page can show."""
+    order = make_order(
+        status="in_triage_hold", lane="abnormal", is_urgent=True, lines=2, has_drift=True,
+        channel_claim="in_transit", channel_claim_at=START, warehouse_claim="packed", warehouse_claim_at=START,
+        buyer_remark="<script>alert('remark')</script>", name="李雷雷", phone="13912345678", detail="文三路 90 号",
+    )  # fmt: skip
+    for data in ({"reason": "<img src=x onerror=alert(1)>"}, {"lane": "abnormal"}):
+        TimelineEntry.objects.create(
+            shop=order.shop, order=order, at=START, kind="intake", source="channel", actor="<u>me</u>",
+            status_from="unpaid", status_to="paid", data=data,
+        )  # fmt: skip
+    Effect.objects.create(
+        shop=order.shop, order=order, kind="wms_push", key="k1", due_at=START, created_at=START, state="dead",
+        last_error="<b>no</b>",
+    )  # fmt: skip
+    StockLevel.objects.create(sku="SKU-1", warehouse="hz", on_hand=10, reserved=4)
+    make_parcel(order, "SF123")
+    return order
+
+
+def test_the_page_shows_all_parts_and_reads_them_in_a_fixed_number_of_queries(
+    supervisor, rich, only_pool, django_assert_num_queries
+):
+    page(supervisor, rich)
+    with django_assert_num_queries(12):
+        body = page(supervisor, rich).content.decode()
+    for key in ("lines", "remarks", "receiver", "path", "claims", "parcels", "effects", "timeline"):
+        assert f'id="panel-{key}"' in body
+    for shown in ("SKU-1", "SF123", "¥258.00", "李**", "139****5678", "▲", "◆"):
+        assert shown in body
+
+
+def test_more_lines_and_entries_need_no_more_queries(supervisor, rich, only_pool, django_assert_num_queries):
+    poor = make_order(rich.shop, lines=1)
+    page(supervisor, rich)
+    with django_assert_num_queries(12):
+        page(supervisor, poor)
+
+
+def test_both_sides_of_a_drift_are_named(supervisor, rich):
+    drift = re.search(r'class="drift">([^<]+)<', page(supervisor, rich).content.decode())
+    assert drift.group(1).count("≠") == 1
+
+
+def test_what_platforms_and_people_typed_is_escaped(supervisor, rich):
+    body = page(supervisor, rich).content.decode()
+    for raw in ("<script>alert(", "<img src=x", "<u>me", "<b>no"):
+        assert raw not in body
+    assert "&lt;script&gt;alert(" in body
+
+
+def test_nothing_clear_is_on_the_page(supervisor, rich):
+    body = page(supervisor, rich).content.decode()
+    for clear in ("李雷雷", "13912345678", "90 号"):
+        assert clear not in body
+
+
+def test_an_order_without_receiver_says_that_it_was_erased(supervisor, rich):
+    Receiver.objects.all().delete()
+    response = page(supervisor, rich)
+    assert response.status_code == 200
+    assert "reveal-form" not in response.content.decode()
+
+
+@pytest.mark.parametrize("key", ["999999", "0", "x", "9" * 30, "-1"])
+def test_an_unknown_order_leads_home(supervisor, key):
+    assert supervisor.get(f"{LIST}{key}/change/").status_code in {302, 404}
+
+
+def test_neighbours_stay_within_the_queue(supervisor):
+    shop = make_shop()
+    held = [
+        make_order(shop, status="in_triage_hold", lane="abnormal", created_at=START + timedelta(minutes=n)).pk
+        for n in (1, 3, 5)
+    ]
+    make_order(shop, status="paid", created_at=START + timedelta(minutes=2))
+    body = page(supervisor, Order.objects.get(pk=held[1]), view="abnormal").content.decode()
+    assert f'data-previous-order href="{LIST}{held[0]}/change/?view=abnormal"' in body
+    assert f'data-next-order href="{LIST}{held[2]}/change/?view=abnormal"' in body
+
+
+def test_the_page_cannot_be_posted_to(supervisor, rich):
+    before = Order.objects.filter(pk=rich.pk).values().get()
+    supervisor.post(f"{LIST}{rich.pk}/change/", {"status": "completed"})
+    assert Order.objects.filter(pk=rich.pk).values().get() == before
+
+
+class TestReveal:
+    def ask(self, client, order, reason="客户来电核对地址"):
+        return client.post(f"{LIST}{order.pk}/reveal/", {"reason": reason})
+
+    def test_a_reason_shows_the_receiver_and_is_logged(self, supervisor, rich):
+        response = self.ask(supervisor, rich)
+        body = response.content.decode()
+        assert "13912345678" in body
+        assert "李雷雷" in body
+        assert "文三路 90 号" in body
+        assert "no-store" in response["Cache-Control"]
+        entry = Reveal.objects.get()
+        assert (entry.order, entry.user, entry.reason, entry.place) == (
+            rich, supervisor.person, "客户来电核对地址", "console",
+        )  # fmt: skip
+
+    def test_without_a_reason_nothing_is_shown(self, supervisor, rich):
+        response = self.ask(supervisor, rich, " ")
+        assert response.status_code == 400
+        assert "13912345678" not in response.content.decode()
+        assert not Reveal.objects.exists()
+
+    def test_an_auditor_reads_everything_but_this(self, person, rich):
+        auditor = person("auditor")
+        assert page(auditor, rich).status_code == 200
+        response = self.ask(auditor, rich)
+        assert response.status_code == 403
+        assert "13912345678" not in response.content.decode()
+        assert not Reveal.objects.exists()
+
+    def test_the_quota_ends_it(self, supervisor, rich, settings):
+        settings.HUB_REVEALS_PER_HOUR = 1
+        assert self.ask(supervisor, rich).status_code == 200
+        response = self.ask(supervisor, rich)
+        assert response.status_code == 400
+        assert "13912345678" not in response.content.decode()
+        assert Reveal.objects.count() == 1
+
+    def test_a_link_cannot_reveal(self, supervisor, rich):
+        assert supervisor.get(f"{LIST}{rich.pk}/reveal/", {"reason": "x y"}).status_code == 405
+
+    def test_an_erased_receiver_is_not_an_error_page(self, supervisor, rich):
+        Receiver.objects.all().delete()
+        assert self.ask(supervisor, rich).status_code == 404
+        assert not Reveal.objects.exists()
+        assert supervisor.post(f"{LIST}999999/reveal/", {"reason": "x y"}).status_code == 404
+
+
+class TestRelease:
+    @pytest.fixture
+    def held(self, rules):
+        return make_order(make_shop(ship_hours=48), status="in_triage_hold", lane="abnormal", channel_claim="paid")
+
+    def test_a_held_order_is_let_go_with_the_reason_in_the_timeline(self, supervisor, held):
+        Finding.objects.create(
+            shop=held.shop,
+            order=held,
+            code="price_off",
+            rule_set_id=1,
+            severity=4,
+            lane="abnormal",
+            values={},
+            facts_key=1,
+        )
+        response = supervisor.post(f"{LIST}{held.pk}/release/", {"reason": "电话已确认", "view": "abnormal"})
+        assert (response.status_code, response["Location"]) == (302, f"{LIST}{held.pk}/change/?view=abnormal")
+        held.refresh_from_db()
+        assert held.status == "ready"
+        assert any("电话已确认" in str(entry.data) for entry in held.timeline.all())
+
+    def test_without_a_reason_it_stays(self, supervisor, held):
+        supervisor.post(f"{LIST}{held.pk}/release/", {"reason": " "})
+        held.refresh_from_db()
+        assert held.status == "in_triage_hold"
+        assert not held.timeline.exists()
+
+    @pytest.mark.parametrize("role", ["auditor", "warehouse"])
+    def test_roles_without_the_right_cannot(self, person, held, role):
+        client = person(role)
+        assert "release-dialog" not in page(client, held).content.decode()
+        assert client.post(f"{LIST}{held.pk}/release/", {"reason": "x y"}).status_code == 403
+        held.refresh_from_db()
+        assert held.status == "in_triage_hold"
+
+    def test_in_bulk_each_row_has_its_own_outcome(self, supervisor, held):
+        other = make_order(held.shop, status="delivered")
+        chosen = {"action": "release", "_selected_action": [held.pk, other.pk]}
+        asked = supervisor.post(LIST, chosen)
+        assert "reason" in asked.content.decode()
+        held.refresh_from_db()
+        assert held.status == "in_triage_hold"
+        done = supervisor.post(LIST, {**chosen, "confirmed": "1", "reason": "电话已确认"})
+        outcomes = {outcome.key: outcome.is_ok for outcome in done.context["outcomes"]}
+        assert outcomes == {held.pk: True, other.pk: False}
+        held.refresh_from_db()
+        other.refresh_from_db()
+        assert (held.status, other.status) == ("ready", "delivered")

@@ -1,0 +1,89 @@
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from orderhub.models import AgentGroup, Shop, Warehouse
+from tests.factories import make_shop, make_user
+
+SHOPS = "/ops/orderhub/shop/"
+FORM = {"name": "旗舰店", "merge_window_seconds": 600, "ship_hours": 48, "settings": "{}", "is_active": "on"}
+
+
+@pytest.fixture(autouse=True)
+def without_parts_of_features(monkeypatch):
+    """Leave out the inlines that features add."""
+    monkeypatch.setattr("orderhub.admin.shop.ShopAdmin.inlines", ())
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_lists_need_a_fixed_number_of_queries(supervisor, rows, django_assert_num_queries):
+    for number in range(rows):
+        house = Warehouse.objects.create(code=f"w{number}", name="w")
+        make_shop(warehouse=house)
+        group = AgentGroup.objects.create(name=f"g{number}")
+        group.agents.add(make_user())
+    supervisor.get(SHOPS)
+    for path, queries in ((SHOPS, 7), ("/ops/orderhub/warehouse/", 6), ("/ops/orderhub/agentgroup/", 6)):
+        with django_assert_num_queries(queries):
+            assert supervisor.get(path).content.decode().count("<tr data-href") == rows, path
+
+
+class TestCredentials:
+    @pytest.fixture
+    def shop(self, db):
+        shop = make_shop("tb", platform="taobao")
+        shop.credentials = {"app_key": "1234", "app_secret": "very-secret", "session": "token-value"}
+        shop.save()
+        return shop
+
+    def save(self, client, shop, **values):
+        response = client.post(f"{SHOPS}{shop.pk}/change/", {**FORM, **values})
+        shop.refresh_from_db()
+        return response
+
+    def test_they_are_never_shown_back(self, supervisor, shop):
+        body = supervisor.get(f"{SHOPS}{shop.pk}/change/").content.decode()
+        assert 'name="credential_app_secret"' in body
+        for secret in ("very-secret", "token-value"):
+            assert secret not in body
+
+    def test_an_empty_field_keeps_what_is_stored(self, supervisor, shop):
+        assert self.save(supervisor, shop, credential_app_secret="new-secret").status_code == 302
+        assert shop.credentials == {"app_key": "1234", "app_secret": "new-secret", "session": "token-value"}
+        assert b"new-secret" not in bytes(shop.sealed_credentials)
+
+    def test_they_can_be_forgotten(self, supervisor, shop):
+        self.save(supervisor, shop, forget_credentials="on", credential_app_key="5678")
+        assert shop.credentials == {"app_key": "5678"}
+
+    def test_the_change_log_holds_no_secret(self, supervisor, shop):
+        self.save(supervisor, shop, credential_app_secret="new-secret")
+        logged = "".join(f"{entry.change_message}{entry.object_repr}" for entry in LogEntry.objects.all())
+        assert logged
+        assert "new-secret" not in logged
+
+    def test_a_refused_form_does_not_send_the_secret_back(self, supervisor, shop):
+        response = self.save(supervisor, shop, name="", credential_app_secret="new-secret")
+        assert response.status_code == 200
+        assert "new-secret" not in response.content.decode()
+        assert shop.credentials["app_secret"] == "very-secret"
+
+    def test_who_only_reads_gets_no_fields_for_them(self, person, shop):
+        body = person("auditor").get(f"{SHOPS}{shop.pk}/change/").content.decode()
+        assert "credential_app_secret" not in body
+        assert "very-secret" not in body
+
+
+def test_a_shop_of_a_platform_without_code_still_opens(supervisor):
+    shop = make_shop(platform="gone")
+    assert supervisor.get(f"{SHOPS}{shop.pk}/change/").status_code == 200
+    assert "gone" in supervisor.get(SHOPS).content.decode()
+
+
+def test_a_new_shop_chooses_among_the_platforms(supervisor):
+    body = supervisor.get(f"{SHOPS}add/").content.decode()
+    assert '<option value="taobao"' in body
+    supervisor.post(f"{SHOPS}add/", {**FORM, "code": "new", "platform": "taobao"})
+    assert Shop.objects.get(code="new").platform == "taobao"
+    refused = supervisor.post(f"{SHOPS}add/", {**FORM, "code": "new2", "platform": "nonsense"})
+    assert list(refused.context["adminform"].form.errors) == ["platform"]
+    assert not Shop.objects.filter(code="new2").exists()

@@ -1,0 +1,63 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from orderhub.selectors import overview
+from tests.factories import make_order, make_shop
+
+NOW = datetime(2026, 11, 11, 4, 30, tzinfo=UTC)
+pytestmark = pytest.mark.django_db
+
+
+def test_hours_are_full_and_days_are_24_hours(django_assert_num_queries):
+    one, two = make_shop(name="一店"), make_shop(name="二店")
+    for shop, minutes in ((one, 0), (one, 29), (one, 31), (two, 60 * 23 + 29), (two, 60 * 24), (one, -60)):
+        make_order(shop, created_at=NOW - timedelta(minutes=minutes))
+    with django_assert_num_queries(1):
+        traffic = overview.traffic(NOW)
+    assert traffic.this_hour == 2
+    assert traffic.by_shop["一店"][-2:] == [1, 2]
+    assert traffic.by_shop["二店"][0] == 1
+    assert sum(traffic.per_hour) == 4
+
+
+def test_shares_count_judged_orders_only():
+    shop = make_shop()
+    for lane, minutes in (("regular", 5), ("abnormal", 5), ("", 5), ("to_confirm", 120), ("regular", 120)):
+        make_order(shop, lane=lane, created_at=NOW - timedelta(minutes=minutes))
+    traffic = overview.traffic(NOW)
+    assert (traffic.judged, traffic.manual, traffic.manual_share) == (4, 2, 0.5)
+    assert (traffic.judged_60, traffic.abnormal_60, traffic.abnormal_share) == (2, 1, 0.5)
+
+
+def test_no_orders_are_no_figure_rather_than_zero():
+    traffic = overview.traffic(NOW)
+    assert (traffic.manual_share, traffic.abnormal_share) == (None, None)
+    assert traffic.per_hour == [0] * 24
+
+
+def test_queues_are_one_statement(django_assert_num_queries):
+    shop = make_shop()
+    now = timezone.now()
+    held = {"status": "in_triage_hold", "lane": "to_confirm"}
+    oldest = make_order(shop, **held, triaged_at=now - timedelta(minutes=40))
+    make_order(shop, **held, triaged_at=now - timedelta(minutes=5))
+    make_order(shop, status="ready", lane="to_confirm")
+    with django_assert_num_queries(1):
+        queues = overview.queues()
+    assert set(queues.items) == set(overview._QUEUES)
+    assert (queues["confirm"].waiting, queues["confirm"].overdue) == (2, 1)
+    assert queues["confirm"].oldest == oldest.created_at
+    assert (queues["abnormal"].waiting, queues["abnormal"].oldest) == (0, None)
+
+
+def test_the_least_time_left_comes_first():
+    shop = make_shop()
+    now = timezone.now()
+    held = {"status": "in_triage_hold", "created_at": now}
+    later = make_order(shop, lane="abnormal", ship_by=now + timedelta(hours=2), **held)
+    sooner = make_order(shop, lane="to_confirm", triaged_at=now, ship_by=now + timedelta(hours=9), **held)
+    never = make_order(shop, lane="abnormal", **held)
+    assert [row["id"] for row in overview.most_pressing()] == [sooner.pk, later.pk, never.pk]
+    assert [row["id"] for row in overview.most_pressing(limit=1)] == [sooner.pk]
