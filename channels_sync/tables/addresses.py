@@ -23,7 +23,10 @@ def split_address(text: str) -> dict[str, str]:
         city = places.find_city(province, province.province)
     if city is not None:
         found["city"] = city.city
-    district, rest = _front(rest, lambda name: places.find_district(city or province, name))
+    # A municipality's districts stand right below it, and may have been found as if they were cities.
+    district = city if city is not None and city.district else None
+    if district is None:
+        district, rest = _front(rest, lambda name: places.find_district(city or province, name))
     if district is not None:
         found |= {"city": district.city, "district": district.district}
     return found | _town(rest.strip())

@@ -51,7 +51,8 @@ LINE_FIELDS = {
 """By field: further header names, besides the field's own. Spaces, brackets and case do not count."""
 MONEY = ("total", "discount", "freight", "paid", "unit_price", "line_paid")
 REQUIRED = ("external_no", "created_at", "quantity")
-_NOISE = re.compile(r"[\s_\-()（）【】\[\]:：*\"'.]+|[(（](?:元|yuan)[)）]")
+_UNIT = re.compile(r"[(（]\s*(?:元|yuan)\s*[)）]", re.IGNORECASE)
+_NOISE = re.compile(r"[\s_\-()（）【】\[\]:：*\"'.]+")
 
 
 @dataclass(slots=True, frozen=True)
@@ -136,7 +137,7 @@ def _place(name: str, mapping: ColumnMapping, places: Mapping[str, int]) -> int 
 
 
 def _plain(name: str) -> str:
-    return _NOISE.sub("", str(name).replace("\ufeff", "")).casefold()
+    return _NOISE.sub("", _UNIT.sub("", str(name).replace("\ufeff", ""))).casefold()
 
 
 def _check_fields(part: Any, where: str) -> None:

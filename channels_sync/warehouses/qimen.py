@@ -87,10 +87,10 @@ def call(access: WarehouseAccess, method: str, body: bytes) -> Element:
     answer = http.post(settings.QIMEN_GATEWAY_URL, content=body, content_type=XML, query=query, secrets=[secret])
     try:
         root: Element = fromstring(answer.body)
-    except (ParseError, ValueError) as error:
-        raise TemporaryError(_("The answer of the warehouse was cut short or is not XML.")) from error
     except DefusedXmlException as error:
         raise HubError(_("The answer of the warehouse holds forbidden XML.")) from error
+    except (ParseError, ValueError) as error:
+        raise TemporaryError(_("The answer of the warehouse was cut short or is not XML.")) from error
     if root.tag == "error_response":
         code = _text(root, "code")
         message = _text(root, "sub_msg") or _text(root, "msg")

@@ -4,8 +4,14 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from channels_sync.connectors.base import AuthorisationError, ShopAccess, ThrottledError, TooManyRowsError, Window
-from channels_sync.connectors.base import connectors
+from channels_sync.connectors.base import (
+    AuthorisationError,
+    ShopAccess,
+    ThrottledError,
+    TooManyRowsError,
+    Window,
+    connectors,
+)
 from channels_sync.connectors.taobao import pull
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.replies import json_reply
@@ -110,7 +116,7 @@ def test_the_same_content_has_the_same_delivery_key(puller, platform):
     first, second = list(puller.pages()), list(puller.pages())
     assert first[0].delivery_key == second[0].delivery_key
     platform.live.make(1)
-    assert list(puller.pages())[0].delivery_key != first[0].delivery_key
+    assert next(iter(puller.pages())).delivery_key != first[0].delivery_key
 
 
 def test_orders_that_the_pool_has_are_not_fetched_again(puller, platform):

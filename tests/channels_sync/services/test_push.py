@@ -1,0 +1,188 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from channels_sync.services.push import WarehousePush
+from orderhub import pipeline
+from orderhub.core.effects import Job, effect_handlers
+from orderhub.core.words import EffectState, Status
+from orderhub.models import Effect, Order, OrderLine, TimelineEntry, Warehouse
+from orderhub.services import outbox
+from orderhub.services.outbox import NewEffect, add_effects
+from tests.factories import make_order, make_shop
+
+
+@pytest.fixture
+def shop(taobao_shop):
+    return make_shop("mini", platform="wechat", warehouse=taobao_shop.warehouse)
+
+
+def queue(*orders):
+    due = timezone.now() - timedelta(hours=1)
+    effects = [NewEffect(order.shop_id, order.pk, "wms_push", f"wms:{order.external_no}", due) for order in orders]
+    with connection.cursor() as cursor:
+        add_effects(cursor, effects)
+
+
+def due_again():
+    Effect.objects.filter(state="pending").update(due_at=timezone.now() - timedelta(hours=1))
+
+
+def now_of(*orders):
+    return [Order.objects.get(pk=order.pk).status for order in orders]
+
+
+def deliveries(platform):
+    return {row["code"]: row for row in platform.store.query("SELECT * FROM deliveries")}
+
+
+def test_the_handler_is_registered():
+    assert isinstance(effect_handlers.get("wms_push"), WarehousePush)
+
+
+def test_a_ready_order_reaches_the_warehouse(platform, shop):
+    order = make_order(shop, status="ready", buyer_remark="加急", is_urgent=True)
+    queue(order)
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    sent = deliveries(platform)[f"mini-{order.external_no}"]
+    assert "<isUrgency>Y</isUrgency>" in sent["body"]
+    assert "<mobile>13912345678</mobile>" in sent["body"]
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim) == (Status.WMS_ACCEPTED, Status.WMS_ACCEPTED)
+    entries = list(TimelineEntry.objects.values_list("status_from", "status_to", "source", "kind"))
+    assert entries == [
+        ("ready", "wms_queued", "hub", "status"), ("wms_queued", "wms_accepted", "warehouse", "wms_push"),
+    ]  # fmt: skip
+    assert TimelineEntry.objects.last().data == {"warehouse_order_id": "WMS0000000001", "warehouse": "WH01"}
+
+
+def test_masked_orders_go_with_their_token(platform, taobao_shop, rules):
+    platform.live.make(6)
+    pipeline.pull_shop(taobao_shop.pk)
+    Order.objects.update(status="ready")
+    Effect.objects.all().delete()
+    queue(*Order.objects.all())
+    done = outbox.drain(kinds=["wms_push"])
+    assert (done.done, done.errors) == (Order.objects.filter(status="wms_accepted").count(), [])
+    bodies = [row["body"] for row in deliveries(platform).values()]
+    assert bodies
+    assert all("<oaid>1" in body and "<oaidOrderSourceCode>" in body for body in bodies)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": "cancelled"}, {"status": "in_triage_hold"}, {"status": "refunding"}, {"status": "in_transit"},
+     {"status": "ready", "channel_hold": "PAID_FORBID_CONSIGN"}],
+)  # fmt: skip
+def test_an_order_that_must_not_go_is_not_sent(platform, shop, changes):
+    order, good = make_order(shop, **changes), make_order(shop, status="ready")
+    queue(order, good)
+    result = outbox.drain(kinds=["wms_push"])
+    assert (result.done, result.cancelled) == (1, 1)
+    assert now_of(order, good) == [changes["status"], Status.WMS_ACCEPTED]
+    assert list(deliveries(platform)) == [f"mini-{good.external_no}"]
+    assert Effect.objects.get(order=order).state == EffectState.CANCELLED
+
+
+@pytest.mark.parametrize("refund", ["asked", "agreed"])
+def test_an_open_refund_of_one_line_stops_the_whole_order(platform, shop, refund):
+    order = make_order(shop, status="ready", lines=2)
+    OrderLine.objects.filter(order=order, line_no="2").update(refund=refund)
+    queue(order)
+    assert outbox.drain(kinds=["wms_push"]).cancelled == 1
+    assert now_of(order) == [Status.READY]
+    assert deliveries(platform) == {}
+
+
+def test_a_refunded_line_is_left_out(platform, shop):
+    order = make_order(shop, status="ready", lines=2)
+    OrderLine.objects.filter(order=order, line_no="2").update(refund="done")
+    queue(order)
+    outbox.drain(kinds=["wms_push"])
+    body = deliveries(platform)[f"mini-{order.external_no}"]["body"]
+    assert "SKU-1" in body
+    assert "SKU-2" not in body
+
+
+def test_missing_pieces_stop_the_order(platform, shop):
+    order = make_order(shop, status="ready")
+    OrderLine.objects.filter(order=order).update(short=1)
+    queue(order)
+    assert outbox.drain(kinds=["wms_push"]).cancelled == 1
+    assert deliveries(platform) == {}
+
+
+@pytest.mark.parametrize("kind", ["http500", "truncated", "disconnect", "throttle"])
+def test_a_passing_fault_is_tried_again_under_the_same_code(platform, shop, kind):
+    order = make_order(shop, status="ready")
+    queue(order)
+    platform.faults.add({"kind": kind, "times": 1, "seconds": 1})
+    assert outbox.drain(kinds=["wms_push"]).retried == 1
+    assert now_of(order) == [Status.WMS_QUEUED]
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert now_of(order) == [Status.WMS_ACCEPTED]
+    assert [row["times"] for row in deliveries(platform).values()] in ([1], [2])
+
+
+def test_a_refusal_is_final_visible_and_can_be_retried_by_a_person(platform, shop):
+    order, good = make_order(shop, status="ready"), make_order(shop, status="ready")
+    queue(order)
+    platform.faults.add({"kind": "failure", "times": 1, "message": "货品不存在"})
+    assert outbox.drain(kinds=["wms_push"]).dead == 1
+    queue(good)
+    outbox.drain(kinds=["wms_push"])
+    assert now_of(order, good) == [Status.WMS_FAILED, Status.WMS_ACCEPTED]
+    effect = Effect.objects.get(order=order)
+    assert effect.state == EffectState.DEAD
+    assert "货品不存在" in effect.last_error
+    assert "货品不存在" in TimelineEntry.objects.get(order=order, status_to="wms_failed").data["reason"]
+    outbox.retry_dead(effect_ids=[effect.pk], actor="boss")
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert now_of(order) == [Status.WMS_ACCEPTED]
+
+
+def test_a_shop_without_a_warehouse_fails_with_a_reason(platform, shop):
+    homeless = make_order(make_shop("homeless"), status="ready")
+    queue(homeless)
+    result = outbox.drain(kinds=["wms_push"])
+    assert result.dead == 1
+    assert "homeless" in result.errors[0]
+    assert now_of(homeless) == [Status.WMS_FAILED]
+
+
+def test_an_unknown_adapter_fails_with_a_reason(platform, shop):
+    Warehouse.objects.update(adapter="mars")
+    order = make_order(shop, status="ready")
+    queue(order)
+    assert "mars" in outbox.drain(kinds=["wms_push"]).errors[0]
+
+
+def test_sealed_data_without_its_key_fails_and_sends_nothing(platform, shop):
+    order = make_order(shop, status="ready")
+    order.receiver.sealed = b"\x01\x03old" + bytes(40)
+    order.receiver.save()
+    queue(order)
+    assert outbox.drain(kinds=["wms_push"]).dead == 1
+    assert deliveries(platform) == {}
+
+
+def test_personal_data_is_in_no_representation(platform, shop):
+    order = make_order(shop, status="ready", name="韩梅梅", phone="13700001111", detail="秘密路 1 号")
+    prepared = WarehousePush().prepare([Job(1, "k", shop.pk, order.pk, None, 1)])
+    shown = repr(prepared)
+    assert all(secret not in shown for secret in ("韩梅梅", "13700001111", "秘密路"))
+
+
+def test_the_number_of_queries_does_not_grow_with_the_orders(platform, shop, django_assert_num_queries):
+    counts = []
+    for number in (1, 3):
+        orders = [make_order(shop, status="ready") for _ in range(number)]
+        jobs = [Job(order.pk, "k", shop.pk, order.pk, None, 1) for order in orders]
+        with django_assert_num_queries(6) as asked:
+            prepared = WarehousePush().prepare(jobs)
+        counts.append(len(asked))
+        assert len(prepared) == number
+    assert counts == [6, 6]

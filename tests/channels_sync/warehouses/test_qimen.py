@@ -1,0 +1,196 @@
+import hashlib
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlsplit
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.sandbox.credentials import SANDBOX
+from channels_sync.warehouses.base import PushLine, PushOrder, PushReceiver, WarehouseAccess, warehouses
+from channels_sync.warehouses.qimen import document
+from orderhub.core.errors import HubError, TemporaryError
+from tests.channels_sync.conftest import warehouse_settings
+
+AT = datetime(2026, 11, 10, 16, 0, 7, tzinfo=UTC)
+OK = (
+    b"<response><flag>success</flag><code>0</code><message>ok</message><deliveryOrderId>W1</deliveryOrderId></response>"
+)
+
+
+def access(**settings):
+    credentials = {
+        "app_key": SANDBOX.qimen_app_key,
+        "app_secret": SANDBOX.qimen_secret,
+        "customer_id": SANDBOX.customer_id,
+    }
+    return WarehouseAccess("WH01", credentials, {**warehouse_settings(), **settings})
+
+
+def receiver(**changes):
+    values = {
+        "name": "李雷",
+        "phone": "13912345678",
+        "province": "浙江省",
+        "city": "杭州市",
+        "district": "西湖区",
+        "town": "",
+        "detail": "文三路 90 号",
+        "postcode": "",
+        "country": "CN",
+        "is_masked": False,
+        "oaid": "",
+    }
+    return PushReceiver(**{**values, **changes})
+
+
+def order(**changes):
+    values = {
+        "code": "mini-T1",
+        "platform": "wechat",
+        "shop_name": "店",
+        "external_no": "T1",
+        "created_at": AT,
+        "paid_at": AT,
+        "ship_by": AT,
+        "is_urgent": False,
+        "is_presale": False,
+        "buyer_nickname": "小李",
+        "buyer_remark": "",
+        "seller_remark": "",
+        "total_fen": 25800,
+        "discount_fen": 1000,
+        "freight_fen": 0,
+        "paid_fen": 24800,
+        "receiver": receiver(),
+        "lines": [PushLine("1", "SERUM-30", "精华液", 2, 12900, 24800)],
+    }
+    return PushOrder(**{**values, **changes})
+
+
+def push(order_, **settings):
+    return warehouses.get("qimen").create_order(access(**settings), order_)
+
+
+def texts(root):
+    return {element.tag: element.text for element in root.iter() if not len(element)}
+
+
+def test_a_delivery_order():
+    told = texts(document(access(), order()))
+    assert told == {
+        "deliveryOrderCode": "mini-T1",
+        "orderType": "JYCK",
+        "warehouseCode": "WH01",
+        "sourcePlatformCode": "OTHERS",
+        "createTime": "2026-11-11 00:00:07",
+        "placeOrderTime": "2026-11-11 00:00:07",
+        "payTime": "2026-11-11 00:00:07",
+        "operateTime": told["operateTime"],
+        "shopNick": "店",
+        "buyerNick": "小李",
+        "totalAmount": "258.00",
+        "itemAmount": "258.00",
+        "discountAmount": "10.00",
+        "freight": "0.00",
+        "gotAmount": "248.00",
+        "arAmount": "0.00",
+        "logisticsCode": "YTO",
+        "isUrgency": "N",
+        "latestDeliveryTime": "2026-11-11 00:00:07",
+        "name": "李雷",
+        "mobile": "13912345678",
+        "province": "浙江省",
+        "city": "杭州市",
+        "area": "西湖区",
+        "detailAddress": "文三路 90 号",
+        "countryCode": "CN",
+        "orderLineNo": "1",
+        "sourceOrderCode": "T1",
+        "subSourceOrderCode": "1",
+        "ownerCode": SANDBOX.owner_code,
+        "itemCode": "SERUM-30",
+        "itemName": "精华液",
+        "inventoryType": "ZP",
+        "planQty": "2",
+        "retailPrice": "129.00",
+        "actualPrice": "124.00",
+    }
+
+
+def test_urgent_presale_and_masked_orders():
+    masked = receiver(name="李*", phone="*******5678", detail="***", is_masked=True, oaid="OAID-1")
+    told = texts(document(access(), order(platform="taobao", is_urgent=True, is_presale=True, receiver=masked)))
+    assert (told["isUrgency"], told["orderFlag"], told["sourcePlatformCode"]) == ("Y", "PRESELL", "TB")
+    assert (told["oaid"], told["oaidOrderSourceCode"]) == ("OAID-1", "T1")
+    plain = texts(document(access(), order(receiver=receiver(oaid="OAID-1"))))
+    assert "oaid" not in plain
+    assert "oaidOrderSourceCode" not in plain
+
+
+def test_the_very_bytes_that_are_sent_are_signed(wire):
+    wire.body(OK)
+    assert push(order(buyer_remark='<&>"急" 🎁\x0b\ufffe')).warehouse_order_id == "W1"
+    head, body = wire.requests[0]
+    query = dict(parse_qsl(urlsplit(head.split()[1].decode()).query))
+    sign = query.pop("sign")
+    text = "".join(key + query[key] for key in sorted(query)).encode()
+    secret = SANDBOX.qimen_secret.encode()
+    assert sign == hashlib.md5(secret + text + body + secret).hexdigest().upper()
+    assert query["customerId"] == SANDBOX.customer_id
+    assert fromstring(body).findtext("deliveryOrder/buyerMessage") == '<&>"急" 🎁'
+
+
+def test_a_warehouse_takes_an_order_and_knows_it_at_the_second_try(platform):
+    first, second = push(order()), push(order())
+    assert (first.is_repeat, second.is_repeat) == (False, True)
+    assert first.warehouse_order_id
+    assert platform.store.totals()["deliveries"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "permanent"),
+    [
+        (b"<response><flag>failure</flag><code>S9</code><message>no stock</message></response>", HubError, True),
+        ("<response><flag>failure</flag><message>系统繁忙</message></response>".encode(), TemporaryError, False),
+        (b"<response><flag>success</fl", TemporaryError, False),
+        (b"", TemporaryError, False),
+        (b"<html/>", TemporaryError, False),
+        (b'<!DOCTYPE x [<!ENTITY a "b">]><response><flag>&a;</flag></response>', HubError, True),
+        (b"<error_response><code>25</code><msg>Invalid signature</msg></error_response>", HubError, True),
+        (b"<error_response><code>27</code><msg>session</msg></error_response>", AuthorisationError, True),
+        (b"<error_response><code>7</code><sub_msg>ban will last for 5 more seconds</sub_msg></error_response>",
+         ThrottledError, False),
+        (b"<error_response><code>15</code><sub_code>isp.x</sub_code></error_response>", TemporaryError, False),
+    ],
+)  # fmt: skip
+def test_each_answer_has_its_consequence(wire, body, error, permanent):
+    wire.body(body)
+    with pytest.raises(HubError) as failed:
+        push(order())
+    assert type(failed.value) is error
+    assert failed.value.permanent is permanent
+    assert len(wire.requests) == 1
+
+
+def test_what_a_repeat_and_a_retry_look_like_is_configured(wire):
+    wire.body(b"<response><flag>failure</flag><code>K17</code><message>bekannt</message></response>")
+    assert push(order(), repeat_words=["K17"]).is_repeat
+    with pytest.raises(TemporaryError):
+        push(order(), repeat_words=[], retry_words=["bekannt"])
+
+
+@pytest.mark.parametrize("kind", ["http500", "disconnect", "timeout", "truncated"])
+def test_faults_of_the_wire_are_temporary(platform, settings, kind):
+    settings.OUTBOUND_TIMEOUT_SECONDS = 0.3
+    platform.faults.add({"kind": kind, "times": 1, "seconds": 1})
+    with pytest.raises(TemporaryError):
+        push(order())
+    answer = push(order())
+    assert answer.is_repeat is (kind == "truncated")
+
+
+@pytest.mark.parametrize("missing", ["owner_code", "warehouse_code", "sender"])
+def test_missing_settings_are_named(missing):
+    with pytest.raises(HubError, match=missing):
+        push(order(), **{missing: None})
