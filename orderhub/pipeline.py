@@ -23,8 +23,10 @@ from django.db import DataError, IntegrityError, OperationalError, connection, t
 from django.db.backends.utils import CursorWrapper
 
 from channels_sync import readers
+from channels_sync.connectors.base import connectors
 from channels_sync.readers import ReadRow
 from channels_sync.services import sync
+from channels_sync.services.access import shop_access
 from orderhub.core.draft import json_row
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
@@ -194,7 +196,7 @@ def _work(item_id: int, at_commit: WithCursor | None) -> IntakeResult:
     structlog.contextvars.bind_contextvars(inbox_id=item_id, shop=item.shop.code)
     started = time.monotonic()
     try:
-        rows = readers.read(item.reader, item.body, item.content_type)
+        rows = _read(item)
 
         def finish(cursor: CursorWrapper) -> None:
             if at_commit:
@@ -212,6 +214,19 @@ def _work(item_id: int, at_commit: WithCursor | None) -> IntakeResult:
         structlog.contextvars.unbind_contextvars("inbox_id", "shop")
     log.info("delivery taken in", item=item_id, ms=int((time.monotonic() - started) * 1000), **result.counts())
     return result
+
+
+def _read(item: InboxItem) -> list[ReadRow]:
+    """Return the rows of a delivery; a push that only names orders has them fetched first."""
+    if item.reader != inbox.EVENT_READER:
+        return readers.read(item.reader, item.body, item.content_type)
+    pages = connectors.get(item.shop.platform).fetch(shop_access(item.shop), item.headers.get("numbers", []))
+    rows: list[ReadRow] = []
+    for page in pages:
+        for row in readers.read(page.reader, page.body, page.content_type):
+            row.row = len(rows)
+            rows.append(row)
+    return rows
 
 
 def _close(item: InboxItem, result: IntakeResult) -> None:

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from channels_sync.webhooks import PushView
 from orderhub.api import health
 from orderhub.desk import errors
 from orderhub.desk.views.start import start
@@ -15,6 +16,7 @@ urlpatterns = [
     path("ops/", admin.site.urls),
     path("desk/", include("orderhub.desk.urls")),
     path("api/", include("orderhub.api.urls")),
+    path("hooks/<slug:shop_code>/", PushView.as_view(), name="push"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -20,11 +20,10 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from channels_sync.connectors.base import Connector, RawPage, ShopAccess, TooManyRowsError, Window, connectors
+from channels_sync.connectors.base import Connector, RawPage, TooManyRowsError, Window, connectors
 from channels_sync.models import RunState, ShopSync, SyncRun
-from channels_sync.selectors import known_versions
 from channels_sync.services import health
-from channels_sync.services.allowance import SharedAllowance
+from channels_sync.services.access import shop_access
 from orderhub.core.errors import TemporaryError
 from orderhub.core.results import IntakeResult
 from orderhub.models import Shop
@@ -178,7 +177,7 @@ class PullRun:
             window = Window(start, start + span)
             self._cursor_to = window.end
             try:
-                yield from self._checked(self._connector.pull(self._access(), window))
+                yield from self._checked(self._connector.pull(shop_access(self.shop), window))
             except TooManyRowsError as error:
                 if span <= SHORTEST_SLICE:
                     raise TemporaryError(str(error)) from error
@@ -198,17 +197,6 @@ class PullRun:
             if not page.is_last and time.monotonic() >= self._stop_at:
                 self._state = RunState.STOPPED
                 return
-
-    def _access(self) -> ShopAccess:
-        shop_id = self.shop.pk
-        return ShopAccess(
-            shop_id=shop_id,
-            code=self.shop.code,
-            credentials=self.shop.credentials,
-            settings=self.shop.settings,
-            budget=SharedAllowance,
-            known=lambda versions: known_versions(shop_id, versions),
-        )
 
     def _open_log(self) -> SyncRun:
         """Note the begin; a run of this shop that never ended is noted as abandoned, since we hold the lease."""

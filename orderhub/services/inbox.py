@@ -1,7 +1,7 @@
 """The durable inbox: store first, work after."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db import connection
 
@@ -42,10 +42,33 @@ def receive(
     return InboxItem.objects.get(shop=shop, delivery_key=delivery_key)
 
 
+EVENT_READER = "event"
+"""The reader key of a push that only names orders: they are fetched, its body is not read."""
+
+
+def receive_pushes(*, shop: Shop, events: Sequence[tuple[str, bytes, str, Sequence[str], str]]) -> int:
+    """Store the events of one push, each (key, body, reader, order numbers to fetch, content type), in one statement.
+
+    A repeated key changes nothing. Returns how many events there were.
+    """
+    InboxItem.objects.bulk_create(
+        [
+            InboxItem(
+                shop=shop, source="push", reader=reader or EVENT_READER, delivery_key=key, content_type=content_type,
+                headers={"numbers": list(numbers)} if numbers else {}, packed_body=pack(body),
+            )
+            for key, body, reader, numbers, content_type in events
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    return len(events)
+
+
 def lease_waiting(limit: int, *, min_age_seconds: float) -> list[int]:
     """Lease up to `limit` deliveries that wait or whose worker died, oldest first, and return their ids.
 
-    Who stores a delivery takes it in right after; only what has waited `min_age_seconds` is left over.
+    Pushes are only stored when they come; of the rest, who stores a delivery takes it in right after, so that only
+    what has waited `min_age_seconds` is left over.
     The attempt is counted here, before the work, so that a delivery that kills its worker is set aside in the end.
     """
     with connection.cursor() as cursor:
@@ -63,8 +86,8 @@ def lease_waiting(limit: int, *, min_age_seconds: float) -> list[int]:
                 leased_until = now() + make_interval(secs => %s)
             WHERE id IN (
                 SELECT id FROM orderhub_inboxitem
-                WHERE (state = 'new' AND received_at < now() - make_interval(secs => %s)
-                       AND (leased_until IS NULL OR leased_until < now()))
+                WHERE (state = 'new' AND (leased_until IS NULL OR leased_until < now())
+                       AND (source = 'push' OR received_at < now() - make_interval(secs => %s)))
                    OR (state = 'working' AND leased_until < now())
                 ORDER BY received_at FOR UPDATE SKIP LOCKED LIMIT %s)
             RETURNING id
