@@ -60,5 +60,11 @@ def warehouse_settings():
         "owner_code": SANDBOX.owner_code,
         "warehouse_code": SANDBOX.warehouse_code,
         "carrier": "YTO",
-        "sender": {"name": "发货组", "mobile": "057100000000", "province": "浙江省", "city": "杭州市", "detail": "1 号"},
+        "sender": {
+            "name": "发货组",
+            "mobile": "057100000000",
+            "province": "浙江省",
+            "city": "杭州市",
+            "detail": "1 号",
+        },
     }

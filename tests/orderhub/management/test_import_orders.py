@@ -1,0 +1,64 @@
+import json
+
+import orjson
+import pytest
+from django.core.management import CommandError, call_command
+
+from orderhub.models import Order, Reject
+from tests.drafts import draft
+
+pytestmark = pytest.mark.usefixtures("rules")
+
+
+def ndjson(tmp_path, *rows):
+    path = tmp_path / "orders.ndjson"
+    path.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
+    return path
+
+
+def command(*args, capsys, **options):
+    call_command("import_orders", *map(str, args), **options)
+    return capsys.readouterr().out
+
+
+def test_orders_go_in_and_the_result_is_told(tmp_path, capsys):
+    path = ndjson(tmp_path, draft("A"), draft("B"))
+    assert command(path, shop="f", capsys=capsys) == "new 2, changed 0, unchanged 0, stale 0, rejected 0\n"
+    again = command(path, shop="f", capsys=capsys)
+    assert "new 0" in again
+    assert "taken in by an earlier run: 2 rows" in again
+    assert Order.objects.count() == 2
+
+
+def test_refused_rows_are_written_beside_the_file(tmp_path, capsys):
+    path = ndjson(tmp_path, draft("A"), {**draft("B"), "total_fen": -5}, draft("C"))
+    out = command(path, shop="f", capsys=capsys)
+    assert "1 rows refused" in out
+    (line,) = (tmp_path / "orders.ndjson.rejects.ndjson").read_text(encoding="utf-8").splitlines()
+    refused = json.loads(line)
+    assert (refused["row"], refused["external_no"], refused["field"]) == (2, "B", "total_fen")
+    assert refused["raw"]["total_fen"] == -5
+    assert Reject.objects.count() == 1
+
+
+def test_the_place_of_the_refused_rows_can_be_chosen(tmp_path, capsys):
+    path = ndjson(tmp_path, {**draft("B"), "status": "odd"})
+    command(path, shop="f", rejects=tmp_path / "bad.ndjson", capsys=capsys)
+    assert (tmp_path / "bad.ndjson").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "empty"), (b"[1]", "one order per line"), (b"a,b\n1,2\n", "no column for external_no")],
+)
+def test_a_file_that_cannot_be_used_is_told(tmp_path, content, message):
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match=message):
+        call_command("import_orders", str(path), shop="f", verbosity=0)
+    assert not Order.objects.exists()
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(CommandError, match="is no file"):
+        call_command("import_orders", str(tmp_path / "none"), shop="f")
