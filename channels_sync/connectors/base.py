@@ -10,9 +10,11 @@ from django.utils.functional import Promise
 from channels_sync.connectors.exchange import (
     Memo,
     NotOfferedError,
+    Opened,
     PushAnswer,
     Pushed,
     PushRequest,
+    Sealed,
     Shipment,
     StockWrite,
     WriteResult,
@@ -118,6 +120,9 @@ class Connector:
     writes_stock: bool = False
     ships: bool = False
     writes_memo: bool = False
+    refreshes: bool = False
+    reveals: bool = False
+    rereads: bool = False
     stock_batch: int = 1
     """How many items one stock call takes."""
     hidden_facts: Mapping[str, str | Promise] = {}
@@ -129,6 +134,28 @@ class Connector:
         Raises HubError, permanent or temporary; TooManyRowsError only before the first page.
         """
         raise NotOfferedError(f"{self.key} is not pulled from")
+
+    def reread(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield every order *created* in `window` in its present version, whatever the pool has of it.
+
+        For changes that do not move a platform's modification time, and for comparing both sides.
+        """
+        raise NotOfferedError(f"{self.key} is not read by creation time")
+
+    def refresh_token(self, access: ShopAccess) -> dict[str, Any]:
+        """Ask for a new session and return the credentials that change; `expires_at` is an ISO time in UTC.
+
+        One call, nothing is stored. Raises AuthorisationError when only a person can help.
+        """
+        raise NotOfferedError(f"{self.key} has no session to refresh")
+
+    def mask(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
+        """Return masked texts of cipher texts, one for each; the platform counts no quota for them."""
+        raise NotOfferedError(f"{self.key} seals nothing")
+
+    def reveal(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
+        """Return the texts behind cipher texts, one for each; each counts against the platform's quota."""
+        raise NotOfferedError(f"{self.key} seals nothing")
 
     def accept_push(self, access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
         """Verify one push over its raw bytes and return its events and the answer; no network, no database.

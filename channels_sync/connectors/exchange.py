@@ -1,7 +1,7 @@
 """What a connector can do besides pulling: take pushes, fetch single orders, write back. Values only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from orderhub.core.errors import HubError
@@ -97,4 +97,30 @@ class WriteResult:
     """What became of one write; `error` is empty when it worked."""
 
     key: str
+    error: HubError | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Sealed:
+    """One contact value of an order as the platform's cipher text; `part` is name, phone or detail.
+
+    A connector leaves them in the draft as `raw["sealed"]`, by part.
+    """
+
+    external_no: str
+    part: str
+    cipher: str = field(repr=False)
+
+
+@dataclass(slots=True, frozen=True)
+class Opened:
+    """What the platform made of a Sealed value: its text and what kind of contact that is (a word of `ContactKind`).
+
+    A virtual number stops working at `expires_at`; `error` says why there is no text.
+    """
+
+    sealed: Sealed
+    text: str = field(default="", repr=False)
+    kind: str = ""
+    expires_at: datetime | None = None
     error: HubError | None = None
