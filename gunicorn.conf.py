@@ -2,6 +2,10 @@
 
 import os
 
+from orderhub.core.local import BASE_DIR, read_env_file
+
+read_env_file(BASE_DIR / ".env")
+
 bind = f"{os.environ.get('HUB_BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("HUB_WEB_PROCESSES", "2"))

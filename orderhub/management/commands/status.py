@@ -2,28 +2,36 @@
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand
 
 from channels_sync.selectors import Health, sync_health
+from orderhub.selectors.books import Difference, differences
 from orderhub.selectors.hub_status import HubStatus, hub_status
 
 
 class Command(BaseCommand):
-    help = "Show orders per status and lane, what waits, sync lag per shop and job heartbeats."
+    help = (
+        "Show orders per status and lane, what waits, sync lag per shop, job heartbeats, and whether the books agree."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object, for scripts")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        status, shops = hub_status(), sync_health()
+        status, shops, books = hub_status(), sync_health(), differences()
         if options["json"]:
-            document = {**status.as_json(), "shops": [shop_json(shop) for shop in shops]}
+            document = {
+                **status.as_json(),
+                "shops": [shop_json(shop) for shop in shops],
+                "differences": [asdict(difference) for difference in books],
+            }
             self.stdout.write(orjson.dumps(document).decode())
             return
-        for line in screen(status, shops):
+        for line in [*screen(status, shops), *disagreements(books)]:
             self.stdout.write(line)
 
 
@@ -58,6 +66,13 @@ def screen(status: HubStatus, shops: list[Health]) -> list[str]:
         result = "ok" if job.is_ok else f"failed: {job.message}"
         lines.append(f"  {job.name:<20} {job.age_seconds:>5} s ago  {job.took_ms:>6} ms  {result}")
     return lines
+
+
+def disagreements(books: list[Difference]) -> list[str]:
+    """Return a line for each figure that does not agree with the rows it stands for."""
+    if not books:
+        return ["Books    agree"]
+    return ["Books    DISAGREE"] + [f"  {d.what}: {d.key}: booked {d.booked}, found {d.found}" for d in books]
 
 
 def counted(counts: Mapping[str, int]) -> str:

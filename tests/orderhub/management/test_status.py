@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import call_command
 
-from orderhub.models import Effect, InboxItem, Reject
+from orderhub.models import Effect, InboxItem, Reject, StockLevel
 from orderhub.services import jobs
 from tests.factories import make_order, make_shop
 
@@ -45,6 +45,7 @@ def test_json_has_every_count(hub, capsys):
         {"code": "taobao-1", "platform": "taobao", "state": "late", "lag_seconds": None, "error": ""}
     ]
     assert [(job["name"], job["is_ok"]) for job in status["jobs"]] == [("pull", True)]
+    assert [difference["what"] for difference in status["differences"]] == ["warehouse push of a ready order"] * 2
 
 
 def test_the_screen_shows_the_same(hub, capsys):
@@ -63,10 +64,16 @@ def test_the_screen_shows_the_same(hub, capsys):
 def test_an_empty_hub_has_a_status(capsys):
     text = run(capsys)
     assert "Orders   0   urgent 0" in text
+    assert text.splitlines()[-1] == "Books    agree"
     assert json.loads(run(capsys, "--json"))["jobs"] == []
+
+
+def test_books_that_disagree_are_shown(hub, capsys):
+    StockLevel.objects.create(sku="A", warehouse="HZ", on_hand=9, reserved=3)
+    assert "  reserved stock: A @ HZ: booked 3, found 0" in run(capsys).splitlines()
 
 
 def test_the_number_of_queries_does_not_grow(hub, django_assert_num_queries, capsys):
     make_shop("taobao-2", platform="taobao")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         run(capsys, "--json")
