@@ -39,6 +39,7 @@ class Control:
             "labels": self._labels,
             "deliveries": self._deliveries,
             "catalogue": self._catalogue,
+            "writes": self._writes,
         }
         self._post: dict[str, Callable[[dict[str, Any]], Reply]] = {
             "faults": self._set_fault,
@@ -102,6 +103,11 @@ class Control:
 
     def _catalogue(self, params: Params) -> Reply:
         return _lines(list(catalogue.stock_rows(params.get("warehouse") or self._credentials.warehouse_code)))
+
+    def _writes(self, params: Params) -> Reply:
+        """List what the platforms were told, latest first, by `platform`, `kind` (stock, shipment, memo) and `key`."""
+        platform, kind, key = (params.get(name, "") for name in ("platform", "kind", "key"))
+        return json_reply({"writes": self._store.writes(platform, kind, key, limit=int(params.get("limit", "1000")))})
 
     def _set_fault(self, options: dict[str, Any]) -> Reply:
         self._faults.add(options)

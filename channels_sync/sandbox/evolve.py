@@ -7,17 +7,21 @@ from random import Random
 from channels_sync.sandbox import people, places, remarks
 from channels_sync.sandbox.mix import LANES
 from channels_sync.sandbox.orders import SandboxOrder, make_paid, stamp
-from channels_sync.sandbox.trouble import set_address
+from channels_sync.sandbox.trouble import HOLDS, channel_hold, set_address
 
 Plan = tuple[str, int]
 """What happens next, and in how many seconds."""
 
 _ADDRESS_KINDS = {"vague_address", "incomplete_address"}
+READABLE = frozenset({"mini", "wechat"})
+"""Shops whose receivers' addresses can be read, so that buyers are asked to complete them."""
 
 
 def next_change(rng: Random, order: SandboxOrder) -> Plan | None:
     """Return what will happen to this order next, if anything."""
     status = order.draft["status"]
+    if "channel_hold" in order.kinds and order.shop != "taobao":
+        return ("release", rng.randint(120, 1800)) if rng.random() < 0.5 else None
     if status == "unpaid":
         return ("pay", rng.randint(20, 240)) if rng.random() < 0.85 else ("cancel", rng.randint(600, 1200))
     if status == "presale_deposit":
@@ -26,7 +30,7 @@ def next_change(rng: Random, order: SandboxOrder) -> Plan | None:
         return None
     if "refund" in order.kinds:
         return ("withdraw_refund", rng.randint(240, 1800)) if rng.random() < 0.3 else None
-    if order.shop == "mini" and {"invalid_phone", *_ADDRESS_KINDS} & set(order.kinds):
+    if order.shop in READABLE and {"invalid_phone", *_ADDRESS_KINDS} & set(order.kinds):
         return ("correct", rng.randint(180, 1500)) if rng.random() < 0.25 else None
     return _late_wish(rng)
 
@@ -56,7 +60,7 @@ def cancel(rng: Random, order: SandboxOrder, at: datetime) -> None:
 
 def ask_refund(rng: Random, order: SandboxOrder, at: datetime) -> None:
     """Ask for a refund of one line."""
-    del at
+    order.draft["raw"]["refund_at"] = stamp(at)
     rng.choice(order.draft["lines"])["refund"] = "asked"
     _mark(order, "refund")
 
@@ -67,6 +71,22 @@ def withdraw_refund(rng: Random, order: SandboxOrder, at: datetime) -> None:
     for line in order.draft["lines"]:
         line["refund"] = "none"
     order.kinds = [kind for kind in order.kinds if kind != "refund"]
+
+
+def hold(rng: Random, order: SandboxOrder, at: datetime) -> None:
+    """Let the platform forbid shipping for now. Raises ValueError where the platform has no such state."""
+    del at
+    if order.shop not in HOLDS:
+        raise ValueError(f"{order.shop} has no hold")
+    channel_hold(rng, order)
+    _mark(order, "channel_hold")
+
+
+def release(rng: Random, order: SandboxOrder, at: datetime) -> None:
+    """Let the platform take its hold back."""
+    del rng, at
+    order.draft["channel_hold"] = ""
+    order.kinds = [kind for kind in order.kinds if kind != "channel_hold"]
 
 
 def correct(rng: Random, order: SandboxOrder, at: datetime) -> None:
@@ -96,7 +116,7 @@ def move(rng: Random, order: SandboxOrder, at: datetime) -> None:
 
 
 CHANGES: dict[str, Callable[[Random, SandboxOrder, datetime], None]] = {
-    change.__name__: change for change in (pay, cancel, ask_refund, withdraw_refund, correct, note, move)
+    change.__name__: change for change in (pay, cancel, ask_refund, withdraw_refund, hold, release, correct, note, move)
 }
 """Every change by name; `POST /_sandbox/change` takes these names."""
 

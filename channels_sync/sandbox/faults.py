@@ -5,24 +5,27 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 KINDS = {
-    "throttle": "TOP code 7 with a ban of `seconds`; `scope` app, api or app_api",
+    "throttle": "the platform's own call limit; TOP: code 7 with a ban of `seconds`, `scope` app, api or app_api",
     "http500": "HTTP 500 with an HTML body",
     "timeout": "no answer for `seconds`, then the connection is closed",
     "disconnect": "the connection is closed at once",
     "truncated": "the right answer, cut in half, with a matching length",
-    "expired_token": "TOP code 27",
-    "remote_error": "TOP code 15, sub_code isp.remote-service-timeout",
+    "expired_token": "the platform's own refusal of a token; TOP: code 27",
+    "remote_error": "the platform's own passing failure; TOP: code 15, sub_code isp.remote-service-timeout",
     "wrong_page": "an order list answers with the page after the one asked for",
     "mutate_while_paging": "after a page went out, `orders` of the window are modified now",
     "slow": "the right answer, `seconds` late",
     "failure": "Qimen flag failure with `message`",
+    "duplicates": "an order list shows its first `orders` rows twice",
+    "out_of_order": "an order list shows its rows in reverse",
+    "clock_skew": "the platform's clock is `seconds` ahead of the true time",
 }
 """What may be set, and what it does."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault; `method` empty means any request of TOP and Qimen."""
+    """One fault; `method` empty means any request of any platform."""
 
     kind: str
     times: int = 1

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -13,7 +13,13 @@ from channels_sync.sandbox.orders import SandboxOrder, stamp
 from channels_sync.sandbox.store import Store, unix
 from channels_sync.sandbox.stream import SHANGHAI, Stream, first_serial, generate, number_all
 
-PROFILES: dict[str, Profile] = {"taobao": "masked", "mini": "mini"}
+PROFILES: dict[str, Profile] = {
+    "taobao": "masked",
+    "mini": "mini",
+    "jd": "masked",
+    "wechat": "virtual",
+}
+"""Every shop that is played, and what its platform shows of a buyer."""
 BURST = 5.0
 """Seconds of orders that are made up for at most after the process was held up; a long pause is not caught up."""
 
@@ -37,7 +43,8 @@ class LabelLog:
 
 
 class Live:
-    """Makes and changes orders. `rate` is orders per minute over both shops, `taobao_share` the part of Taobao."""
+    """Makes and changes orders. `rate` is orders per minute over all shops, `shares` each shop's weight; without it
+    `taobao_share` is the part of Taobao and the rest goes to the own shop."""
 
     def __init__(
         self,
@@ -49,16 +56,19 @@ class Live:
         rate: float,
         mix: Mix,
         taobao_share: float = 0.5,
+        shares: Mapping[str, float] | None = None,
     ) -> None:
         self._store = store
         self._labels = labels
         self._now = now
         self._lock = threading.Lock()
-        self._seed, self._mix, self._share, self.rate = seed, mix, taobao_share, rate
+        self._seed, self._mix, self.rate = seed, mix, rate
+        self._shares = _weights(shares or {"taobao": taobao_share, "mini": 1 - taobao_share})
         serial = max(first_serial(now()), int(store.fact("next_serial", "0")))
         self._rng = Random(f"{seed}/live/{serial}")  # noqa: S311
         self._streams = {
-            shop: Stream(seed=seed, profile=profile, serial=serial, mix=mix) for shop, profile in PROFILES.items()
+            shop: Stream(seed=seed, profile=profile, serial=serial, mix=mix, shop=shop)
+            for shop, profile in PROFILES.items()
         }
         self._owed = 0.0
 
@@ -90,10 +100,14 @@ class Live:
     def backlog(self, count: int, hours: float) -> None:
         """Fill an empty sandbox with orders of the last hours, along the day's curve."""
         start = self._now().astimezone(SHANGHAI) - timedelta(hours=hours)
-        parts = {"taobao": round(count * self._share), "mini": count - round(count * self._share)}
-        for shop, part in parts.items():
-            orders = generate(part, seed=self._seed, profile=PROFILES[shop], start=start, hours=hours, mix=self._mix)
-            self._keep(orders)
+        left, last = count, next(reversed(self._shares))
+        for shop, share in self._shares.items():
+            part = left if shop == last else min(round(count * share), left)
+            left -= part
+            profile = PROFILES[shop]
+            self._keep(
+                generate(part, seed=self._seed, profile=profile, start=start, hours=hours, mix=self._mix, shop=shop)
+            )
 
     def change(self, external_no: str, name: str) -> SandboxOrder | None:
         """Apply one change now; None for an unknown order. Raises KeyError for an unknown change."""
@@ -104,11 +118,18 @@ class Live:
         return order
 
     def _next_group(self, at: datetime, room: int | None = None) -> list[SandboxOrder]:
-        shop = "taobao" if self._rng.random() < self._share else "mini"
-        stream = self._streams[shop]
+        stream = self._streams[self._next_shop()]
         group = stream.group(at.astimezone(SHANGHAI), room)
         number_all(stream, group)
         return group
+
+    def _next_shop(self) -> str:
+        roll = self._rng.random()
+        for shop, share in self._shares.items():
+            if roll < share:
+                return shop
+            roll -= share
+        return next(reversed(self._shares))
 
     def _keep(self, orders: list[SandboxOrder]) -> None:
         changes = {}
@@ -133,3 +154,11 @@ class Live:
         plan = evolve.next_change(self._rng, order) if name == "pay" else None
         self._store.plan(order.draft["external_no"], (plan[0], unix(stamp(now)) + plan[1]) if plan else None)
         self._labels.write([order])
+
+
+def _weights(shares: Mapping[str, float]) -> dict[str, float]:
+    """Return the shares as parts of one. Raises ValueError for an unknown shop or a share that is none."""
+    unknown = set(shares) - set(PROFILES)
+    if unknown or min(shares.values()) < 0 or sum(shares.values()) <= 0:
+        raise ValueError(f"shares are numbers from 0 for some of {', '.join(PROFILES)}")
+    return {shop: share / sum(shares.values()) for shop, share in shares.items()}

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
-Profile = Literal["mini", "masked"]
-"""`mini`: the own mini-program shop, plain receivers and buyer IP. `masked`: Taobao, masked receivers and no IP."""
+Profile = Literal["mini", "masked", "virtual"]
+"""`mini`: the own mini-program shop, plain receivers and buyer IP. `masked`: masked receivers and no IP, as on Taobao.
+`virtual`: addresses can be read, phones are virtual numbers, no IP and no deposits, as in a WeChat shop."""
 
 LANES = {
     "price_off": "abnormal",
@@ -38,8 +39,16 @@ _PARTS: dict[Profile, dict[str, dict[str, float]]] = {
         "abnormal": {"price_off": 0.65, "quantity": 0.35},
         "to_confirm": {"change_request": 0.50, "duplicate": 0.30, "overseas_no_duty": 0.20},
     },
+    "virtual": {
+        "abnormal": {"price_off": 0.65, "quantity": 0.35},
+        "to_confirm": {"vague_address": 0.45, "incomplete_address": 0.25, "duplicate": 0.15, "change_request": 0.15},
+    },
 }
-_FROZEN: dict[Profile, dict[str, float]] = {"mini": {"refund": 1.0}, "masked": {"refund": 0.7, "channel_hold": 0.3}}
+_FROZEN: dict[Profile, dict[str, float]] = {
+    "mini": {"refund": 1.0},
+    "masked": {"refund": 0.7, "channel_hold": 0.3},
+    "virtual": {"refund": 1.0},
+}
 """Kinds that no rule judges: a refund asked before shipping, an order that the platform forbids to ship."""
 SAME_IP_ORDERS = (5, 8)
 """Fewest and most orders of one IP cluster; at least three buyers within minutes (starter rule 9)."""

@@ -3,9 +3,10 @@
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +42,13 @@ class Emulator(Protocol):
         """Answer one request; header names are lower case."""
 
 
+class Pusher(Protocol):
+    """A platform that tells the hub of its orders by itself."""
+
+    def step(self) -> float:
+        """Send one push if one is due; return the seconds to wait before the next step."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How one sandbox runs. No `state_dir` keeps everything in memory; no `hub` leaves the own shop silent."""
@@ -51,9 +59,13 @@ class Options:
     rate: float = 0.0
     mix: Mix = field(default_factory=Mix)
     taobao_share: float = 0.5
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Weight of each shop by name (`live.PROFILES`); empty: Taobao and the own shop by `taobao_share`."""
     state_dir: Path | None = None
     labels: Path | None = None
     hub: Hub | None = None
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    """Where platforms push their orders to, by shop name: `<hub>/hooks/<shop code>/`; silent without."""
     repeat_is_success: bool = False
     backlog: int = 0
     backlog_hours: float = 3.0
@@ -75,16 +87,18 @@ class Sandbox:
         self.live = Live(
             self.store, LabelLog(options.labels), now,
             seed=options.seed, rate=options.rate, mix=options.mix, taobao_share=options.taobao_share,
+            shares=options.shares,
         )  # fmt: skip
         self.warehouse = Warehouse(self.store, options.credentials, self.faults, now)
         self.warehouse.repeat_is_success = options.repeat_is_success
         self.push = ShopPush(self.store, options.hub, now) if options.hub else None
         self.top = TopGateway(self.store, options.credentials, self.faults, now)
         self.emulators: list[Emulator] = []
+        self.pushers: list[Pusher] = []
         self.control = Control(self.store, options.credentials, self.faults, self.live, self.warehouse, self.push)
         self._server = _Server((options.host, options.port), self)
         self._threads: list[threading.Thread] = []
-        if options.backlog and not self.store.totals()["taobao"] + self.store.totals()["mini"]:
+        if options.backlog and self.store.is_empty():
             self.live.backlog(options.backlog, options.backlog_hours)
 
     @property
@@ -98,9 +112,9 @@ class Sandbox:
         works: list[Callable[[], None]] = [self._serve]
         if self.options.moves:
             works.append(self._beat)
-        if self.push and self.options.moves:
-            works.append(self._push)
-        self._threads = [threading.Thread(target=work, name=f"sandbox{work.__name__}", daemon=True) for work in works]
+        if self.options.moves:
+            works += [partial(self._push, pusher) for pusher in (*([self.push] if self.push else []), *self.pushers)]
+        self._threads = [threading.Thread(target=work, name="sandbox", daemon=True) for work in works]
         for thread in self._threads:
             thread.start()
         return self
@@ -131,10 +145,10 @@ class Sandbox:
             self.live.beat(now - last)
             last = now
 
-    def _push(self) -> None:
+    def _push(self, pusher: Pusher) -> None:
         pause = 0.0
-        while self.push and not self.stopping.wait(pause):
-            pause = self.push.step()
+        while not self.stopping.wait(pause):
+            pause = pusher.step()
 
 
 class _Server(ThreadingHTTPServer):

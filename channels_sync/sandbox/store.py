@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS batches (
     key TEXT PRIMARY KEY, number INTEGER NOT NULL, body TEXT NOT NULL, revisions TEXT NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'open', answer TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS writes (
+    id INTEGER PRIMARY KEY, platform TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL,
+    body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS writes_key ON writes (platform, kind, key);
 """
 
 
@@ -150,7 +154,29 @@ class Store:
             " (SELECT count(*) FROM batches WHERE state = 'open') AS open_batches,"
             " (SELECT count(*) FROM batches WHERE state = 'refused') AS refused_batches"
         )[0]
-        return dict(one)
+        shops = self._rows("SELECT shop, count(*) AS n FROM orders WHERE shop NOT IN ('taobao', 'mini') GROUP BY shop")
+        return {**dict(one), **{row["shop"]: row["n"] for row in shops}}
+
+    def is_empty(self) -> bool:
+        """Whether no order was ever made."""
+        return not self._rows("SELECT 1 FROM orders LIMIT 1")
+
+    def add_write(self, platform: str, kind: str, key: str, at: int, body: Row) -> None:
+        """Note what a platform was told: `kind` stock, shipment or memo; `key` the SKU or order, `at` unix seconds."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO writes (platform, kind, key, at, body) VALUES (?, ?, ?, ?, ?)",
+                (platform, kind, key, at, json.dumps(body, ensure_ascii=False)),
+            )
+
+    def writes(self, platform: str = "", kind: str = "", key: str = "", limit: int = 1000) -> list[Row]:
+        """Return what platforms were told, latest first; empty arguments match everything."""
+        found = self._rows(
+            "SELECT * FROM writes WHERE ? IN ('', platform) AND ? IN ('', kind) AND ? IN ('', key)"
+            " ORDER BY id DESC LIMIT ?",
+            platform, kind, key, limit,
+        )  # fmt: skip
+        return [{**dict(row), "body": json.loads(row["body"])} for row in found]
 
     def fact(self, name: str, default: str = "") -> str:
         """Return one remembered text."""

@@ -17,21 +17,33 @@ DOUBLE_ELEVEN = datetime(2026, 11, 11, tzinfo=SHANGHAI)
 RESTS = timedelta(minutes=20)
 """A buyer comes back no sooner, so that no chance order looks like a duplicate (starter rule 10: 10 minutes)."""
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+_WORLDS = {"taobao": "masked", "mini": "mini"}
+"""What tells the random streams of two shops apart; shops that are not here go by their own name."""
+_NUMBERS = {
+    "taobao": "4{serial:012d}{tail}",
+    "mini": "M{serial:012d}{tail}",
+    "jd": "3{serial:012d}",
+    "wechat": "3{serial:012d}{tail}",
+}
+"""How order numbers of a shop look; all rise with time."""
 
 
 class Stream:
     """An endless stream of one shop.
 
-    `serial` is the number of the first order; it also separates two runs of one seed.
+    `serial` is the number of the first order; it also separates two runs of one seed. Without `shop` a masked stream is
+    Taobao's and a plain one the own shop's.
     """
 
-    def __init__(self, *, seed: int, profile: Profile, serial: int, mix: Mix | None = None) -> None:
+    def __init__(self, *, seed: int, profile: Profile, serial: int, mix: Mix | None = None, shop: str = "") -> None:
         self.profile = profile
+        self.shop = shop or ("taobao" if profile == "masked" else "mini")
+        self._world = _WORLDS.get(self.shop, self.shop)
         self.serial = serial
         self._mix = mix or Mix()
         self._seed = seed
-        self._rng = Random(f"{seed}/{profile}/{serial}")  # noqa: S311
-        namespace = f"{'t' if profile == 'masked' else 'm'}{seed}-{serial % 10**9}"
+        self._rng = Random(f"{seed}/{self._world}/{serial}")  # noqa: S311
+        namespace = f"{self.shop[0] if self.shop in _WORLDS else self.shop}{seed}-{serial % 10**9}"
         self._people = People(self._rng, seed=seed, namespace=namespace, shows_ip=profile == "mini")
         groups = self._mix.groups(profile)
         self._kinds, self._weights = list(groups), list(groups.values())
@@ -53,16 +65,15 @@ class Stream:
         return orders
 
     def number(self, order: SandboxOrder) -> None:
-        """Give the order its number: 19 digits as on Taobao, `M…` in the own shop; rising with time."""
+        """Give the order its number in the form of its shop."""
         tail = f"{self._seed % 100:02d}{self._rng.randrange(10_000):04d}"
-        prefix = "4" if self.profile == "masked" else "M"
-        order.draft["external_no"] = f"{prefix}{self.serial:012d}{tail}"
+        order.draft["external_no"] = _NUMBERS[self.shop].format(serial=self.serial, tail=tail)
         if order.cluster:
-            order.cluster = f"{self.profile}-{order.cluster}"
+            order.cluster = f"{self._world}-{order.cluster}"
         self.serial += 1
 
     def _single(self, kind: str, at: datetime) -> SandboxOrder:
-        order = new_order(self._rng, self._shop, self._buyer(at), at)
+        order = new_order(self._rng, self.shop, self._buyer(at), at)
         if kind in PLANT:
             self._plant(kind, order)
         return order
@@ -72,12 +83,12 @@ class Stream:
         rng = self._rng
         buyer = self._buyer(at)
         later = at + timedelta(seconds=rng.randint(45, 420))
-        first = new_order(rng, self._shop, buyer, at)
+        first = new_order(rng, self.shop, buyer, at)
         if kind == "household":
-            second = new_order(rng, self._shop, self._people.household(buyer), later)
+            second = new_order(rng, self.shop, self._people.household(buyer), later)
         else:
             skus = frozenset(line["sku"] for line in first.draft["lines"])
-            second = new_order(rng, self._shop, buyer, later, skus)
+            second = new_order(rng, self.shop, buyer, later, skus)
         if kind == "duplicate":
             second.draft["lines"] = [dict(line) for line in first.draft["lines"]]
             for name in ("total_fen", "discount_fen", "freight_fen", "paid_fen"):
@@ -98,7 +109,7 @@ class Stream:
         for turn in range(count):
             buyer = ring[turn % len(ring)]
             moment = at + timedelta(seconds=turn * 75 + rng.randint(0, 60))
-            order = new_order(rng, self._shop, buyer, moment, taken.get(buyer.id, frozenset()))
+            order = new_order(rng, self.shop, buyer, moment, taken.get(buyer.id, frozenset()))
             skus = frozenset(line["sku"] for line in order.draft["lines"])
             taken[buyer.id] = taken.get(buyer.id, frozenset()) | skus
             order.kinds.append("same_ip")
@@ -113,7 +124,7 @@ class Stream:
             roll = rng.random()
             if roll < self._mix.unpaid:
                 make_unpaid(order)
-            elif roll < self._mix.unpaid + self._mix.presale:
+            elif roll < self._mix.unpaid + self._mix.presale and self.profile != "virtual":
                 make_presale(order, rng)
             else:
                 set_trap(rng, order)
@@ -128,10 +139,6 @@ class Stream:
     def _plant(self, kind: str, order: SandboxOrder) -> None:
         PLANT[kind](self._rng, order)
         order.kinds.append(kind)
-
-    @property
-    def _shop(self) -> str:
-        return "taobao" if self.profile == "masked" else "mini"
 
     def _buyer(self, at: datetime) -> Buyer:
         if self._known and self._rng.random() < self._mix.returning:
@@ -161,9 +168,10 @@ def generate(
     start: datetime = DOUBLE_ELEVEN,
     hours: float = 24.0,
     mix: Mix | None = None,
+    shop: str = "",
 ) -> list[SandboxOrder]:
     """Return exactly `count` orders over `hours` from `start` along the day's curve, by time of placing."""
-    stream = Stream(seed=seed, profile=profile, serial=first_serial(start), mix=mix)
+    stream = Stream(seed=seed, profile=profile, serial=first_serial(start), mix=mix, shop=shop)
     moments = curve.times(Random(f"{seed}/times"), count, start=start, hours=hours)  # noqa: S311
     orders: list[SandboxOrder] = []
     while len(orders) < count:

@@ -8,6 +8,12 @@ from channels_sync.sandbox.orders import Row, SandboxOrder, reckon
 from channels_sync.sandbox.people import INVALID_PHONES, virtual_phone
 from channels_sync.sandbox.places import Address
 
+HOLDS = {
+    "taobao": "PAID_FORBID_CONSIGN",
+    "jd": "LOCKED",
+}
+"""Each platform's word for paid, but not to be shipped for now."""
+
 
 def price_off(rng: Random, order: SandboxOrder) -> None:
     """Move one unit price at least 38 % off the campaign price, at times to one fen or tenfold (a slipped comma)."""
@@ -38,7 +44,7 @@ def refund(rng: Random, order: SandboxOrder) -> None:
 def channel_hold(rng: Random, order: SandboxOrder) -> None:
     """Let the platform forbid shipping although the order is paid."""
     del rng
-    order.draft["channel_hold"] = "PAID_FORBID_CONSIGN"
+    order.draft["channel_hold"] = HOLDS[order.shop]
 
 
 def invalid_phone(rng: Random, order: SandboxOrder) -> None:
@@ -87,7 +93,7 @@ def set_trap(rng: Random, order: SandboxOrder) -> None:
     elif roll < 0.010 and order.shop == "mini":
         order.draft["receiver"]["phone"] = virtual_phone(rng)
         order.traps.append("virtual_phone")
-    elif roll < 0.014 and order.shop == "mini":
+    elif roll < 0.014 and order.shop in {"mini", "wechat"}:
         order.draft["receiver"]["detail"] += "楼下菜鸟驿站"
         order.traps.append("pickup_point")
     elif roll < 0.018:

@@ -25,6 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--rate", type=float, default=120, help="orders per minute over both shops")
         parser.add_argument("--mix", type=Mix.parse, default=Mix(), help="shares, e.g. abnormal=0.07,urgent=0.05")
         parser.add_argument("--taobao-share", type=float, default=0.5, help="part of the orders that go to Taobao")
+        parser.add_argument(
+            "--shares", type=_shares, default={}, help="weight of each shop instead, e.g. taobao=2,mini=1,jd=1"
+        )
         parser.add_argument("--seed", type=int, default=11)
         parser.add_argument("--hub", help="base address of the hub to which the mini-program shop pushes")
         parser.add_argument("--token", default=os.environ.get("SANDBOX_HUB_TOKEN", ""), help="API token for the push")
@@ -41,6 +44,8 @@ class Command(BaseCommand):
     def handle(self, **given: Any) -> None:
         try:
             sandbox = Sandbox(_options(given))
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"cannot listen on {given['host']}:{given['port']}: {error}") from error
         stop = threading.Event()
@@ -56,12 +61,21 @@ class Command(BaseCommand):
             stop.wait()
 
 
+def _shares(text: str) -> dict[str, float]:
+    """Return `taobao=2,jd=1` as a dictionary. Raises ValueError."""
+    parts = (part.partition("=") for part in text.split(",") if part.strip())
+    return {name.strip(): float(value) for name, _, value in parts}
+
+
 def _options(given: dict[str, Any]) -> Options:
     state_dir, labels = given["state_dir"], given["labels"]
     if labels is None and state_dir:
         labels = state_dir / "labels.ndjson"
     hub = Hub(given["hub"], given["token"], given["shop_mini"]) if given["hub"] else None
-    same = ("host", "port", "rate", "mix", "taobao_share", "seed", "repeat_is_success", "backlog", "backlog_hours")
+    same = (
+        "host", "port", "rate", "mix", "taobao_share", "shares", "seed", "repeat_is_success", "backlog",
+        "backlog_hours",
+    )  # fmt: skip
     return Options(
         state_dir=state_dir,
         labels=labels,
