@@ -218,6 +218,8 @@ SPECTACULAR_SETTINGS = {
 
 # Gateways are settings, never console fields: an operator must not be able to point the hub at an inner address.
 TAOBAO_GATEWAY_URL = env.text("HUB_TAOBAO_GATEWAY_URL", "https://eco.taobao.com/router/rest")
+JD_GATEWAY_URL = env.text("HUB_JD_GATEWAY_URL", "https://api.jd.com/routerjson")
+JD_OAUTH_URL = env.text("HUB_JD_OAUTH_URL", "https://open-oauth.jd.com/oauth2")
 QIMEN_GATEWAY_URL = env.text("HUB_QIMEN_GATEWAY_URL", "https://qimen.api.taobao.com/router/qimen/service")
 OUTBOUND_TIMEOUT_SECONDS = env.number("HUB_OUTBOUND_TIMEOUT", 10)
 

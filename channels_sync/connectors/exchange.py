@@ -73,7 +73,10 @@ class ShippedLine:
 
 @dataclass(slots=True, frozen=True)
 class Shipment:
-    """One parcel handed over: carrier by its common code (SF, YTO, …); no `lines` means the whole order."""
+    """One parcel handed over: carrier by its common code (SF, YTO, …); no `lines` means the whole order.
+
+    `earlier` are the order's other parcels so far, as (carrier, tracking number): some platforms take them together.
+    """
 
     external_no: str
     carrier: str
@@ -81,6 +84,7 @@ class Shipment:
     lines: Sequence[ShippedLine] = ()
     shipped_at: datetime | None = None
     is_final: bool = True
+    earlier: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(slots=True, frozen=True)

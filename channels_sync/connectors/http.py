@@ -51,12 +51,27 @@ def post(
     Raises TemporaryError for time-outs, cut or oversized answers, 429 and 5xx, HubError for every other refusal.
     Texts of errors name the host only and hold none of `secrets`.
     """
+    headers = {"content-type": content_type}
+    return _send("POST", url, headers, query=query, content=content, secrets=secrets, seconds=seconds)
+
+
+def get(
+    url: str, *, query: Mapping[str, str], secrets: Iterable[str] = (), seconds: float | None = None
+) -> Answer:  # fmt: skip
+    """GET and return the whole answer, with the limits and errors of `post`."""
+    return _send("GET", url, {}, query=query, content=None, secrets=secrets, seconds=seconds)
+
+
+def _send(
+    method: str, url: str, headers: dict[str, str], *, query: Mapping[str, str] | None, content: bytes | None,
+    secrets: Iterable[str], seconds: float | None,
+) -> Answer:  # fmt: skip
     allowed = settings.OUTBOUND_TIMEOUT_SECONDS if seconds is None else seconds
     token = _DEADLINE.set(time.monotonic() + allowed)
     host = httpx2.URL(url).host
     try:
-        headers = {"content-type": content_type, "accept-encoding": "gzip", "user-agent": "orderhub"}
-        request = _client().build_request("POST", url, content=content, params=query, headers=headers)
+        headers = {**headers, "accept-encoding": "gzip", "user-agent": "orderhub"}
+        request = _client().build_request(method, url, content=content, params=query, headers=headers)
         with closing(_client().send(request, stream=True)) as response:
             body = _whole_body(response, host)
             return _judged(response, body, host)
