@@ -81,6 +81,10 @@ class Watch:
         for name, waits in (("inbox", seen.waiting_inbox), ("outbox", seen.waiting_outbox)):
             if waits and f"job:{name}" not in seen.held and seen.queued_tasks < QUEUE_LIMIT:
                 schedules.start(name)
+        if self._is_time("begin", float("inf")):
+            # A fresh hub need not wait for the first look of the scheduler.
+            for name in schedules.JOBS.keys() - seen.beats.keys():
+                schedules.start(name)
         if self._is_time("beat", BEAT_SECONDS):
             with jobs.beat("watch", BEAT_SECONDS):
                 pass

@@ -136,6 +136,14 @@ def test_a_malformed_schedule_is_gone_after_a_look(all_is_well, state_file):
     assert not Schedule.objects.filter(name="bad").exists()
 
 
+def test_the_first_look_starts_what_never_ran(all_is_well, state_file):
+    JobHeartbeat.objects.filter(name="pull").delete()
+    watch = Watch(state_file)
+    watch.look()
+    watch.look()
+    assert queued() == ["pull"]
+
+
 def test_waiting_work_starts_its_drain(all_is_well, state_file):
     shop = make_shop()
     old = datetime.now(UTC) - timedelta(seconds=30)

@@ -47,7 +47,7 @@ class Command(BaseCommand):
         if sandbox_port:
             call_command("demo", stdout=self.stdout)
             point_at_sandbox(sandbox_port)
-            running.append(sandbox(port, sandbox_port, options["rate"]))
+            running.insert(0, sandbox(port, sandbox_port, options["rate"]))
         connections.close_all()
         self.stdout.write(welcome(port, sandbox_port))
         self._supervise(running, verbose=options["verbose"])

@@ -1,0 +1,78 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orderhub.models import ApiToken, Effect, IdempotentRequest, InboxItem, Order, Reject
+from orderhub.services import retention
+from tests.factories import make_order, make_shop
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def kept_days(settings):
+    settings.HUB_KEEP_PAYLOAD_DAYS = 30
+    settings.HUB_KEEP_EFFECT_DAYS = 180
+
+
+def ago(days):
+    return datetime.now(UTC) - timedelta(days=days)
+
+
+def keys(model, field="key"):
+    return sorted(model.objects.values_list(field, flat=True))
+
+
+def test_only_deliveries_that_are_done_and_old_go():
+    shop = make_shop()
+    for key, state, days in (("old", "done", 31), ("young", "done", 29), ("dead", "dead", 90), ("new", "new", 90)):
+        InboxItem.objects.create(
+            shop=shop, source="push", delivery_key=key, packed_body=b"", state=state, received_at=ago(days)
+        )
+    assert retention.prune()["orderhub_inboxitem"] == 1
+    assert keys(InboxItem, "delivery_key") == ["dead", "new", "young"]
+    assert retention.prune()["orderhub_inboxitem"] == 0
+
+
+def test_effects_that_wait_or_failed_stay_however_old():
+    order = make_order()
+    for state in ("done", "cancelled", "pending", "sending", "dead"):
+        for days in (179, 181):
+            Effect.objects.create(
+                shop=order.shop, order=order, kind="sms", key=f"{state}-{days}", state=state, due_at=ago(days),
+                created_at=ago(days),
+            )  # fmt: skip
+    assert retention.prune()["orderhub_effect"] == 2
+    gone = {"done-181", "cancelled-181"}
+    assert gone.isdisjoint(keys(Effect))
+    assert Effect.objects.count() == 8
+    assert Order.objects.count() == 1
+
+
+def test_open_rejects_stay():
+    shop = make_shop()
+    for row, state in enumerate(("open", "taken", "dropped")):
+        Reject.objects.create(shop=shop, row=row, reason="r", packed_row=b"", state=state, created_at=ago(31))
+    assert retention.prune()["orderhub_reject"] == 2
+    assert keys(Reject, "state") == ["open"]
+
+
+def test_answers_of_repeatable_requests_are_kept_a_week():
+    token = ApiToken.objects.create(name="t", digest="d")
+    for days in (6, 8):
+        row = IdempotentRequest.objects.create(token=token, key=f"{days}", body_hash="h")
+        IdempotentRequest.objects.filter(pk=row.pk).update(created_at=ago(days))
+    assert retention.prune()["orderhub_idempotentrequest"] == 1
+    assert keys(IdempotentRequest) == ["6"]
+
+
+def test_a_large_table_is_pruned_in_small_batches(monkeypatch):
+    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(retention, "BATCHES_PER_RUN", 2)
+    shop = make_shop()
+    for number in range(5):
+        InboxItem.objects.create(
+            shop=shop, source="push", delivery_key=str(number), packed_body=b"", state="done", received_at=ago(40)
+        )
+    assert retention.prune()["orderhub_inboxitem"] == 4
+    assert retention.prune()["orderhub_inboxitem"] == 1
