@@ -3,8 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet
+
 from orderhub.api.sections import order_sections
+from orderhub.models import Order
+from orderhub.selectors.orders import extra_filters
+from triage.models import Finding
 from triage.selectors.findings import findings_of
+
+
+@extra_filters.register("finding")
+def with_finding(orders: QuerySet[Order], code: str) -> QuerySet[Order]:
+    """Narrow `GET /api/v1/orders/?finding=CODE` to orders with that finding open."""
+    live = Finding.objects.filter(
+        order=OuterRef("pk"), code=code, cleared_at__isnull=True, accepted_at__isnull=True, is_shadow=False
+    )
+    return orders.filter(Exists(live))
 
 
 @order_sections.register("findings")

@@ -12,13 +12,22 @@ from rest_framework.views import APIView
 
 from orderhub.api import present
 from orderhub.api.auth import client_in
+from orderhub.api.errors import InvalidFieldsError
 from orderhub.api.filters import OrderFilterSet, refuse_unknown
 from orderhub.api.paging import KeysetPagination
 from orderhub.api.sections import sections_of
-from orderhub.api.serializers import ErrorAnswer, OrderDetail, OrderRow, SearchAnswer, SearchRequest
+from orderhub.api.serializers import (
+    DEFAULT_RESULTS,
+    MAX_RESULTS,
+    ErrorAnswer,
+    OrderDetail,
+    OrderRow,
+    SearchAnswer,
+    SearchRequest,
+)  # fmt: skip
 from orderhub.models import Order
 from orderhub.selectors.orders import list_values, order_page, rows_by_id
-from orderhub.selectors.search import find
+from orderhub.selectors.search import LONGEST, find
 from orderhub.services.access import ORDERS_READ
 
 _ERRORS = {400: ErrorAnswer, 401: ErrorAnswer, 403: ErrorAnswer}
@@ -71,6 +80,14 @@ class OrderView(APIView):
 
 def _search_of(data: Any) -> tuple[str, int]:
     """Return text and limit of a search body; raises an error that names every wrong field."""
-    serializer = SearchRequest(data=data)
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data["q"], serializer.validated_data["limit"]
+    if not isinstance(data, dict):
+        raise InvalidFieldsError(fields=[("", _("must be an object with “q”"))])
+    text, limit = data.get("q"), data.get("limit", DEFAULT_RESULTS)
+    wrong = []
+    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
+        wrong.append(("q", _("required: a text of 1 to %(most)s characters") % {"most": LONGEST}))
+    if type(limit) is not int or not 1 <= limit <= MAX_RESULTS:
+        wrong.append(("limit", _("a whole number from 1 to %(most)s") % {"most": MAX_RESULTS}))
+    if wrong:
+        raise InvalidFieldsError(fields=wrong)
+    return str(text), int(limit)

@@ -9,6 +9,8 @@ from orderhub.core.results import Outcome
 from orderhub.core.words import ContactKind, Lane, Refund, Source, Status
 
 MAX_ORDERS = 1000
+DEFAULT_RESULTS = 20
+MAX_RESULTS = 100
 
 
 class IntakeRequest(serializers.Serializer[Any]):
@@ -45,7 +47,7 @@ class SearchRequest(serializers.Serializer[Any]):
     """One search text; the hub finds out what it is."""
 
     q = serializers.CharField(max_length=200, help_text=_("order, tracking or phone number, last four digits, buyer …"))
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, default=DEFAULT_RESULTS)
 
 
 class ReceiverShown(serializers.Serializer[Any]):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, QuerySet
 
 from orderhub.core.registry import Registry
@@ -81,12 +82,30 @@ def list_values(orders: QuerySet[Order]) -> QuerySet[Order, dict[str, Any]]:
 
 
 def rows_by_id(order_ids: Sequence[int], shop_ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """Return the list rows of `order_ids` in that order, in one query; unknown and foreign ones are left out."""
+    """Return the list rows of `order_ids` in that order, in one query; unknown and foreign ones are left out.
+
+    Written as SQL: this is the answer of every search, and the query builder costs more than the query.
+    """
     if not order_ids:
         return []
-    orders = filtered(OrderFilter(shop_ids=shop_ids)).filter(id__in=order_ids)
-    by_id = {row["id"]: row for row in list_values(orders)}
+    within = "" if shop_ids is None else " AND o.shop_id = ANY(%(shop_ids)s)"
+    values: dict[str, Any] = {"ids": list(order_ids)} | ({} if shop_ids is None else {"shop_ids": list(shop_ids)})
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS + within, values)
+        by_id = {row[0]: dict(zip(_ROW_NAMES, row, strict=True)) for row in cursor.fetchall()}
     return [by_id[order_id] for order_id in order_ids if order_id in by_id]
+
+
+_JOINED = {
+    "shop_code": "s.code", "shop_name": "s.name", "nickname": "b.nickname", "receiver_name": "r.name_masked",
+    "receiver_phone": "r.phone_masked", "province": "r.province", "city": "r.city", "district": "r.district",
+}  # fmt: skip
+_ROW_NAMES = (*ROW_FIELDS, *_JOINED)
+_ROWS = f"""
+    SELECT {", ".join((*(f"o.{name}" for name in ROW_FIELDS), *_JOINED.values()))}
+    FROM orderhub_order o JOIN orderhub_shop s ON s.id = o.shop_id
+    LEFT JOIN orderhub_buyer b ON b.id = o.buyer_id LEFT JOIN orderhub_receiver r ON r.order_id = o.id
+    WHERE o.id = ANY(%(ids)s)"""  # noqa: S608  (constants only)
 
 
 @dataclass(slots=True, frozen=True)
