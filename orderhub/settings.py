@@ -174,6 +174,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Addresses of people are personal data and would be dropped; finding them out costs a tenth of a request.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
 # Work is rows with leases; a queued task only says "drain up to N rows" (docs/decisions/003-jobs.md).
@@ -220,7 +223,9 @@ SPECTACULAR_SETTINGS = {
 TAOBAO_GATEWAY_URL = env.text("HUB_TAOBAO_GATEWAY_URL", "https://eco.taobao.com/router/rest")
 JD_GATEWAY_URL = env.text("HUB_JD_GATEWAY_URL", "https://api.jd.com/routerjson")
 JD_OAUTH_URL = env.text("HUB_JD_OAUTH_URL", "https://open-oauth.jd.com/oauth2")
+DOUYIN_GATEWAY_URL = env.text("HUB_DOUYIN_GATEWAY_URL", "https://openapi-fxg.jinritemai.com")
 QIMEN_GATEWAY_URL = env.text("HUB_QIMEN_GATEWAY_URL", "https://qimen.api.taobao.com/router/qimen/service")
+WECHAT_GATEWAY_URL = env.text("HUB_WECHAT_GATEWAY_URL", "https://api.weixin.qq.com")
 OUTBOUND_TIMEOUT_SECONDS = env.number("HUB_OUTBOUND_TIMEOUT", 10)
 
 HUB_BATCH_SIZE = env.number("HUB_BATCH_SIZE", 500)
