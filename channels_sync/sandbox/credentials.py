@@ -17,6 +17,13 @@ class Credentials:
     seller_id: str = "2200512345678"
     mini_shop_nick: str = "禾木生活小程序商城"
     customer_id: str = "c-sandbox-0001"
+    douyin_app_key: str = "6990000000000000001"
+    douyin_secret: str = "5a5d0000-aaaa-bbbb-cccc-not-real"  # noqa: S105
+    douyin_token: str = "sandbox-douyin-token-0001"  # noqa: S105
+    douyin_refresh_token: str = "sandbox-douyin-refresh-0001"  # noqa: S105
+    douyin_code: str = "sandbox-douyin-code"
+    douyin_shop_id: str = "4463798"
+    douyin_shop_name: str = "禾木生活抖音旗舰店"
     qimen_app_key: str = "12345678"
     qimen_secret: str = "sandbox-qimen-secret-not-real"  # noqa: S105
     warehouse_code: str = "WH01"

@@ -67,7 +67,8 @@ def ask_refund(rng: Random, order: SandboxOrder, at: datetime) -> None:
 
 def withdraw_refund(rng: Random, order: SandboxOrder, at: datetime) -> None:
     """Take the refund request back."""
-    del rng, at
+    del rng
+    order.draft["raw"]["refund_at"] = stamp(at)
     for line in order.draft["lines"]:
         line["refund"] = "none"
     order.kinds = [kind for kind in order.kinds if kind != "refund"]
@@ -103,7 +104,7 @@ def note(rng: Random, order: SandboxOrder, at: datetime) -> None:
     """Let the seller write a memo and set a flag."""
     del at
     order.draft["seller_remark"] = rng.choice(remarks.SELLER)
-    order.draft["flag"] = rng.choice(("red", "yellow", "blue"))
+    order.draft["flag"] = rng.choice(("red", "orange", "cyan") if order.shop == "douyin" else ("red", "yellow", "blue"))
 
 
 def move(rng: Random, order: SandboxOrder, at: datetime) -> None:
@@ -120,11 +121,16 @@ CHANGES: dict[str, Callable[[Random, SandboxOrder, datetime], None]] = {
 }
 """Every change by name; `POST /_sandbox/change` takes these names."""
 
+QUIET = {"douyin": frozenset({"ask_refund", "withdraw_refund", "correct", "note", "move"})}
+"""Changes that do not move a platform's modification time, which on Douyin follows the main state of the order only."""
+
 
 def apply(name: str, rng: Random, order: SandboxOrder, at: datetime) -> None:
-    """Apply one change and move `modified_at`. Raises KeyError for an unknown name."""
+    """Apply one change and move `modified_at`, unless the platform does not for this change. Raises KeyError for an
+    unknown name."""
     CHANGES[name](rng, order, at)
-    order.draft["modified_at"] = stamp(at)
+    if name not in QUIET.get(order.shop, ()):
+        order.draft["modified_at"] = stamp(at)
 
 
 def _mark(order: SandboxOrder, kind: str) -> None:

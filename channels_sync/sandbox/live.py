@@ -17,6 +17,7 @@ PROFILES: dict[str, Profile] = {
     "taobao": "masked",
     "mini": "mini",
     "jd": "masked",
+    "douyin": "masked",
     "wechat": "virtual",
 }
 """Every shop that is played, and what its platform shows of a buyer."""

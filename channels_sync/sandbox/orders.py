@@ -13,7 +13,9 @@ Row = dict[str, Any]
 
 NOT_JUDGED = ("unpaid", "presale_deposit")
 """Statuses that triage leaves alone; their label has an empty lane."""
+FLAGS = {"douyin": ("red", "orange", "green", "cyan", "purple")}
 _FLAGS = ("red", "yellow", "green", "blue", "purple")
+"""The colours that sellers choose from; each platform has its own."""
 _LANE_ORDER = ("regular", "to_confirm", "abnormal")
 SHIP_WITHIN = timedelta(hours=48)
 
@@ -84,7 +86,7 @@ def new_order(
         "lines": lines,
         "buyer_remark": "",
         "seller_remark": rng.choice(remarks.SELLER) if rng.random() < 0.05 else "",
-        "flag": rng.choice(_FLAGS) if rng.random() < 0.06 else "none",
+        "flag": rng.choice(FLAGS.get(shop, _FLAGS)) if rng.random() < 0.06 else "none",
         "presale": "none",
         "channel_hold": "",
         "raw": {},

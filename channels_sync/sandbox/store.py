@@ -125,11 +125,14 @@ class Store:
         where, values = _where(window, statuses)
         return int(self._rows(f"SELECT count(*) AS n FROM orders WHERE {where}", *values)[0]["n"])  # noqa: S608
 
-    def page(self, window: Window, statuses: tuple[str, ...], offset: int, limit: int) -> list[SandboxOrder]:
-        """Return one page of the window, latest first."""
+    def page(
+        self, window: Window, statuses: tuple[str, ...], offset: int, limit: int, *, oldest_first: bool = False
+    ) -> list[SandboxOrder]:
+        """Return one page of the window, latest first unless `oldest_first`."""
         where, values = _where(window, statuses)
+        way = "ASC" if oldest_first else "DESC"
         query = (
-            f"SELECT * FROM orders WHERE {where} ORDER BY {window.column} DESC, external_no DESC"  # noqa: S608
+            f"SELECT * FROM orders WHERE {where} ORDER BY {window.column} {way}, external_no {way}"  # noqa: S608
             " LIMIT ? OFFSET ?"
         )
         return [_order(row) for row in self._rows(query, *values, limit, offset)]

@@ -23,6 +23,7 @@ _NUMBERS = {
     "taobao": "4{serial:012d}{tail}",
     "mini": "M{serial:012d}{tail}",
     "jd": "3{serial:012d}",
+    "douyin": "6{serial:012d}{tail}",
     "wechat": "3{serial:012d}{tail}",
 }
 """How order numbers of a shop look; all rise with time."""

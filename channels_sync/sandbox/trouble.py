@@ -11,6 +11,7 @@ from channels_sync.sandbox.places import Address
 HOLDS = {
     "taobao": "PAID_FORBID_CONSIGN",
     "jd": "LOCKED",
+    "douyin": "risk_review",
 }
 """Each platform's word for paid, but not to be shipped for now."""
 
