@@ -1,0 +1,154 @@
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from orderhub.models import Reveal
+from orderhub.services.roles import sync_roles
+from tests.factories import make_order, make_shop, make_user
+from triage.services import load_defaults
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+SCHEMES = ["light", "dark"]
+
+
+@pytest.fixture
+def supervisor(transactional_db):
+    load_defaults()
+    sync_roles()
+    user = make_user("supervisor", is_staff=True, last_name="王", first_name="敏")
+    user.groups.add(Group.objects.get(name="supervisor"))
+    return user
+
+
+@pytest.fixture
+def orders(transactional_db):
+    shop = make_shop("flagship", name="旗舰店")
+    now = timezone.now()
+    return [
+        make_order(
+            shop, external_no=f"T100{number}", created_at=now - timedelta(minutes=number), status="in_triage_hold",
+            lane="to_confirm", is_urgent=number == 0, triaged_at=now - timedelta(minutes=number),
+            ship_by=now + timedelta(minutes=30), channel_claim="paid", name="李雷雷",
+        )
+        for number in range(3)
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def console(open_tab, supervisor, orders):
+    def at(path="/ops/", **values):
+        return open_tab(user=supervisor, **values).open(path)
+
+    return at
+
+
+def inside(page):
+    """Return whether the page fits its window sideways."""
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_dashboard_draws_its_chart_and_has_it_as_a_table(console, scheme):
+    page = console(scheme=scheme)
+    expect(page.locator(".tile")).to_have_count(6)
+    expect(page.locator("canvas[data-source]")).to_be_visible()
+    assert page.evaluate("Boolean(document.querySelector('canvas[data-source]').hubChart)")
+    page.locator("#dashboard details summary").first.click()
+    expect(page.locator("#dashboard details table").first).to_contain_text("旗舰店")
+    assert inside(page)
+
+
+def test_the_keyboard_walks_the_list_and_opens_an_order(console):
+    page = console("/ops/orderhub/order/", language="en")
+    expect(page.locator("tr[data-href]")).to_have_count(3)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator("tr.current")).to_contain_text("T1001")
+    page.keyboard.press("k")
+    expect(page.locator("tr.current")).to_contain_text("T1000")
+    page.keyboard.press("?")
+    expect(page.locator("#key-map")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/order/\d+/change/"))
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(r"/ops/orderhub/order/\?view=all"))
+
+
+def test_the_whole_row_opens_the_order_and_a_tick_does_not(console):
+    page = console("/ops/orderhub/order/")
+    page.locator("tr[data-href] input.action-select").first.check()
+    expect(page.locator(".selection-bar")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/ops/orderhub/order/$"))
+    page.locator("tr[data-href] td.field-receiver_masked").nth(1).click()
+    expect(page).to_have_url(re.compile(r"/order/\d+/change/"))
+
+
+def test_one_search_box_finds_by_phone_without_the_phone_in_the_address(console):
+    page = console("/ops/orderhub/order/")
+    page.keyboard.press("/")
+    expect(page.locator("[data-hotkey='/']")).to_be_focused()
+    page.keyboard.type("13912345678")
+    page.keyboard.press("Enter")
+    expect(page.locator(".found")).to_contain_text("139****5678")
+    assert "13912345678" not in page.url
+    expect(page.locator("tr[data-href]")).to_have_count(3)
+
+
+def test_filters_keep_the_list_and_can_be_cleared(console):
+    page = console("/ops/orderhub/order/", language="en")
+    page.locator("select[aria-label=Urgent]").select_option(label="Yes")
+    expect(page.locator("tr[data-href]")).to_have_count(1)
+    page.get_by_text("Clear all filters").click()
+    expect(page.locator("tr[data-href]")).to_have_count(3)
+    page.locator(".filter.time summary").click()
+    page.get_by_role("link", name="Last hour").click()
+    expect(page.locator("tr[data-href]")).to_have_count(3)
+
+
+def test_clocks_run(console):
+    page = console("/ops/orderhub/order/", language="en")
+    clock = page.locator("time.clock").first
+    before = clock.inner_text()
+    page.wait_for_timeout(2100)
+    assert clock.inner_text() != before
+    assert clock.inner_text().endswith(" left")
+
+
+def test_personal_data_is_shown_for_a_reason_and_goes_away(console, orders):
+    page = console(f"/ops/orderhub/order/{orders[0].pk}/change/", language="en")
+    assert "13912345678" not in page.content()
+    page.get_by_label("Reason for looking").fill("customer called")
+    page.clock.install()
+    page.get_by_role("button", name="Show for 60 seconds").click()
+    expect(page.locator("#revealed")).to_contain_text("13912345678")
+    page.clock.run_for(61_000)
+    expect(page.locator("#revealed")).to_be_empty()
+    assert "13912345678" not in page.content()
+    assert Reveal.objects.get().reason == "customer called"
+
+
+def test_a_held_order_is_released_from_its_page(console, orders):
+    page = console(f"/ops/orderhub/order/{orders[2].pk}/change/?view=confirm", language="en")
+    page.get_by_role("button", name="Release…").click()
+    page.locator("#release-dialog input[name=reason]").fill("phone checked")
+    page.locator("#release-dialog button[type=submit]").click()
+    expect(page.get_by_text("The order was released.")).to_be_visible()
+    orders[2].refresh_from_db()
+    assert orders[2].status == "ready"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    "path", ["/ops/orderhub/order/", "/ops/orderhub/reject/", "/ops/auth/user/", "/ops/orderhub/sku/"]
+)
+def test_pages_fit_the_window_in_both_colours(console, path, scheme):
+    page = console(path, scheme=scheme)
+    assert inside(page)
+    dark = page.evaluate("document.documentElement.classList.contains('dark')")
+    assert dark == (scheme == "dark")
