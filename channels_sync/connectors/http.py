@@ -33,6 +33,14 @@ PATIENCE = 2.0
 _DEADLINE: ContextVar[float] = ContextVar("deadline")
 
 
+class StatusError(HubError):
+    """The other side refused with an HTTP `status` that no retry changes."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 @dataclass(slots=True, frozen=True)
 class Answer:
     """A whole answer of status 200 to 299."""
@@ -116,7 +124,7 @@ def _judged(response: httpx2.Response, body: bytes, host: str) -> Answer:
             retry_after=_retry_after(response.headers.get("retry-after", "")),
         )
     if not 200 <= status < 300:
-        raise HubError(_("%(host)s answered with HTTP %(status)s") % {"host": host, "status": status}, permanent=True)
+        raise StatusError(_("%(host)s answered with HTTP %(status)s") % {"host": host, "status": status}, status)
     return Answer(status, response.headers.get("content-type", ""), body)
 
 

@@ -50,7 +50,7 @@ def make_shops(keys: Credentials) -> None:
         taobao.credentials = {"app_key": keys.app_key, "app_secret": keys.app_secret, "session": keys.session}
         taobao.save(update_fields=["sealed_credentials"])
     mini, _ = Shop.objects.get_or_create(
-        code=MINI_SHOP, defaults={"name": keys.mini_shop_nick, "platform": "wechat", **common}
+        code=MINI_SHOP, defaults={"name": keys.mini_shop_nick, "platform": "own", **common}
     )
     group, _ = AgentGroup.objects.get_or_create(name="大促客服组")
     group.shops.add(taobao, mini)

@@ -29,7 +29,7 @@ def shops(batch: Batch) -> list[str | None]:
     "order.platform",
     _("Platform"),
     FactType.TEXT,
-    about=_("taobao, jd, douyin, wechat, file …"),
+    about=_("taobao, jd, douyin, wechat, own, file …"),
     example="taobao",
     needs=[Need.SHOPS],
 )

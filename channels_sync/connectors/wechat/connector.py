@@ -1,0 +1,86 @@
+"""The connector of WeChat shops."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from channels_sync.connectors.base import Connector, CredentialField, RawPage, ShopAccess, Window, connectors, mark_last
+from channels_sync.connectors.exchange import (
+    Memo,
+    PushAnswer,
+    Pushed,
+    PushRequest,
+    Shipment,
+    StockWrite,
+    WriteResult,
+)
+from channels_sync.connectors.wechat import push, writes
+from channels_sync.connectors.wechat.client import WechatClient
+from channels_sync.connectors.wechat.pull import Reader
+from channels_sync.connectors.wechat.token import Tokens, credentials_of
+
+
+class WechatConnector(Connector):
+    """Pulls order numbers by modification time and each order by itself; takes pushes that name an order."""
+
+    key = "wechat"
+    label = _("WeChat shop")
+    pulls = pushes = fetches = rereads = refreshes = True
+    writes_stock = ships = writes_memo = True
+    stock_batch = 20
+    credential_fields = (
+        CredentialField("app_id", _("App ID")),
+        CredentialField("app_secret", _("App secret"), is_secret=True),
+        CredentialField("push_token", _("Token of the message push"), is_secret=True, is_required=False),
+        CredentialField(
+            "push_key", _("EncodingAESKey of the message push"), is_secret=True, is_required=False,
+            help=_("43 characters; without it only unencrypted pushes are taken."),
+        ),
+    )  # fmt: skip
+    hidden_facts = {
+        "receiver.phone": _("Most orders carry a virtual number that ends some time after the order."),
+        "buyer.ip": _("The platform tells no buyer's IP address."),
+        "buyer.nickname": _("The platform tells no nickname."),
+        "flag": _("The platform has no coloured flag."),
+    }
+
+    def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield the orders modified in `window` that the pool does not have yet."""
+        return mark_last(self._reader(access).changed(window))
+
+    def reread(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield the orders created in `window` in their present version."""
+        return mark_last(self._reader(access).created(window))
+
+    def fetch(self, access: ShopAccess, numbers: Sequence[str]) -> Iterator[RawPage]:
+        """Yield the present version of single orders."""
+        return mark_last(self._reader(access).single(numbers))
+
+    def refresh_token(self, access: ShopAccess) -> dict[str, Any]:
+        """Ask for the token of the application; the platform hands everybody the same one while it lives."""
+        return credentials_of(*Tokens(settings.WECHAT_GATEWAY_URL.rstrip("/"), access).ask())
+
+    def accept_push(self, access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
+        """Verify a message push and return the order that it names."""
+        return push.accept(access, request)
+
+    def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
+        """Set the stock of items; the platform takes one a call, a few run at once."""
+        return writes.write_stock(WechatClient(access), rows)
+
+    def ship(self, access: ShopAccess, shipment: Shipment) -> None:
+        """Tell a parcel; one that the platform knows already is not told again."""
+        writes.ship(WechatClient(access), shipment)
+
+    def write_memo(self, access: ShopAccess, memo: Memo) -> None:
+        """Set the seller's note."""
+        writes.write_memo(WechatClient(access), memo)
+
+    @staticmethod
+    def _reader(access: ShopAccess) -> Reader:
+        return Reader(WechatClient(access), access)
+
+
+connectors.add(WechatConnector.key, WechatConnector())

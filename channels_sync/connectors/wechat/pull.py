@@ -1,0 +1,193 @@
+"""Reading orders: the list gives numbers only, each order is fetched (protocol reference 5.2).
+
+The list is read until a reading brings nothing new: it has no total that would show a page left out. Its cursor is only
+good for unchanged parameters; when the platform has lost it, the list is read from the start. After-sales have a list
+and details of their own, and a change of one need not move the order's time, so the orders of changed ones come too.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import batched, pairwise
+from typing import Any
+
+import orjson
+import structlog
+from django.utils.translation import gettext as _
+
+from channels_sync.connectors.base import RawPage, ShopAccess, TooManyRowsError, Window
+from channels_sync.connectors.wechat.client import Content, WechatClient, usable
+from channels_sync.connectors.wechat.errors import CURSOR_LOST, TOO_MANY_ROWS, RefusedError
+from channels_sync.connectors.wechat.lines import AFTERSALES_KEY
+from channels_sync.connectors.wechat.mapping import (
+    REFUSED_KEY,
+    aftersale_numbers,
+    modified_at,
+    number_of,
+    seems_paid_since,
+)
+from orderhub.core.errors import HubError, TemporaryError
+
+log = structlog.get_logger(__name__)
+
+LIST = "/channels/ec/order/list/get"
+ORDER = "/channels/ec/order/get"
+AFTERSALE_LIST = "/channels/ec/aftersale/getaftersalelist"
+AFTERSALE = "/channels/ec/aftersale/getaftersaleorder"
+LONGEST_WINDOW = timedelta(days=7, seconds=-1)
+LONGEST_AFTERSALE_WINDOW = timedelta(hours=24, seconds=-1)
+"""A second less than the platform allows, so that the last second can be asked for whether it counts that in or not."""
+SHORTEST_SLICE = timedelta(minutes=1)
+LARGEST_SLICE = 3000
+PAGE_ROWS = 100
+PASSES = 5
+RESTARTS = 4
+SETTLE_SECONDS = 2.0
+"""How long a detail may lag behind an event: it says unpaid although its payment is there already."""
+
+
+class Reader:
+    """Reads orders of one shop."""
+
+    def __init__(self, client: WechatClient, access: ShopAccess) -> None:
+        self._client = client
+        self._access = access
+        self._aftersales: dict[str, Content] = {}
+
+    def changed(self, window: Window) -> Iterator[RawPage]:
+        """Yield the orders changed in `window` that the pool does not have. Raises TooManyRowsError before a page."""
+        numbers = dict.fromkeys(self._listed("update_time_range", window))
+        numbers |= dict.fromkeys(self._with_changed_aftersales(window))
+        return self._pages(list(numbers), known=True)
+
+    def created(self, window: Window) -> Iterator[RawPage]:
+        """Yield the orders created in `window`, whatever the pool has of them."""
+        return self._pages(self._listed("create_time_range", window), known=False)
+
+    def single(self, numbers: Sequence[str]) -> Iterator[RawPage]:
+        """Yield the present version of these orders."""
+        return self._pages(list(dict.fromkeys(numbers)), known=False)
+
+    def _pages(self, numbers: Sequence[str], *, known: bool) -> Iterator[RawPage]:
+        for part in batched(numbers, PAGE_ROWS):
+            rows = self._orders(part)
+            if known:
+                rows = self._unknown(rows)
+            if rows:
+                body = orjson.dumps({"orders": rows})
+                key = f"wechat:{hashlib.sha256(body).hexdigest()}"
+                yield RawPage(key, body, "application/json", "wechat", len(rows))
+
+    def _unknown(self, rows: list[Content]) -> list[Content]:
+        versions = {number_of(row): moment for row in rows if (moment := modified_at(row)) is not None}
+        known = self._access.known(versions)
+        return [row for row in rows if number_of(row) not in known]
+
+    def _orders(self, numbers: Sequence[str]) -> list[Content]:
+        """Fetch whole orders with their after-sales; one that the platform refuses comes back marked."""
+        found = dict(zip(numbers, self._fetched(numbers), strict=True))
+        early = [number for number, row in found.items() if seems_paid_since(row)]
+        if early:
+            time.sleep(SETTLE_SECONDS)
+            found |= zip(early, self._fetched(early), strict=True)
+        wanted = {number: aftersale_numbers(row) for number, row in found.items()}
+        self._fetch_aftersales([key for keys in wanted.values() for key in keys])
+        return [
+            {**row, AFTERSALES_KEY: [self._aftersales[key] for key in wanted[number]]} if wanted[number] else row
+            for number, row in found.items()
+        ]
+
+    def _fetched(self, numbers: Sequence[str]) -> list[Content]:
+        answers = self._client.many(ORDER, [{"order_id": number} for number in numbers])
+        return [_order(number, usable(answer, RefusedError)) for number, answer in zip(numbers, answers, strict=True)]
+
+    def _fetch_aftersales(self, keys: Sequence[str]) -> None:
+        wanted = [key for key in dict.fromkeys(keys) if key not in self._aftersales]
+        answers = self._client.many(AFTERSALE, [{"after_sale_order_id": key} for key in wanted])
+        for key, answer in zip(wanted, answers, strict=True):
+            found = usable(answer, RefusedError)
+            detail = {} if isinstance(found, HubError) else found.get("after_sale_order")
+            self._aftersales[key] = detail if isinstance(detail, dict) else {}
+
+    def _with_changed_aftersales(self, window: Window) -> list[str]:
+        keys: dict[str, None] = {}
+        for part in _parts(window, LONGEST_AFTERSALE_WINDOW):
+            start, end = _seconds(part)
+            body = {"begin_update_time": start, "end_update_time": end}
+            keys |= dict.fromkeys(self._numbers(AFTERSALE_LIST, body, "after_sale_order_id_list", part))
+        self._fetch_aftersales(list(keys))
+        return [number for key in keys if (number := number_of(self._aftersales[key]))]
+
+    def _listed(self, field: str, window: Window) -> list[str]:
+        found: dict[str, None] = {}
+        for part in _parts(window, LONGEST_WINDOW):
+            start, end = _seconds(part)
+            body = {field: {"start_time": start, "end_time": end}, "page_size": self._client.options.page_size}
+            found |= dict.fromkeys(self._numbers(LIST, body, "order_id_list", part))
+        return list(found)
+
+    def _numbers(self, path: str, body: Mapping[str, Any], field: str, window: Window) -> list[str]:
+        """Return every number of one list; read again until a reading shows nothing new."""
+        found: dict[str, None] = {}
+        for _pass in range(PASSES):
+            before = len(found)
+            for number in self._one_reading(path, body, field):
+                found[number] = None
+                if len(found) > LARGEST_SLICE and window.span > SHORTEST_SLICE:
+                    raise TooManyRowsError(len(found))
+            if _pass and len(found) == before:
+                return list(found)
+        log.warning("the list went on growing", shop=self._access.code, seen=len(found))
+        return list(found)
+
+    def _one_reading(self, path: str, body: Mapping[str, Any], field: str) -> Iterator[str]:
+        """Yield the numbers of all pages; some come again when the platform loses the cursor and we start anew."""
+        for _start in range(RESTARTS):
+            cursor: str | None = ""
+            while cursor is not None:
+                content = self._page(path, {**body, "next_key": cursor} if cursor else body)
+                if content is None:
+                    break
+                yield from (str(number) for number in content.get(field) or ())
+                following = str(content.get("next_key") or "") if content.get("has_more") else None
+                if following is not None and following in {"", cursor}:
+                    break
+                cursor = following
+            else:
+                return
+        raise TemporaryError(_("The platform lost its place in the list again and again."))
+
+    def _page(self, path: str, body: Mapping[str, Any]) -> Content | None:
+        """Return one page, or None when the cursor is lost. Raises TooManyRowsError where the platform says so."""
+        try:
+            return self._client.call(path, body)
+        except RefusedError as error:
+            if error.code == CURSOR_LOST:
+                return None
+            if error.code == TOO_MANY_ROWS:
+                raise TooManyRowsError(LARGEST_SLICE) from error
+            raise
+
+
+def _order(number: str, answer: Content | HubError) -> Content:
+    """Return the order of an answer under the number that was asked for."""
+    if isinstance(answer, HubError):
+        return {"order_id": number, REFUSED_KEY: str(answer)}
+    order = answer.get("order")
+    if not isinstance(order, dict):
+        return {"order_id": number, REFUSED_KEY: "the platform returned no order"}
+    return {**order, "order_id": number}
+
+
+def _parts(window: Window, longest: timedelta) -> list[Window]:
+    """Return the window cut into parts that are not longer than the platform allows."""
+    count = max(-(-window.span // longest), 1)
+    edges = [window.start + window.span * place / count for place in range(count + 1)]
+    return [Window(start, end) for start, end in pairwise(edges)]
+
+
+def _seconds(window: Window) -> tuple[int, int]:
+    """Return both ends in unix seconds; the second after the end is asked for too."""
+    start = int(window.start.timestamp())
+    return start, max(int(window.end.timestamp()), start) + 1
