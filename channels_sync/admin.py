@@ -26,7 +26,7 @@ from orderhub.console.model_admin import ConsoleStackedInline, ReadOnlyModelAdmi
 from orderhub.console.paging import Keyset
 
 RUN_TONES = {
-    RunState.DONE: "green", RunState.FAILED: "red", RunState.ABANDONED: "red", RunState.STOPPED: "amber",
+    RunState.DONE: "plain", RunState.FAILED: "red", RunState.ABANDONED: "red", RunState.STOPPED: "amber",
     RunState.RUNNING: "blue",
 }  # fmt: skip
 HEALTH_WORDS = {
@@ -50,7 +50,13 @@ def lag_text(sync: ShopSync | None) -> SafeString:
 def kind_pill(sync: ShopSync) -> SafeString:
     """Return what has to happen before a failing pull works again."""
     if not sync.error_kind:
-        return columns.pill(f"✓ {_('Healthy')}", "green") if sync.last_success_at else columns.NOTHING
+        if sync.lag is None:
+            return columns.NOTHING
+        return (
+            columns.pill(f"● {_('Behind')}", "amber")
+            if sync.lag > selectors.LATE
+            else columns.pill(f"✓ {_('Healthy')}", "green")
+        )
     needs_person = sync.error_kind in health.NEEDS_PERSON
     label = dict(ErrorKind.choices).get(sync.error_kind, sync.error_kind)
     return columns.pill(str(label), "red" if needs_person else "amber")
@@ -82,7 +88,7 @@ class ShopSyncAdmin(ReadOnlyModelAdmin):
         """How far behind the channel."""
         return lag_text(sync)
 
-    @admin.display(description=gettext_lazy("session"))
+    @admin.display(description=gettext_lazy("authorisation"))
     def token(self, sync: ShopSync) -> SafeString:
         """Whether the platform accepts the session."""
         tone = {TokenState.VALID: "green", TokenState.REFUSED: "red"}.get(TokenState(sync.token_state), "faint")

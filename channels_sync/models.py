@@ -50,7 +50,9 @@ class ShopSync(models.Model):
     last_error = models.TextField(_("last error"), blank=True, default="")
     error_kind = models.CharField(_("kind of error"), max_length=15, choices=ErrorKind.choices, blank=True, default="")
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
-    token_state = models.CharField(_("session"), max_length=10, choices=TokenState.choices, default=TokenState.UNKNOWN)
+    token_state = models.CharField(
+        _("authorisation"), max_length=10, choices=TokenState.choices, default=TokenState.UNKNOWN
+    )
     failed_with = models.BigIntegerField(null=True, editable=False)
     """Fingerprint of the credentials and settings that a permanent failure belongs to: new ones are tried at once."""
 
@@ -77,8 +79,8 @@ class SyncRun(models.Model):
     """One pull of one shop: append-only, written by the sync service."""
 
     shop = models.ForeignKey(Shop, models.CASCADE, related_name="sync_runs", db_index=False, verbose_name=_("shop"))
-    window_start = models.DateTimeField(_("from"))
-    window_end = models.DateTimeField(_("to"))
+    window_start = models.DateTimeField(_("window start"))
+    window_end = models.DateTimeField(_("window end"))
     started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), null=True)
     state = models.CharField(_("state"), max_length=10, choices=RunState.choices, default=RunState.RUNNING)

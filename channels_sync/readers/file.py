@@ -8,7 +8,7 @@ from channels_sync.payloads import Unreadable
 from channels_sync.readers.base import ReadRow, readers
 from channels_sync.tables import cells
 from channels_sync.tables.addresses import split_address
-from orderhub.core.draft import OrderDraft, clean_text, read_draft
+from orderhub.core.draft import OrderDraft, read_draft
 from orderhub.core.errors import FieldError
 from orderhub.core.money import MAX_FEN
 
@@ -149,5 +149,4 @@ def _texts(value: Any, path: str) -> dict[str, str]:
             raise FieldError(str(name), "must be a text")
         if UNREADABLE in text:
             raise FieldError(str(name), "has characters that cannot be read in the file's encoding")
-    cleaned: dict[str, str] = clean_text(value)
-    return cleaned
+    return value

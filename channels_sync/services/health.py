@@ -56,7 +56,7 @@ def record_failure(shop: Shop, error: Exception) -> str:
         wait = LONGEST_WAIT
     ShopSync.objects.filter(pk=sync.pk).update(
         consecutive_failures=F("consecutive_failures") + 1, last_error=sentence, error_kind=kind,
-        next_attempt_at=timezone.now() + timedelta(seconds=wait),
+        next_attempt_at=None if kind == ErrorKind.AUTHORISATION else timezone.now() + timedelta(seconds=wait),
         failed_with=fingerprint(shop) if kind in NEEDS_PERSON else None,
         token_state=TokenState.REFUSED if kind == ErrorKind.AUTHORISATION else sync.token_state,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from orderhub.core.divisions import Division, load
 
-_LONGEST_NAME = 12
+_LONGEST_NAME = 15
 _TOWN_ENDS = ("街道", "镇", "乡")
 
 
@@ -33,8 +33,12 @@ def split_address(text: str) -> dict[str, str]:
 
 
 def _front(text: str, find: Callable[[str], Division | None]) -> tuple[Division | None, str]:
-    """Return the place whose name stands in front, the longest name first, and what follows it."""
+    """Return the place whose name stands in front and what follows it: the first word, else the longest name."""
     text = text.lstrip(" ,，、-　\t")
+    word, _space, rest = text.partition(" ")
+    place = find(word) if len(word) <= _LONGEST_NAME else None
+    if place is not None:
+        return place, rest
     for length in range(min(len(text), _LONGEST_NAME), 1, -1):
         place = find(text[:length])
         if place is not None:
