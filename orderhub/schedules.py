@@ -16,6 +16,7 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from channels_sync.selectors import due_shops
+from channels_sync.services.sync import prune_runs
 from orderhub import pipeline
 from orderhub.services import jobs, leases, retention
 from triage.services import refresh_baselines
@@ -66,14 +67,21 @@ def drain_outbox() -> None:
     _while_there_is_work(lambda: pipeline.drain_outbox().total)
 
 
+def prune() -> None:
+    """Delete what has done its work, the log of pulls included."""
+    retention.prune()
+    prune_runs()
+
+
 JOBS: dict[str, Periodic] = {
     job.name: job
     for job in (
         Periodic("pull", 1, pull),
         Periodic("inbox", 1, drain_inbox),
         Periodic("outbox", 1, drain_outbox),
+        Periodic("siblings", 1, pipeline.recheck_siblings),
         Periodic("baselines", 10, refresh_baselines),
-        Periodic("prune", 60, retention.prune),
+        Periodic("prune", 60, prune),
     )
 }
 
