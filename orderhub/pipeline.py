@@ -41,6 +41,7 @@ from orderhub.services.inbox import receive
 from orderhub.services.outbox import Drained
 from orderhub.services.paths import effects_of
 from triage.decisions import Candidate
+from triage.selectors.siblings import unmarked_siblings
 from triage.services import accept_findings, decide, store_findings
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "pull_due_shops",
     "pull_shop",
     "receive",
+    "recheck_siblings",
     "release_order",
     "rerun_reject",
     "retriage",
@@ -135,6 +137,11 @@ def retriage(order_ids: Sequence[int], actor: str) -> int:
         rows = [DraftRow(0, drafts[pk]) for pk in shop.orders.filter(pk__in=list(drafts)).values_list("pk", flat=True)]
         judged += len(_take_batch(shop, rows, "hub", actor, None, None, again=True))
     return judged
+
+
+def recheck_siblings() -> int:
+    """Judge the first orders of a cluster again once the later ones have shown it, and return how many."""
+    return retriage(unmarked_siblings(), "hub")
 
 
 @transaction.atomic

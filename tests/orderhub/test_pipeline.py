@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from orderhub.core.results import Outcome
 from orderhub.models import Buyer, Effect, InboxItem, Order, OrderLine, Receiver, Reject, StockLevel, TimelineEntry
-from orderhub.pipeline import process, receive, release_order, rerun_reject, retriage, take_in
+from orderhub.pipeline import process, receive, recheck_siblings, release_order, rerun_reject, retriage, take_in
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_shop
 
@@ -281,3 +281,19 @@ def test_a_released_order_goes_on_and_stays_released(shop):
     assert Effect.objects.filter(kind="wms_push", state="pending").count() == 1
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, seller_remark="ok", modified_at=later(5)))
     assert Order.objects.get().status == "ready"
+
+
+def test_the_first_orders_of_a_cluster_are_held_once_the_fifth_has_come(shop):
+    def placed(n):
+        buyer = {"id": f"u-{n % 4}", "nickname": "n", "ip": "203.0.113.9"}
+        lines = [line(sku=f"S-{n}")]
+        return draft(f"T{n}", buyer=buyer, lines=lines, created_at=f"2026-11-11T00:{n:02d}:07+08:00")
+
+    for n in range(1, 6):
+        deliver(shop, placed(n))
+    assert dict(Order.objects.values_list("external_no", "lane")) == {
+        "T1": "regular", "T2": "regular", "T3": "regular", "T4": "regular", "T5": "abnormal",
+    }  # fmt: skip
+    assert recheck_siblings() == 4
+    assert set(Order.objects.values_list("lane", "status")) == {("abnormal", "in_triage_hold")}
+    assert recheck_siblings() == 0

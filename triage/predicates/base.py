@@ -87,14 +87,23 @@ class PriceBook:
     floors: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True, frozen=True)
+class IpOrder:
+    """One order from an internet address."""
+
+    at: datetime
+    order_id: int
+    buyer_id: int | None
+
+
 @dataclass(slots=True)
 class Context:
     """What the database knows about a batch, fetched set-wise; a part that no fact needs stays empty."""
 
     now: datetime
     shops: Mapping[int, ShopFacts] = field(default_factory=dict)
-    ip_before: Mapping[int, tuple[int, frozenset[int]]] = field(default_factory=dict)
-    """Orders and distinct buyers from the same address in the hour before, by order id of the candidate."""
+    ip_orders: Mapping[str, Sequence[IpOrder]] = field(default_factory=dict)
+    """Orders of the pool within an hour of the batch's own, by address."""
     bought: Mapping[int, Sequence[Bought]] = field(default_factory=dict)
     """Recent lines by buyer."""
     prices: PriceBook = field(default_factory=PriceBook)

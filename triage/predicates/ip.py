@@ -2,50 +2,56 @@
 
 import ipaddress
 from bisect import bisect_right
-from collections import defaultdict, deque
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import lru_cache
 
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.core.draft import OrderDraft
-from triage.predicates.base import Batch, FactType, Need, fact
+from triage.predicates.base import Batch, FactType, IpOrder, Need, fact
 
 WINDOW = timedelta(minutes=60)
 
 
 def ip_windows(batch: Batch) -> list[tuple[int, int] | None]:
-    """Return for each order the orders (itself included) and distinct buyers from its address in the hour up to it.
+    """Return for each order the orders (itself included) and distinct buyers of the fullest hour that holds it.
 
-    Siblings of the same delivery count as if they had been stored one after the other by time.
+    Siblings of the same delivery count, whatever their sequence; so the first orders of a cluster are seen as such
+    when they are judged together with it, or again after it.
     """
     return batch.once(_windows)
 
 
 def _windows(batch: Batch) -> list[tuple[int, int] | None]:
-    by_ip: dict[str, list[tuple[datetime, int, int, int | None]]] = defaultdict(list)
-    for place, candidate in enumerate(batch.everyone):
+    by_ip: dict[str, list[IpOrder]] = defaultdict(list)
+    for candidate in batch.everyone:
         ip = candidate.draft.buyer.ip
         if ip:
-            by_ip[ip].append((candidate.draft.created_at, place, candidate.order_id, candidate.buyer_id))
+            by_ip[ip].append(IpOrder(candidate.draft.created_at, candidate.order_id, candidate.buyer_id))
     counted: dict[int, tuple[int, int]] = {}
-    before = batch.context.ip_before
-    for rows in by_ip.values():
-        if len(rows) == 1:
-            _at, _place, order_id, buyer_id = rows[0]
-            known, buyers = before.get(order_id, (0, frozenset()))
-            counted[order_id] = (known + 1, len(buyers | {buyer_id}) if buyer_id is not None else len(buyers))
-            continue
-        rows.sort(key=lambda row: row[:2])
-        window: deque[tuple[datetime, int | None]] = deque()
-        for at, _place, order_id, buyer_id in rows:
-            while window and window[0][0] <= at - WINDOW:
-                window.popleft()
-            window.append((at, buyer_id))
-            known, buyers = before.get(order_id, (0, frozenset()))
-            distinct = buyers | {buyer for _at, buyer in window if buyer is not None}
-            counted[order_id] = (known + len(window), len(distinct))
+    for ip, mine in by_ip.items():
+        others = batch.context.ip_orders.get(ip, ())
+        if len(mine) == 1 and not others:
+            counted[mine[0].order_id] = (1, int(mine[0].buyer_id is not None))
+        else:
+            counted |= _fullest(sorted([*mine, *others], key=lambda order: order.at))
     return [counted.get(candidate.order_id) if candidate.draft.buyer.ip else None for candidate in batch.candidates]
+
+
+def _fullest(orders: Sequence[IpOrder]) -> dict[int, tuple[int, int]]:
+    """Return, by order, orders and buyers of the fullest window around it; each window ends at one of the orders."""
+    best: dict[int, tuple[int, int]] = {}
+    first = 0
+    for last, order in enumerate(orders):
+        while orders[first].at <= order.at - WINDOW:
+            first += 1
+        window = orders[first : last + 1]
+        found = (len(window), len({other.buyer_id for other in window if other.buyer_id is not None}))
+        for other in window:
+            best[other.order_id] = max(best.get(other.order_id, (0, 0)), found)
+    return best
 
 
 def _basis(draft: OrderDraft) -> str:
@@ -57,13 +63,13 @@ def _basis(draft: OrderDraft) -> str:
     _("Orders from the same IP in 60 minutes"),
     FactType.NUMBER,
     unit=_("orders"),
-    about=_("This order and those of the hour before it. Unknown where the channel gives no IP."),
+    about=_("The fullest hour that holds this order. Unknown where the channel gives no IP."),
     example=5,
     needs=[Need.IP_ORDERS],
     basis=_basis,
 )
 def orders_60m(batch: Batch) -> list[int | None]:
-    """Return how many orders came from each order's address in the hour up to it."""
+    """Return how many orders came from each order's address in the fullest hour around it."""
     return [None if window is None else window[0] for window in ip_windows(batch)]
 
 
@@ -78,7 +84,7 @@ def orders_60m(batch: Batch) -> list[int | None]:
     basis=_basis,
 )
 def buyers_60m(batch: Batch) -> list[int | None]:
-    """Return how many buyers ordered from each order's address in the hour up to it."""
+    """Return how many buyers ordered from each order's address in that hour."""
     return [None if window is None else window[1] for window in ip_windows(batch)]
 
 

@@ -15,7 +15,7 @@ from triage.decisions import Candidate
 from triage.models import BuyerListing, CampaignPrice, Finding, IpListing, SkuBaseline
 from triage.networks import ranges
 from triage.predicates import duplicate, ip
-from triage.predicates.base import Bought, Campaign, Context, Need, PriceBook, ShopFacts
+from triage.predicates.base import Bought, Campaign, Context, IpOrder, Need, PriceBook, ShopFacts
 
 MIN_SAMPLE = 30
 """Sales below which a mean says nothing (reference 4.10, rule 7)."""
@@ -30,7 +30,7 @@ def batch_context(candidates: Sequence[Candidate], needs: frozenset[Need], now: 
     if Need.SHOPS in needs:
         context.shops = {shop.pk: ShopFacts(shop.code, shop.platform) for shop in Shop.objects.all()}
     if Need.IP_ORDERS in needs:
-        context.ip_before = _ip_orders(candidates)
+        context.ip_orders = _ip_orders(candidates)
     if Need.BOUGHT in needs:
         context.bought = _bought(candidates)
     if Need.PRICES in needs:
@@ -63,29 +63,36 @@ def _known_ids(candidates: Iterable[Candidate]) -> list[int]:
     return [candidate.order_id for candidate in candidates if candidate.is_known]
 
 
-def _ip_orders(candidates: Sequence[Candidate]) -> dict[int, tuple[int, frozenset[int]]]:
-    wanted = [
-        {"id": c.order_id, "ip": blind(b"ip", c.draft.buyer.ip), "at": c.draft.created_at}
-        for c in candidates
-        if c.draft.buyer.ip
-    ]
-    if not wanted:
+def _ip_orders(candidates: Sequence[Candidate]) -> dict[str, list[IpOrder]]:
+    """Return what the pool holds from the batch's addresses within an hour of its orders, at most COUNT_CAP each."""
+    spans: dict[str, tuple[datetime, datetime]] = {}
+    for candidate in candidates:
+        address, at = candidate.draft.buyer.ip, candidate.draft.created_at
+        if address:
+            first, last = spans.get(address, (at, at))
+            spans[address] = (min(first, at), max(last, at))
+    if not spans:
         return {}
+    names = {blind(b"ip", address): address for address in spans}
+    wanted = [{"ip": key, "first": spans[name][0], "last": spans[name][1]} for key, name in names.items()]
+    found: dict[str, list[IpOrder]] = defaultdict(list)
+    seconds = ip.WINDOW.total_seconds()
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, count(*), array_agg(DISTINCT o.buyer_id) FILTER (WHERE o.buyer_id IS NOT NULL)
-            FROM json_to_recordset(%s::json) AS c (id bigint, ip bigint, at timestamptz)
+            SELECT c.ip, o.created_at, o.id, o.buyer_id
+            FROM json_to_recordset(%s::json) AS c (ip bigint, first timestamptz, last timestamptz)
             CROSS JOIN LATERAL (
-                SELECT buyer_id FROM orderhub_order
-                WHERE ip_index = c.ip AND created_at > c.at - make_interval(secs => %s) AND created_at <= c.at
-                    AND NOT id = ANY(%s)
+                SELECT created_at, id, buyer_id FROM orderhub_order
+                WHERE ip_index = c.ip AND created_at > c.first - make_interval(secs => %s)
+                    AND created_at < c.last + make_interval(secs => %s) AND NOT id = ANY(%s)
                 ORDER BY created_at DESC LIMIT %s) AS o
-            GROUP BY c.id
             """,
-            [orjson.dumps(wanted).decode(), ip.WINDOW.total_seconds(), _known_ids(candidates), COUNT_CAP],
+            [orjson.dumps(wanted).decode(), seconds, seconds, _known_ids(candidates), COUNT_CAP],
         )
-        return {order_id: (count, frozenset(buyers or ())) for order_id, count, buyers in cursor.fetchall()}
+        for key, at, order_id, buyer_id in cursor.fetchall():
+            found[names[key]].append(IpOrder(at, order_id, buyer_id))
+    return found
 
 
 def _bought(candidates: Sequence[Candidate]) -> dict[int, list[Bought]]:
