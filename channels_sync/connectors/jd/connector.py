@@ -1,0 +1,112 @@
+"""The connector of JD POP shops."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from channels_sync.connectors.base import (
+    Connector,
+    CredentialField,
+    RawPage,
+    ShopAccess,
+    ThrottledError,
+    Window,
+    connectors,
+    mark_last,
+)
+from channels_sync.connectors.exchange import Memo, Shipment, StockWrite, WriteResult
+from channels_sync.connectors.jd import tokens, writes
+from channels_sync.connectors.jd.client import JdClient
+from channels_sync.connectors.jd.pull import Options, Pull, budget_of
+
+
+class JdConnector(Connector):
+    """Pulls orders and refunds and writes stock, shipments and notes. No public source tells of pushes of JD."""
+
+    key = "jd"
+    label = _("JD")
+    pulls = fetches = rereads = writes_stock = ships = writes_memo = refreshes = True
+    stock_batch = writes.STOCK_BATCH
+    credential_fields = (
+        CredentialField("app_key", _("App key")),
+        CredentialField("app_secret", _("App secret"), is_secret=True),
+        CredentialField("access_token", _("Access token"), is_secret=True),
+        CredentialField(
+            "refresh_token",
+            _("Refresh token"),
+            is_secret=True,
+            is_required=False,
+            help=_("Renews the access token in its last day; without it the shop is authorised again by hand."),
+        ),
+    )
+    hidden_facts = {
+        "buyer.ip": _("JD does not tell the buyer's IP address."),
+        "receiver.name": _("JD masks or encrypts the name."),
+        "receiver.phone": _("JD masks or encrypts the phone, or gives a virtual number."),
+        "receiver.detail": _("JD masks or encrypts the address below the district."),
+        "line.paid": _("JD tells what was paid for the order, not for each line: the shares are worked out by value."),
+        "presale.deposit": _("JD lists a presale only once its balance is paid."),
+    }
+
+    def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield the orders changed in `window`, oldest first, then those of which only a refund changed."""
+        return mark_last(_pull(access).changed(window))
+
+    def reread(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield the orders created in `window` in their present version."""
+        return mark_last(_pull(access).created(window, datetime.now(UTC)))
+
+    def fetch(self, access: ShopAccess, numbers: Sequence[str]) -> Iterator[RawPage]:
+        """Yield the present version of single orders."""
+        return mark_last(_pull(access).single(numbers))
+
+    def refresh_token(self, access: ShopAccess) -> dict[str, Any]:
+        """Renew the access token; JD takes that only in the token's last day."""
+        return dict(tokens.refresh(access))
+
+    def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
+        """Set what SKUs show, at most 30 of them; the setting `store` names a store of the shop."""
+        store = str(access.settings.get("store") or "")
+        with _turn(access) as client:
+            return writes.write_stock(client, rows, store=store)
+
+    def ship(self, access: ShopAccess, shipment: Shipment) -> None:
+        """Tell JD that an order left, with all its parcels at the last one."""
+        carriers = access.settings.get("carriers")
+        known = {str(c).upper(): str(n) for c, n in carriers.items()} if isinstance(carriers, dict) else {}
+        with _turn(access) as client:
+            writes.ship(client, shipment, known)
+
+    def write_memo(self, access: ShopAccess, memo: Memo) -> None:
+        """Set the seller's note and flag."""
+        with _turn(access) as client:
+            writes.write_memo(client, memo)
+
+
+@contextmanager
+def _turn(access: ShopAccess) -> Iterator[JdClient]:
+    """Wait for a turn under the application's limit; a limit that JD names holds for all its workers."""
+    budget = budget_of(access, Options.of(access.settings))
+    time.sleep(max(0.0, budget.take(1)[0] - time.monotonic()))
+    try:
+        yield _client(access)
+    except ThrottledError as error:
+        budget.block(error.retry_after or 1.0)
+        raise
+
+
+def _client(access: ShopAccess) -> JdClient:
+    names = ("app_key", "app_secret", "access_token")
+    return JdClient(settings.JD_GATEWAY_URL, *(access.credential(name) for name in names))
+
+
+def _pull(access: ShopAccess) -> Pull:
+    return Pull(_client(access), access, Options.of(access.settings))
+
+
+connectors.add(JdConnector.key, JdConnector())
