@@ -1,0 +1,94 @@
+"""The connector of Douyin shops."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from channels_sync.connectors.base import Connector, CredentialField, RawPage, ShopAccess, Window, connectors, mark_last
+from channels_sync.connectors.douyin import contacts, push, token, write
+from channels_sync.connectors.douyin.client import Gateway
+from channels_sync.connectors.douyin.pull import Pull
+from channels_sync.connectors.exchange import (
+    Memo,
+    Opened,
+    PushAnswer,
+    Pushed,
+    PushRequest,
+    Sealed,
+    Shipment,
+    StockWrite,
+    WriteResult,
+)
+
+
+class DouyinConnector(Connector):
+    """Pulls and is pushed to; receivers come as masked texts beside cipher texts; writes stock, parcels and remarks."""
+
+    key = "douyin"
+    label = _("Douyin shop")
+    pulls = pushes = fetches = writes_stock = ships = writes_memo = refreshes = reveals = rereads = True
+    stock_batch = 20
+    credential_fields = (
+        CredentialField("app_key", _("App key")),
+        CredentialField("app_secret", _("App secret"), is_secret=True),
+        CredentialField("shop_id", _("Shop number"), is_required=False,
+                        help=_("Tells this shop's pushes apart; the shop's own application gets its token by it.")),
+        CredentialField("authorization_code", _("Authorisation code"), is_secret=True, is_required=False,
+                        help=_("For an application of a third party: valid for ten minutes, used once.")),
+        CredentialField("access_token", _("Access token"), is_secret=True, is_required=False),
+        CredentialField("refresh_token", _("Refresh token"), is_secret=True, is_required=False),
+    )  # fmt: skip
+    hidden_facts = {
+        "buyer.ip": _("The platform passes on no IP address."),
+        "buyer.nickname": _("The platform passes on no nickname, only an id of the buyer for this application."),
+        "receiver.name": _("Masked by the platform; can be revealed for one order, against the platform's quota."),
+        "receiver.phone": _(
+            "Masked by the platform; reveals a virtual number that expires, against the platform's quota."
+        ),
+        "receiver.detail": _("Masked by the platform; can be revealed for one order, against the platform's quota."),
+        "receiver.postcode": _("The platform has no postcode."),
+    }
+
+    def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield the orders whose state or refund changed in `window`, oldest first."""
+        return mark_last(Pull(Gateway(access)).changed(window))
+
+    def reread(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield the orders created in `window`: brings remarks, flags and addresses that no state change goes with."""
+        return mark_last(Pull(Gateway(access)).created(window))
+
+    def fetch(self, access: ShopAccess, numbers: Sequence[str]) -> Iterator[RawPage]:
+        """Yield single orders of any age."""
+        return mark_last(Pull(Gateway(access)).single(numbers))
+
+    def refresh_token(self, access: ShopAccess) -> dict[str, Any]:
+        """Return new tokens; more than an hour before its end the platform returns the present ones."""
+        return token.new_token(access)
+
+    def mask(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
+        """Return masked texts, 50 a call."""
+        return contacts.mask(Gateway(access), values)
+
+    def reveal(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
+        """Return clear texts and virtual numbers, 50 a call; each counts against the daily quota."""
+        return contacts.reveal(Gateway(access), values)
+
+    def accept_push(self, access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
+        """Verify `event-sign` and return the events that name orders."""
+        return push.accept_push(access, request)
+
+    def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
+        """Set absolute quantities less what the platform holds for unpaid orders and campaigns."""
+        return write.write_stock(Gateway(access), rows)
+
+    def ship(self, access: ShopAccess, shipment: Shipment) -> None:
+        """Tell of one parcel, of the whole order or of some lines."""
+        write.ship(Gateway(access), shipment)
+
+    def write_memo(self, access: ShopAccess, memo: Memo) -> None:
+        """Replace remark and flag."""
+        write.write_memo(Gateway(access), memo)
+
+
+connectors.add(DouyinConnector.key, DouyinConnector())
