@@ -29,8 +29,13 @@ class Tab:
         self.context, self.base, self.problems = context, base, []
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
+        self.page.on("console", self._listen)
         self.page.on("request", self._watch)
+
+    def _listen(self, message):
+        # A search that is overtaken by the next letter is told as an error by htmx; a failed one says sendError, too.
+        if message.type == "error" and not message.text.startswith(("htmx:afterRequest", "htmx:sendAbort")):
+            self.problems.append(message.text)
 
     def _watch(self, request):
         if request.url.startswith("http") and urlsplit(request.url).netloc != urlsplit(self.base).netloc:

@@ -90,6 +90,16 @@ def test_one_hit_opens_by_itself(desk, orders, width):
     expect(page.locator("#q")).to_be_focused()
 
 
+def test_the_former_customer_s_order_is_gone_with_the_next_search(desk):
+    page = desk().page
+    page.keyboard.type("T1001")
+    expect(page.locator("#card .card")).to_be_visible()
+    page.locator("#q").fill("13900000000")
+    expect(page.locator("#results")).to_contain_text("Nothing found")
+    expect(page.locator("#card .card")).to_have_count(0)
+    assert page.url.endswith("/desk/")
+
+
 def test_enter_before_the_answer_opens_the_first_hit(desk):
     page = desk().page
     page.locator("#q").fill("小鹿")

@@ -50,10 +50,12 @@ def search(request: HttpRequest) -> HttpResponse:
     rows = rows_by_id(found.order_ids)
     context = {"found": found, "rows": rows, "asked": bool(text.strip()), **_said(found)}
     page = order_page(rows[0]["id"]) if len(rows) == 1 else None
-    if page is None:
-        return _results(request, context)
-    response = _results(request, context | _card(request, page) | {"opens": True})
-    response["HX-Replace-Url"] = reverse("desk:order", args=[page.order.pk])
+    if page is not None:
+        context |= _card(request, page) | {"opens": True}
+    response = _results(request, context)
+    if context["asked"]:
+        # Another search takes the former customer's order away, lest it be read to this one.
+        response["HX-Replace-Url"] = reverse("desk:order", args=[page.order.pk]) if page else reverse("desk:home")
     return response
 
 

@@ -23,8 +23,15 @@ def test_several_hits_are_listed_newest_first_and_none_opens(find):
     page = response.content.decode()
     assert page.index(second.external_no) < page.index(first.external_no)
     assert "2 orders <span>by last four digits</span>" in page
-    assert "hx-swap-oob" not in page
-    assert "HX-Replace-Url" not in response
+    assert "data-order" not in page
+    assert response["HX-Replace-Url"] == "/desk/"
+
+
+def test_another_search_takes_the_former_order_away_but_clearing_the_box_does_not(find):
+    assert 'id="card"' in find("T404").content.decode()
+    cleared = find("")
+    assert 'id="card"' not in cleared.content.decode()
+    assert "HX-Replace-Url" not in cleared
 
 
 def test_beyond_the_limit_it_asks_for_more(find):
