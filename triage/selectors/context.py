@@ -24,15 +24,22 @@ COUNT_CAP = 100
 RETURN_DAYS = 90
 
 
-def batch_context(candidates: Sequence[Candidate], needs: frozenset[Need], now: datetime) -> Context:
-    """Return what the database knows about a batch; only what `needs` names is fetched."""
+def batch_context(
+    candidates: Sequence[Candidate], needs: frozenset[Need], now: datetime, everyone: Sequence[Candidate] = ()
+) -> Context:
+    """Return what the database knows about a batch; only what `needs` names is fetched.
+
+    `everyone` are the candidates with their siblings that are not judged: whoever is in the batch is counted there,
+    and left out of what the pool holds.
+    """
     context = Context(now)
+    known = _known_ids(everyone or candidates)
     if Need.SHOPS in needs:
         context.shops = {shop.pk: ShopFacts(shop.code, shop.platform) for shop in Shop.objects.all()}
     if Need.IP_ORDERS in needs:
-        context.ip_orders = _ip_orders(candidates)
+        context.ip_orders = _ip_orders(candidates, known)
     if Need.BOUGHT in needs:
-        context.bought = _bought(candidates)
+        context.bought = _bought(candidates, known)
     if Need.PRICES in needs:
         context.prices = _prices(candidates)
     if Need.LISTED_BUYERS in needs:
@@ -41,7 +48,7 @@ def batch_context(candidates: Sequence[Candidate], needs: frozenset[Need], now: 
         listed = IpListing.objects.filter(_live(now)).values_list("network", flat=True)
         context.networks = ranges(listed)
     if Need.RETURNS in needs:
-        context.returns = _returns(candidates, now)
+        context.returns = _returns(candidates, now, known)
     return context
 
 
@@ -63,7 +70,7 @@ def _known_ids(candidates: Iterable[Candidate]) -> list[int]:
     return [candidate.order_id for candidate in candidates if candidate.is_known]
 
 
-def _ip_orders(candidates: Sequence[Candidate]) -> dict[str, list[IpOrder]]:
+def _ip_orders(candidates: Sequence[Candidate], known: list[int]) -> dict[str, list[IpOrder]]:
     """Return what the pool holds from the batch's addresses within an hour of its orders, at most COUNT_CAP each."""
     spans: dict[str, tuple[datetime, datetime]] = {}
     for candidate in candidates:
@@ -88,14 +95,14 @@ def _ip_orders(candidates: Sequence[Candidate]) -> dict[str, list[IpOrder]]:
                     AND created_at < c.last + make_interval(secs => %s) AND NOT id = ANY(%s)
                 ORDER BY created_at DESC LIMIT %s) AS o
             """,
-            [orjson.dumps(wanted).decode(), seconds, seconds, _known_ids(candidates), COUNT_CAP],
+            [orjson.dumps(wanted).decode(), seconds, seconds, known, COUNT_CAP],
         )
         for key, at, order_id, buyer_id in cursor.fetchall():
             found[names[key]].append(IpOrder(at, order_id, buyer_id))
     return found
 
 
-def _bought(candidates: Sequence[Candidate]) -> dict[int, list[Bought]]:
+def _bought(candidates: Sequence[Candidate], known: list[int]) -> dict[int, list[Bought]]:
     spans: dict[int, tuple[datetime, datetime]] = {}
     for candidate in candidates:
         if candidate.buyer_id is not None:
@@ -120,7 +127,7 @@ def _bought(candidates: Sequence[Candidate]) -> dict[int, list[Bought]]:
                 orjson.dumps(wanted).decode(),
                 duplicate.WINDOW.total_seconds(),
                 sorted(duplicate.NOT_BOUGHT),
-                _known_ids(candidates),
+                known,
             ],
         )
         for buyer_id, order_id, at, sku, quantity in cursor.fetchall():
@@ -166,7 +173,7 @@ def _listed(
     return frozenset(by_kind[BuyerListing.Kind.DENY]), frozenset(by_kind[BuyerListing.Kind.ALLOW])
 
 
-def _returns(candidates: Sequence[Candidate], now: datetime) -> dict[int, int]:
+def _returns(candidates: Sequence[Candidate], now: datetime, known: list[int]) -> dict[int, int]:
     buyers = {candidate.buyer_id for candidate in candidates if candidate.buyer_id is not None}
     if not buyers:
         return {}
@@ -178,7 +185,7 @@ def _returns(candidates: Sequence[Candidate], now: datetime) -> dict[int, int]:
               AND NOT id = ANY(%s)
             GROUP BY buyer_id
             """,
-            [list(buyers), now - timedelta(days=RETURN_DAYS), _known_ids(candidates)],
+            [list(buyers), now - timedelta(days=RETURN_DAYS), known],
         )
         rows: list[Any] = cursor.fetchall()
     return dict(rows)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from orderhub.core.words import LANE_RANK, ContactKind
 from orderhub.models import Order, Receiver
+from triage.decisions import RED
 from triage.gates import GATES, gate_texts
 from triage.models import Finding
 from triage.phrases import fill, shown_values
@@ -70,7 +71,7 @@ def _shown(row: Finding, version: VersionTexts | None) -> ShownFinding:
         title, reason, clears = row.code, "", ""
     return ShownFinding(
         code=row.code, title=title, reason=reason, clears=clears, lane=row.lane,
-        is_urgent=texts is not None and texts.outcome == "urgent", is_shadow=row.is_shadow,
+        is_urgent=texts is not None and texts.outcome == "urgent" and row.severity >= RED, is_shadow=row.is_shadow,
         values=tuple(shown_values(row.values)), version=version.number if version else None, found_at=row.found_at,
         state=_state(row), accepted_by=row.accepted_by, accepted_reason=row.accepted_reason,
     )  # fmt: skip

@@ -17,21 +17,30 @@ def load_defaults() -> RuleSet:
     What people edited stays: a rule is added only while none has its code, the terms of a list only with the list
     itself, so a term that somebody deleted does not come back.
     """
-    for order, rule in enumerate(RULES, start=1):
-        Rule.objects.get_or_create(code=rule["code"], defaults={**rule, "priority": order * 10, "is_builtin": True})
-    for words in word_lists():
-        vocabulary, created = Vocabulary.objects.get_or_create(
-            key=words.key,
-            defaults={"name": words.name, "help": words.help, "holds_regions": words.holds_regions},
-        )
-        if created:
-            Term.objects.bulk_create(
-                Term(
-                    vocabulary=vocabulary, term=term.text, match=term.match, weight=term.weight, note=note,
-                    is_active=active,
-                )
-                for term, note, active in words.terms
-            )  # fmt: skip
+    known = set(Rule.objects.values_list("code", flat=True))
+    Rule.objects.bulk_create(
+        (
+            Rule(**rule, priority=order * 10, is_builtin=True)
+            for order, rule in enumerate(RULES, start=1)
+            if rule["code"] not in known
+        ),
+        ignore_conflicts=True,
+    )
+    _add_words()
     newest = RuleSet.objects.order_by("-number").first()
-    has_new = newest is None or {r["code"] for r in newest.snapshot["rules"]} < {r["code"] for r in RULES}
+    has_new = newest is None or {rule["code"] for rule in RULES} - {rule["code"] for rule in newest.snapshot["rules"]}
     return publish_rules(actor=ACTOR) if newest is None or has_new else newest
+
+
+def _add_words() -> None:
+    known = set(Vocabulary.objects.values_list("key", flat=True))
+    missing = {words.key: words for words in word_lists() if words.key not in known}
+    made = Vocabulary.objects.bulk_create(
+        Vocabulary(key=words.key, name=words.name, help=words.help, holds_regions=words.holds_regions)
+        for words in missing.values()
+    )
+    Term.objects.bulk_create(
+        Term(vocabulary=row, term=term.text, match=term.match, weight=term.weight, note=note, is_active=active)
+        for row in made
+        for term, note, active in missing[row.key].terms
+    )

@@ -23,7 +23,7 @@ def decide(candidates: Sequence[Candidate], *, now: datetime) -> list[Decision]:
     decisions: list[Decision | None] = [_gate(candidate.draft, rules.rule_set_id) for candidate in candidates]
     judged = [candidate for candidate, gate in zip(candidates, decisions, strict=True) if gate is None]
     if judged:
-        context = batch_context(judged, rules.needs, now)
+        context = batch_context(judged, rules.needs, now, candidates)
         batch = Batch(judged, candidates, context, rules.words)
         answers = iter(rules.judge(batch, accepted_findings(judged)))
         decisions = [next(answers) if gate is None else gate for gate in decisions]

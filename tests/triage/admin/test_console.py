@@ -1,0 +1,182 @@
+import json
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from orderhub.services.roles import sync_roles
+from tests.factories import make_order, make_user
+from tests.triage.selectors.test_findings import BAD, judged
+from triage.models import CampaignPrice, Rule, RuleSet, Vocabulary
+
+RULES, LIST = "/ops/triage/rule/", "/ops/orderhub/order/"
+PAGES = ("rule", "ruleset", "vocabulary", "campaignprice", "skubaseline", "buyerlisting", "iplisting")
+
+
+@pytest.fixture
+def person(rules):
+    sync_roles()
+
+    def log_in(role):
+        user = make_user(f"{role}-user", is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client = Client()
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def supervisor(person):
+    return person("supervisor")
+
+
+def fields(rule, **changes):
+    names = ("code", "name_zh", "name_en", "state", "outcome", "severity", "priority")
+    texts = ("reason_zh", "reason_en", "clear_zh", "clear_en")
+    values = {name: getattr(rule, name) for name in (*names, *texts)}
+    return {**values, "condition": json.dumps(rule.condition), **changes}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("role", "status"), [("supervisor", 200), ("auditor", 200), ("risk", 200), ("agent", 403)])
+def test_who_may_see(person, page, role, status):
+    assert person(role).get(f"/ops/triage/{page}/").status_code == status
+
+
+@pytest.mark.parametrize("role", ["auditor", "risk"])
+def test_who_may_only_look(person, role):
+    rule = Rule.objects.get(code="phone_invalid")
+    client = person(role)
+    assert client.get(f"{RULES}{rule.pk}/change/").status_code == 200
+    assert client.post(f"{RULES}{rule.pk}/change/", fields(rule, state="off")).status_code == 403
+    assert client.get(f"{RULES}add/").status_code == 403
+    assert Rule.objects.get(code="phone_invalid").state == "on"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_number_of_queries_of_a_list_is_constant(supervisor, page, django_assert_max_num_queries):
+    with django_assert_max_num_queries(12):
+        supervisor.get(f"/ops/triage/{page}/")
+
+
+def test_the_list_says_what_each_rule_does(supervisor):
+    text = supervisor.get(RULES).content.decode()
+    assert "Order total is more than ¥5,000.00" in text
+
+
+def test_saving_a_rule_publishes_a_version(supervisor):
+    rule = Rule.objects.get(code="quantity_high")
+    condition = {"fact": "amount.most_of_one_sku", "op": "gt", "value": 20}
+    answer = supervisor.post(f"{RULES}{rule.pk}/change/", fields(rule, condition=json.dumps(condition)), follow=True)
+    assert "Version v2 is in force." in answer.content.decode()
+    snapshot = {row["code"]: row for row in RuleSet.objects.get(number=2).snapshot["rules"]}
+    assert snapshot["quantity_high"]["condition"] == condition
+    assert RuleSet.objects.get(number=2).published_by == "supervisor-user"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"condition": "{"}, "Enter a valid JSON."),
+        ({"condition": '{"fact": "gone", "op": "yes"}'}, "unknown fact: gone"),
+        ({"reason_en": "{price.unit}"}, "is not a value of this rule"),
+        ({"severity": "9"}, "From 1 to 5."),
+    ],
+)
+def test_a_mistake_is_named_and_nothing_is_published(supervisor, changes, message):
+    rule = Rule.objects.get(code="phone_invalid")
+    answer = supervisor.post(f"{RULES}{rule.pk}/change/", fields(rule, **changes))
+    assert answer.status_code == 200
+    assert message in answer.content.decode()
+    assert RuleSet.objects.count() == 1
+
+
+def test_rules_are_switched_in_bulk(supervisor):
+    ids = list(Rule.objects.filter(code__in=["phone_invalid", "duty_unclear"]).values_list("pk", flat=True))
+    supervisor.post(RULES, {"action": "switch_shadow", "_selected_action": ids})
+    assert set(Rule.objects.filter(pk__in=ids).values_list("state", flat=True)) == {"shadow"}
+    assert RuleSet.objects.count() == 2
+
+
+def test_rules_of_the_product_cannot_be_deleted(supervisor):
+    rule = Rule.objects.get(code="phone_invalid")
+    assert supervisor.post(f"{RULES}{rule.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Rule.objects.filter(pk=rule.pk).exists()
+
+
+def test_the_editor_asks_for_the_sentence(supervisor, person):
+    def describe(text, client=supervisor):
+        return client.post(f"{RULES}describe/", {"condition": text})
+
+    good = describe('{"fact": "amount.total", "op": "gt", "value": 100}').json()
+    assert good == {"sentence": "Order total is more than ¥1.00"}
+    assert describe("{").json() == {"error": "This is not JSON."}
+    assert "unknown fact" in describe('{"fact": "x", "op": "y"}').json()["error"]
+    assert describe("{}", person("agent")).status_code == 403
+
+
+def test_a_term_added_in_the_console_is_published(supervisor):
+    words = Vocabulary.objects.get(key="sensitive_regions")
+    form = {
+        "name": words.name, "help": words.help, "terms-TOTAL_FORMS": 1, "terms-INITIAL_FORMS": 0,
+        "terms-0-term": "三沙市", "terms-0-match": "starts", "terms-0-weight": 1, "terms-0-is_active": "on",
+    }  # fmt: skip
+    supervisor.post(f"/ops/triage/vocabulary/{words.pk}/change/", form)
+    assert RuleSet.objects.get(number=2).snapshot["words"]["sensitive_regions"] == [["三沙市", "starts", 1]]
+    form["terms-0-term"] = "火星"
+    answer = supervisor.post(f"/ops/triage/vocabulary/{words.pk}/change/", form)
+    assert "Neither a division code" in answer.content.decode()
+    assert RuleSet.objects.count() == 2
+
+
+def test_a_campaign_price_is_typed_in_yuan(supervisor):
+    form = {
+        "sku": "A", "price_fen": "129.5", "starts_at_0": "2026-11-11", "starts_at_1": "00:00",
+        "ends_at_0": "2026-11-12", "ends_at_1": "00:00",
+    }  # fmt: skip
+    supervisor.post("/ops/triage/campaignprice/add/", form)
+    row = CampaignPrice.objects.get()
+    assert (row.price_fen, row.set_by) == (12_950, "supervisor-user")
+
+
+def test_a_version_is_shown_and_cannot_be_changed(supervisor, rules):
+    text = supervisor.get(f"/ops/triage/ruleset/{rules.pk}/change/").content.decode()
+    assert "price_off" in text
+    assert "生日礼物" in text
+    assert supervisor.post(f"/ops/triage/ruleset/{rules.pk}/change/", {"number": 5}).status_code == 403
+
+
+def test_the_order_page_says_why_and_what_was_not_judged(supervisor, shop):
+    order = judged(shop, receiver=BAD)
+    text = supervisor.get(f"{LIST}{order.pk}/change/").content.decode()
+    assert "Receiver&#x27;s phone: Too few digits" in text
+    assert "A number that a courier can reach" in text
+    assert "the channel gives no buyer IP" in text
+
+
+def test_the_order_list_is_filtered_by_reason_and_shows_it(supervisor, shop):
+    bad, good = judged(shop, receiver=BAD), make_order(shop)
+    text = supervisor.get(LIST, {"finding": "phone_invalid"}).content.decode()
+    assert bad.external_no in text
+    assert good.external_no not in text
+    assert "Invalid phone" in text
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_reasons_in_the_order_list_cost_the_same_for_any_page(supervisor, shop, rows, django_assert_num_queries):
+    for _n in range(rows):
+        judged(shop, receiver=BAD)
+    supervisor.get(LIST)
+    with django_assert_num_queries(9):
+        supervisor.get(LIST)
+
+
+def test_the_dashboard_counts_reasons(supervisor, shop):
+    judged(shop, receiver=BAD)
+    text = supervisor.get("/ops/").content.decode()
+    assert "Most frequent reasons" in text
+    assert "?finding=phone_invalid" in text

@@ -1,0 +1,124 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.triage.judge import fact_of
+from triage.predicates.address import PROBLEMS
+
+
+def problems(detail, **receiver):
+    return fact_of("address.problems", receiver={"detail": detail, **receiver})
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "文三路 90 号 3 幢 501 室",
+        "阳光花园 12 栋 2 单元 303 室",
+        "西溪北苑21-3-402",
+        "人民路 18 号",
+        "建国路 88 号 SOHO 现代城 B 座 1208",
+        "浙江省杭州市西湖区文三路 90 号 3 幢 501 室",
+        "文三路 90 号小区门口 3 幢 501 室",
+        "文三路 90 号 3 幢 501 室 到了打电话",
+        "科技园南区菜鸟驿站",
+        "阳光花园丰巢快递柜",
+        "中心小学传达室",
+        "市一医院门卫室",
+        "大王镇李家村三组",
+        "李家村5组王小明家",
+        "第一中学 3 号宿舍楼 210",
+        "人民医院住院部 8 楼 12 床",
+        "阳光花园A座",
+        "花园路 5 号",
+        "政府路 12 号",
+        "大学城北路 28 号",
+    ],
+)
+def test_complete_addresses(detail):
+    assert problems(detail) == ()
+
+
+@pytest.mark.parametrize(
+    ("detail", "problem"),
+    [
+        ("", "missing"),
+        ("西湖区", "missing"),
+        ("浙江省杭州市西湖区", "missing"),
+        ("测试", "placeholder"),
+        ("TEST", "placeholder"),
+        ("xxx", "placeholder"),
+        ("123", "placeholder"),
+        ("无", "placeholder"),
+        ("待定", "placeholder"),
+        ("8888888", "digits_only"),
+        ("啊啊啊啊啊", "repeated"),
+        ("文三路", "too_short"),
+        ("阳光小区门口", "vague_end"),
+        ("李家村村口", "vague_end"),
+        ("人民路和解放路路口", "vague_end"),
+        ("文三路 90 号对面", "vague_end"),
+        ("中心公园附近。", "vague_end"),
+        ("到了打电话联系我", "vague_end"),
+        ("还是老地方那里", "vague_end"),
+        ("往东 200 米", "direction"),
+        ("桥头东边第三家", "direction"),
+        ("过了红绿灯就到", "direction"),
+        ("市第一人民医院", "landmark_only"),
+        ("万达广场", "too_short"),
+        ("城南万达广场", "landmark_only"),
+        ("杭州火车站", "landmark_only"),
+        ("文三路阳光大厦", "no_number"),
+        ("文三路 90 号阳光花园", "no_building"),
+        ("滨江路 7 号金桥小区", "no_building"),
+        ("文三路 90 号 3 幢 501 室 13912345678", "phone_inside"),
+        ("文三路 90 号 0571-88886666", "phone_inside"),
+        ("文三路 90 号 3 幢 501 室 江苏省南京市玄武区中山路 1 号", "second_address"),
+        ("文三路 90 号 3 幢 501 室🏠", "odd_characters"),
+    ],
+)
+def test_each_problem_is_named(detail, problem):
+    assert problem in problems(detail)
+
+
+def test_the_region_repeated_in_front_is_no_second_address():
+    region = {"province": "广西", "city": "南宁市", "district": "宾阳县"}
+    assert problems("广西壮族自治区南宁市宾阳县永安路 6 号 2 栋 301 室", **region) == ()
+
+
+def test_a_town_alone_is_not_complete():
+    assert problems("", town="黎塘镇") == ("missing",)
+
+
+def test_a_village_in_a_town_needs_no_number():
+    assert problems("李家村委会旁边的王家庄", town="大王镇") == ()
+    assert problems("东庄大队第三小队", town="大王镇") == ()
+
+
+@pytest.mark.parametrize("detail", ["文三路***", "***", "~AESciphertextcipher==~1~"])
+def test_masked_details_are_unknown(detail):
+    assert problems(detail) is None
+
+
+def test_an_empty_detail_of_a_masked_receiver_is_unknown():
+    assert problems("", kind="masked", phone="139****5678") is None
+    assert problems("", oaid="1abc") is None
+    assert problems("文三路", kind="cipher") is None
+
+
+def test_a_latin_address_is_not_measured_by_chinese_words():
+    assert problems("2150 Trade Zone Blvd Apt 12", country="US") == ()
+
+
+@given(st.text(max_size=60))
+def test_any_detail_is_judged(text):
+    found = problems(text)
+    assert found is None or set(found) <= PROBLEMS.keys()
+
+
+@pytest.mark.parametrize(
+    ("receiver", "forwards"),
+    [({"detail": "某某转运仓 3 号"}, True), ({"name": "集运-A1234"}, True), ({}, False), ({"detail": "***"}, None)],
+)
+def test_forwarding_warehouses(receiver, forwards):
+    assert fact_of("address.forwarding", receiver=receiver) is forwards

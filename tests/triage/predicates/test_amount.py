@@ -1,0 +1,32 @@
+from datetime import timedelta
+
+import pytest
+
+from tests.triage.judge import NOW, fact_of, line
+from triage.predicates.base import Campaign, PriceBook
+
+
+def test_pieces_of_one_sku_add_up_over_lines():
+    lines = (line(quantity=6), line(line_no="2", quantity=5), line(line_no="3", sku="B", quantity=8))
+    assert fact_of("amount.most_of_one_sku", lines=lines) == 11
+    assert fact_of("amount.pieces", lines=lines) == 19
+    assert fact_of("amount.most_of_one_sku", lines=(line(quantity=3),)) == 3
+
+
+def test_sums_are_the_channels():
+    values = {"total_fen": 500_001, "paid_fen": 400_000, "discount_fen": 100_001}
+    assert [fact_of(f"amount.{name}", **values) for name in ("total", "paid", "discount")] == [
+        500_001,
+        400_000,
+        100_001,
+    ]
+
+
+@pytest.mark.parametrize(("quantity", "over"), [(2, False), (3, True)])
+def test_campaign_limit(quantity, over):
+    limited = Campaign(1, None, 100, NOW - timedelta(hours=1), NOW + timedelta(hours=1), 2)
+    book = PriceBook(campaigns={"SERUM-30": [limited]})
+    lines = (line(quantity=quantity),)
+    assert fact_of("amount.over_campaign_limit", lines=lines, context={"prices": book}) is over
+    assert fact_of("amount.over_campaign_limit", lines=lines, at=3601, context={"prices": book}) is False
+    assert fact_of("amount.over_campaign_limit", lines=lines) is False

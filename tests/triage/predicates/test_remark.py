@@ -1,0 +1,100 @@
+import pytest
+
+from tests.triage.judge import batch, candidate, fact_of, line
+from triage.predicates.base import facts
+
+
+@pytest.mark.parametrize(
+    ("remark", "weight"),
+    [
+        ("", 0),
+        ("谢谢老板", 0),
+        ("生日礼物", 2),
+        ("明天手术急需，麻烦优先安排", 3),
+        ("医院等着用", 3),
+        ("婚礼要用", 2),
+        ("15号前要到", 2),
+        ("十五号之前用", 2),
+        ("今天必须发", 2),
+        ("宝宝断奶了", 2),
+        ("加急", 1),
+        ("急！", 1),
+        ("麻烦快点发", 1),
+        ("很急需用药", 3),
+        ("急需用药", 3),
+        ("不急", 0),
+        ("不着急，慢慢发", 0),
+        ("不用加急，谢谢", 0),
+        ("生日礼物，不急，20 号到就行", 0),
+        ("不是生日礼物，正常发", 0),
+        ("别忘了加急", 1),
+        ("急救包给老家备着的", 0),
+        ("应急灯希望是新款", 0),
+        ("家里急救箱用，生日礼物", 2),
+    ],
+)
+def test_urgency(remark, weight):
+    assert fact_of("remark.urgency", buyer_remark=remark) == weight
+
+
+def test_the_name_of_an_article_is_not_urgent():
+    named = (line(title="加急出行演出服"),)
+    assert fact_of("remark.urgency", buyer_remark="加急出行演出服，白色", lines=named) == 0
+    assert fact_of("remark.urgency", buyer_remark="加急出行演出服，加急", lines=named) == 1
+
+
+def test_the_sellers_remark_counts_too():
+    assert fact_of("remark.urgency", seller_remark="客户手术用") == 3
+    assert fact_of("remark.asks_change", seller_remark="已改地址") is False
+
+
+def test_the_strongest_words_are_shown():
+    judged = batch(candidate(buyer_remark="快点发，明天手术，过生日"))
+    assert facts.get("remark.urgency").explain(judged, 0) == {"remark.urgent_words": ["手术"]}
+
+
+@pytest.mark.parametrize(
+    ("remark", "asks"),
+    [
+        ("麻烦改地址，寄到公司", True),
+        ("换尺码 L", True),
+        ("请发顺丰", True),
+        ("不要圆通快递", True),
+        ("匿名发货", True),
+        ("不要放快递柜", False),
+        ("送货上门", False),
+        ("", False),
+    ],
+)
+def test_changes_need_a_person(remark, asks):
+    assert fact_of("remark.asks_change", buyer_remark=remark) is asks
+
+
+@pytest.mark.parametrize(
+    ("remark", "wishes"),
+    [
+        ("晚点发", ("later",)),
+        ("等通知发货", ("hold",)),
+        ("20号以后再发", ("hold",)),
+        ("和昨天那单一起发", ("together",)),
+        ("分开发", ("apart",)),
+        ("勿放快递柜，送货上门", ("delivery",)),
+        ("谢谢", ()),
+        ("", ()),
+    ],
+)
+def test_wishes(remark, wishes):
+    assert fact_of("remark.wishes", buyer_remark=remark) == wishes
+
+
+@pytest.mark.parametrize(
+    ("values", "stated"),
+    [
+        ({"buyer_remark": "关税我来付"}, True),
+        ({"seller_remark": "ddp 包税"}, True),
+        ({"buyer_remark": "谢谢"}, False),
+        ({}, False),
+    ],
+)
+def test_duty(values, stated):
+    assert fact_of("remark.duty_stated", **values) is stated

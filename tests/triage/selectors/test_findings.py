@@ -1,0 +1,103 @@
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import override
+
+from orderhub.models import Receiver, Sku
+from tests.factories import make_buyer, make_order
+from tests.triage.judge import NOW, candidate, draft, line
+from triage.models import Rule
+from triage.selectors.figures import filter_choices, reason_counts
+from triage.selectors.findings import findings_of, unjudged
+from triage.services import accept_findings, decide, publish_rules, store_findings
+
+BAD = {"phone": "12345"}
+
+
+def judged(shop, **changes):
+    order = make_order(shop)
+    made = candidate(draft(**changes), shop_id=shop.pk, order_id=order.pk)
+    with transaction.atomic(), connection.cursor() as cursor:
+        store_findings(cursor, [made], decide([made], now=NOW))
+    return order
+
+
+def test_a_finding_in_both_languages(rules, shop):
+    order = judged(shop, receiver=BAD)
+    with override("en"):
+        (found,) = findings_of([order.pk])[order.pk]
+    assert (found.code, found.title, found.lane) == ("phone_invalid", "Invalid phone", "to_confirm")
+    assert found.reason == "Receiver's phone: Too few digits"
+    assert found.clears == "A number that a courier can reach"
+    assert (found.values, found.version, found.state) == ((("Phone number", "Too few digits"),), 1, "open")
+    with override("zh-hans"):
+        assert findings_of([order.pk])[order.pk][0].title == "电话无效"
+
+
+def test_the_texts_are_those_of_the_version_that_judged(rules, shop):
+    order = judged(shop, receiver=BAD)
+    Rule.objects.filter(code="phone_invalid").update(name_en="Renamed")
+    publish_rules(actor="li")
+    with override("en"):
+        assert findings_of([order.pk])[order.pk][0].title == "Invalid phone"
+
+
+def test_worst_first_and_accepted_after_open(rules, shop):
+    order = judged(shop, receiver=BAD, buyer_remark="生日", lines=(line(quantity=20),))
+    codes = [found.code for found in findings_of([order.pk])[order.pk]]
+    assert codes == ["quantity_high", "phone_invalid", "urgent"]
+    accept_findings(order_id=order.pk, actor="li", reason="ok")
+    states = {found.state for found in findings_of([order.pk])[order.pk]}
+    assert states == {"accepted"}
+    assert findings_of([order.pk], open_only=True) == {}
+
+
+def test_a_gate_speaks_for_itself(rules, shop):
+    order = judged(shop, lines=(line(refund="asked"),))
+    with override("en"):
+        (found,) = findings_of([order.pk])[order.pk]
+    assert (found.title, found.reason) == ("Refund open", "A refund of line 1 is Asked")
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_many_orders_take_two_queries(rules, shop, size, django_assert_max_num_queries):
+    orders = [judged(shop, receiver=BAD) for _n in range(size)]
+    with django_assert_max_num_queries(2):
+        assert len(findings_of([order.pk for order in orders])) == size
+
+
+def test_what_could_not_be_judged_says_why(rules, shop):
+    order = make_order(shop)
+    Receiver.objects.filter(pk=order.pk).update(kind="masked")
+    with override("en"):
+        told = unjudged(order, Receiver.objects.get(pk=order.pk))
+    assert told == [
+        ("Phone number", "masked by the platform"),
+        ("Address below the district", "masked by the platform"),
+        ("Orders from the same IP", "the channel gives no buyer IP"),
+        ("Repeated purchases and buyer lists", "the channel gives no buyer id"),
+        ("Unit price of SKU-1", "no baseline: fewer than 30 sales, no campaign price, no list price"),
+    ]
+
+
+def test_where_every_signal_is_there_nothing_is_missing(rules, shop):
+    Sku.objects.create(code="SKU-1", list_price_fen=100)
+    order = make_order(shop, buyer=make_buyer(shop), ip_index=7)
+    assert unjudged(order, order.receiver) == []
+
+
+def test_reasons_of_today_tags_left_out(rules, shop):
+    for _n in range(3):
+        judged(shop, receiver=BAD)
+    judged(shop, channel_hold="LOCKED", receiver=BAD)
+    judged(shop, receiver={"province": "新疆", "city": "", "district": "天山区"})
+    with override("en"):
+        rows = [(row.code, row.title, row.today, row.yesterday) for row in reason_counts(timezone.now())]
+    assert rows == [("phone_invalid", "Invalid phone", 3, 0), ("channel_hold", "Held by the channel", 1, 0)]
+
+
+def test_every_reason_can_be_chosen(rules):
+    with override("en"):
+        choices = dict(filter_choices())
+    assert choices["refund_open"] == "Refund open"
+    assert choices["price_off"] == "Unit price off"

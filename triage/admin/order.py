@@ -1,0 +1,92 @@
+"""What triage adds to the order list, the order page and the dashboard."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from orderhub.console.columns import PageColumn, order_columns
+from orderhub.console.dashboard import DashboardCard, add_card
+from orderhub.console.filters import order_filters
+from orderhub.console.panels import OrderPanel, add_panel
+from orderhub.models import Order, Receiver
+from triage.gates import GATES
+from triage.models import Finding
+from triage.selectors.figures import filter_choices, reason_counts
+from triage.selectors.findings import CLEARED, OPEN, ShownFinding, findings_of, unjudged
+
+SHOWN_IN_LIST = 2
+
+
+class FindingFilter(SimpleListFilter):
+    """Orders with one open reason."""
+
+    title = _("reason")
+    parameter_name = "finding"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every reason of the version in force."""
+        return filter_choices()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the orders that have it."""
+        code = self.value()
+        if not code:
+            return queryset
+        found = Finding.objects.filter(
+            order_id=OuterRef("pk"), code=code, cleared_at__isnull=True, accepted_at__isnull=True
+        )
+        return queryset.filter(Exists(found))
+
+
+def findings_panel(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return every reason with its values, and what could not be judged and why."""
+    found = findings_of([order.pk]).get(order.pk, [])
+    receiver = Receiver.objects.filter(pk=order.pk).only("kind").first()
+    return {
+        "findings": [row for row in found if row.state != CLEARED and not row.is_shadow],
+        "shadows": [row for row in found if row.is_shadow and row.state == OPEN],
+        "cleared": [row for row in found if row.state == CLEARED],
+        "unjudged": unjudged(order, receiver),
+        "is_judged": bool(order.lane) or bool(found),
+    }
+
+
+def reasons_column(order_ids: Sequence[int]) -> dict[int, SafeString]:
+    """Return the worst open reasons of each order of a page."""
+    return {order_id: _short(rows) for order_id, rows in findings_of(order_ids, open_only=True).items()}
+
+
+def _short(rows: Sequence[ShownFinding]) -> SafeString:
+    telling = [row for row in rows if row.lane or row.is_urgent or row.code in GATES] or list(rows)
+    text = "；".join(row.title for row in telling[:SHOWN_IN_LIST])
+    more = f" +{len(telling) - SHOWN_IN_LIST}" if len(telling) > SHOWN_IN_LIST else ""
+    whole = "\n".join(row.reason or row.title for row in telling)
+    return format_html('<span title="{}">{}{}</span>', whole, text, more)
+
+
+def reasons_card(request: HttpRequest) -> dict[str, Any]:
+    """Return the reasons found most often today, each with its link into the order list."""
+    if not request.user.has_perm("orderhub.view_order"):
+        return {}
+    rows = reason_counts(timezone.now())
+    top = max((max(row.today, row.yesterday) for row in rows), default=1) or 1
+    link = reverse("admin:orderhub_order_changelist")
+    return {
+        "rows": [
+            {"row": row, "percent": round(100 * row.today / top), "link": f"{link}?finding={row.code}"} for row in rows
+        ]
+    }
+
+
+order_filters.append(FindingFilter)
+order_columns.add("findings", PageColumn("findings", _("reasons"), reasons_column, rank=30))
+add_panel(OrderPanel("findings", _("Why it is here"), "triage/findings_panel.html", findings_panel, "left", 10))
+add_card(DashboardCard("reasons", _("Most frequent reasons"), "triage/reasons_card.html", reasons_card, "half", 50))
