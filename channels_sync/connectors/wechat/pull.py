@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import batched, pairwise
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -70,7 +70,7 @@ class Reader:
         return self._pages(list(dict.fromkeys(numbers)), known=False)
 
     def _pages(self, numbers: Sequence[str], *, known: bool) -> Iterator[RawPage]:
-        for part in batched(numbers, PAGE_ROWS):
+        for part in (numbers[i : i + PAGE_ROWS] for i in range(0, len(numbers), PAGE_ROWS)):
             rows = self._orders(part)
             if known:
                 rows = self._unknown(rows)
