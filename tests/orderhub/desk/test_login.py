@@ -58,6 +58,17 @@ def test_a_window_ends(client):
     assert limit.count("a")
 
 
+def test_old_windows_are_cleared_away():
+    limit = Limit("test", most=2, seconds=60)
+    for name in ("a", "b", "c"):
+        limit.count(name)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE hub_cache SET expires = now() - interval '2 hours'")
+        limit.count("d")
+        cursor.execute("SELECT count(*) FROM hub_cache")
+        assert cursor.fetchone() == (1,)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_no_failure_is_lost_between_processes():
     limit = Limit("race", most=1000, seconds=60)
