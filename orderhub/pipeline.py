@@ -88,7 +88,7 @@ def drain_inbox(limit: int = 20, *, min_age_seconds: float = 10) -> int:
     return len(item_ids)
 
 
-def drain_outbox(limit: int = 200) -> Drained:
+def drain_outbox(limit: int = 100) -> Drained:
     """Send up to `limit` due effects of each kind that has a handler."""
     return outbox.drain(limit=limit)
 

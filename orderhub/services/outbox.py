@@ -90,7 +90,7 @@ def add_effects(cursor: CursorWrapper, effects: Sequence[NewEffect]) -> None:
     )
 
 
-def drain(*, limit: int = 200, kinds: Sequence[str] | None = None) -> Drained:
+def drain(*, limit: int = 100, kinds: Sequence[str] | None = None) -> Drained:
     """Lease up to `limit` due effects that have a handler, send them and settle the answers.
 
     Effects without a handler wait. Safe to run in any number of workers: a lease by database time and a token keep two
@@ -100,6 +100,7 @@ def drain(*, limit: int = 200, kinds: Sequence[str] | None = None) -> Drained:
     for kind in kinds if kinds is not None else list(effect_handlers):
         handler = effect_handlers.get(kind)
         token = uuid.uuid4()
+        _bury_lost(handler, kind)
         jobs = _lease(kind, limit, token)
         if jobs:
             _carry_out(handler, jobs, token, result)
@@ -120,16 +121,26 @@ def retry_dead(*, effect_ids: Sequence[int], actor: str) -> int:
         return int(cursor.rowcount)
 
 
-def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
+def _bury_lost(handler: EffectHandler, kind: str) -> None:
+    """Set effects aside whose worker ended without an answer on their last attempt."""
+    error = HubError("its worker ended without an answer")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE orderhub_effect SET state = 'dead', finished_at = now(), lease_token = NULL,
-                last_error = CASE WHEN last_error = '' THEN 'its worker ended without an answer' ELSE last_error END
+                last_error = CASE WHEN last_error = '' THEN %s ELSE last_error END
             WHERE kind = %s AND state = 'sending' AND leased_until < now() AND attempts >= %s
+            RETURNING id, key, shop_id, order_id, payload, attempts
             """,
-            [kind, MAX_ATTEMPTS],
+            [str(error), kind, MAX_ATTEMPTS],
         )
+        lost = [(Job(*row), error) for row in cursor.fetchall()]
+        if lost and isinstance(handler, GivesUp):
+            handler.give_up(lost)
+
+
+def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
             WITH due AS (
@@ -145,7 +156,7 @@ def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
             """,
             [kind, limit, kind, limit, token, LEASE_SECONDS],
         )
-        return [Job(pk, key, shop, order, payload, tries) for pk, key, shop, order, payload, tries in cursor.fetchall()]
+        return [Job(*row) for row in cursor.fetchall()]
 
 
 def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, result: Drained) -> None:

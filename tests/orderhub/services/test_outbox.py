@@ -34,6 +34,9 @@ class Handler:
             raise self.answer
         return self.answer
 
+    def give_up(self, dead):
+        self.given_up = [(job.key, str(error)) for job, error in dead]
+
     def settle(self, done):
         self.settled += [(job.key, answer) for job, answer in done]
 
@@ -145,6 +148,7 @@ def test_an_effect_that_kills_its_worker_is_set_aside(handler):
     drain()
     effect = Effect.objects.get()
     assert (effect.state, effect.last_error, handler.sent) == ("dead", "its worker ended without an answer", [])
+    assert handler.given_up == [("a", "its worker ended without an answer")]
 
 
 @pytest.mark.django_db(transaction=True)
