@@ -1,7 +1,7 @@
 """Figures of the running hub, read from the tables: any process tells the same, and none is lost with a worker."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from django.db import connection
 
@@ -18,7 +18,7 @@ class Figure:
     name: str
     help: str
     labels: tuple[str, ...] = ()
-    samples: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
+    samples: Sequence[tuple[tuple[str, ...], float]] = ()
 
 
 Source = Callable[[], Iterable[Figure]]
