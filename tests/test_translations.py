@@ -73,7 +73,7 @@ def test_the_chinese_is_chinese(catalogue):
         entry.msgid
         for entry in catalogue
         for translation in translations(entry)
-        if not CHINESE.search(translation) and not SAME_IN_BOTH.match(entry.msgid)
+        if not CHINESE.search(translation) and not SAME_IN_BOTH.match(PLACEHOLDER.sub("", entry.msgid))
     ]
     assert english == []
 
