@@ -27,7 +27,7 @@ SEALED_COLUMNS = (
 )
 
 
-def rotate(*, batch_size: int = 500, progress: Callable[[str, int], None] | None = None) -> int:
+def rotate(*, batch_size: int = 500, progress: Callable[[str, int], object] | None = None) -> int:
     """Re-seal every value that another than the first key of HUB_DATA_KEYS sealed and return how many there were.
 
     Each batch is one short transaction; stopped in the middle, the next run goes on. Values that no key opens stop

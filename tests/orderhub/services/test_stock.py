@@ -113,8 +113,8 @@ def test_a_count_below_the_reservations_is_kept():
 
 @pytest.mark.parametrize(
     ("changes", "path"),
-    [({"sku": ""}, "sku"), ({"warehouse": 5}, "warehouse"), ({"on_hand": -1}, "on_hand"), ({"on_hand": True}, "on_hand"),
-     ({"list_price_fen": "12"}, "list_price_fen")],
+    [({"sku": ""}, "sku"), ({"warehouse": 5}, "warehouse"), ({"on_hand": -1}, "on_hand"),
+     ({"on_hand": True}, "on_hand"), ({"list_price_fen": "12"}, "list_price_fen")],
 )  # fmt: skip
 def test_a_bad_stock_row_names_its_field(changes, path):
     with pytest.raises(FieldError) as caught:
