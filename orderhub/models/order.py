@@ -96,6 +96,7 @@ class Order(models.Model):
             models.Index(fields=["shop", "created_at", "id"], name="order_shop_created"),
             models.Index(fields=["buyer", "created_at"], name="order_buyer"),
             models.Index(fields=["received_at"], name="order_received"),
+            models.Index(fields=["modified_at", "id"], name="order_modified"),
             models.Index(fields=["created_at", "id"], name="order_urgent", condition=Q(is_urgent=True)),
             models.Index(fields=["created_at", "id"], name="order_drift", condition=Q(has_drift=True)),
             models.Index(fields=["ip_index", "created_at"], name="order_ip", condition=Q(ip_index__isnull=False)),
