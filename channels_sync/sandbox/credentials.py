@@ -24,6 +24,17 @@ class Credentials:
     douyin_code: str = "sandbox-douyin-code"
     douyin_shop_id: str = "4463798"
     douyin_shop_name: str = "禾木生活抖音旗舰店"
+    wechat_app_id: str = "wxsandbox000000001"
+    wechat_secret: str = "sandbox-wechat-secret-not-real"  # noqa: S105
+    wechat_push_token: str = "sandboxpushtoken"  # noqa: S105
+    wechat_push_key: str = "c2FuZGJveC1wdXNoLWtleS1ub3QtcmVhbC0wMDAwMDA"
+    wechat_shop_nick: str = "禾木生活微信小店"
+    jd_app_key: str = "JDSANDBOXAPPKEY000001"
+    jd_app_secret: str = "sandbox-jd-secret-not-real"  # noqa: S105
+    jd_token: str = "sandbox-jd-token-0001"  # noqa: S105
+    jd_refresh_token: str = "sandbox-jd-refresh-0001"  # noqa: S105
+    jd_code: str = "sandbox-jd-code"
+    jd_vender_id: str = "10012345"
     qimen_app_key: str = "12345678"
     qimen_secret: str = "sandbox-qimen-secret-not-real"  # noqa: S105
     warehouse_code: str = "WH01"

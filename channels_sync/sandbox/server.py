@@ -22,6 +22,8 @@ from channels_sync.sandbox.replies import Reply, json_reply
 from channels_sync.sandbox.shop_push import Hub, ShopPush
 from channels_sync.sandbox.store import Store
 from channels_sync.sandbox.top import TopGateway
+from channels_sync.sandbox.wechat import WechatShop
+from channels_sync.sandbox.wechat_push import WechatPush
 
 LARGEST_BODY = 16 * 1024 * 1024
 BEAT = 0.5
@@ -95,6 +97,10 @@ class Sandbox:
         self.top = TopGateway(self.store, options.credentials, self.faults, now)
         self.emulators: list[Emulator] = []
         self.pushers: list[Pusher] = []
+        self.wechat = WechatShop(self.store, options.credentials, self.faults, now)
+        self.emulators.append(self.wechat)
+        if "wechat" in options.hooks:
+            self.pushers.append(WechatPush(self.store, options.credentials, options.hooks["wechat"], now))
         self.control = Control(self.store, options.credentials, self.faults, self.live, self.warehouse, self.push)
         self._server = _Server((options.host, options.port), self)
         self._threads: list[threading.Thread] = []

@@ -27,6 +27,7 @@ CREATE INDEX IF NOT EXISTS orders_modified ON orders (shop, modified);
 CREATE INDEX IF NOT EXISTS orders_created ON orders (shop, created);
 CREATE INDEX IF NOT EXISTS orders_change ON orders (change_at) WHERE change_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_to_push ON orders (due) WHERE shop = 'mini' AND pushed < revision;
+CREATE INDEX IF NOT EXISTS orders_to_tell ON orders (shop, due) WHERE pushed < revision;
 CREATE TABLE IF NOT EXISTS deliveries (
     code TEXT PRIMARY KEY, delivery_id TEXT NOT NULL, customer TEXT NOT NULL, received TEXT NOT NULL,
     times INTEGER NOT NULL, body TEXT NOT NULL, last_body TEXT NOT NULL);

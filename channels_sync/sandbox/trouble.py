@@ -97,7 +97,7 @@ def set_trap(rng: Random, order: SandboxOrder) -> None:
     elif roll < 0.014 and order.shop in {"mini", "wechat"}:
         order.draft["receiver"]["detail"] += "楼下菜鸟驿站"
         order.traps.append("pickup_point")
-    elif roll < 0.018:
+    elif roll < 0.018 and order.shop != "wechat":
         set_address(order.draft, _abroad(rng))
         order.draft["buyer_remark"] = rng.choice(remarks.DUTY)
         order.traps.append("duty_settled")

@@ -51,6 +51,7 @@ def read_order(order: Any) -> OrderDraft:
     price = node(detail, "price_info")
     lines = order_lines(order, detail, code)
     total = sum(listed for _line, listed in lines)
+    is_paid = paid_at is not None and status != "unpaid"
     return read_draft(
         {
             "external_no": number_of(order),
@@ -59,12 +60,12 @@ def read_order(order: Any) -> OrderDraft:
             "channel_hold": _hold(code, status, detail),
             "created_at": time_of(order, "create_time", required=True),
             "modified_at": modified_at(order, required=True),
-            "paid_at": paid_at if status != "unpaid" else None,
+            "paid_at": paid_at if is_paid else None,
             "ship_by": _ship_by(detail),
             "buyer": {"id": text(order, "openid")},
             "receiver": _receiver(detail, code),
-            "lines": [line for line, _listed in lines],
-            **_amounts(price, total, is_paid=paid_at is not None and status != "unpaid"),
+            "lines": [line if is_paid else {**line, "paid_fen": 0} for line, _listed in lines],
+            **_amounts(price, total, is_paid=is_paid),
             "buyer_remark": text(node(detail, "ext_info"), "customer_notes"),
             "seller_remark": text(node(detail, "ext_info"), "merchant_notes"),
             "raw": _kept(order, detail),
@@ -200,7 +201,7 @@ def _kept(order: Node, detail: Node) -> dict[str, Any]:
     kept = {name: order[name] for name in KEPT if order.get(name)}
     kept |= {name: value for name in KEPT_EXT if (value := node(detail, "ext_info").get(name))}
     method = node(detail, "pay_info").get("payment_method")
-    if method not in {None, WECHAT_PAY}:
+    if method is not None and method != WECHAT_PAY:
         kept["payment_method"] = method
     presale = [row for row in nodes(detail, "product_infos") if node(row, "sku_deliver_info").get("stock_type") == 1]
     if presale:
