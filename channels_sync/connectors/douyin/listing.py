@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.utils.translation import gettext as _
 
+from channels_sync.connectors import http
 from channels_sync.connectors.base import TooManyRowsError, Window
 from channels_sync.connectors.douyin.client import Gateway
 from orderhub.core.errors import HubError, TemporaryError
@@ -104,15 +105,16 @@ class Walk:
                 raise HubError(_("More than %(rows)s changes in one second cannot be listed.") % {"rows": DEEPEST_ROW})
 
     def _page(self, start: int, number: int) -> Page:
-        params = self._listing.params(start, max(self._end, start + 1))
-        data = self._gateway.call(self._listing.method, {**params, "page": number, "size": self._size})
-        rows = data.get(self._listing.rows_key)
-        shown = data.get("page", number)
-        if str(shown) != str(number):
-            raise TemporaryError(
-                _("The platform answered with page %(shown)s instead of %(asked)s.") % {"shown": shown, "asked": number}
-            )
-        return Page(rows if isinstance(rows, list) else [], _count(data))
+        """Return one page; an answer that holds another page than the one asked for is asked for again."""
+        params = {**self._listing.params(start, max(self._end, start + 1)), "page": number, "size": self._size}
+        for _try in range(http.TRIES):
+            data = self._gateway.call(self._listing.method, params)
+            shown = data.get("page", number)
+            if str(shown) == str(number):
+                rows = data.get(self._listing.rows_key)
+                return Page(rows if isinstance(rows, list) else [], _count(data))
+        detail = {"shown": shown, "asked": number}
+        raise TemporaryError(_("The platform answered with page %(shown)s instead of %(asked)s.") % detail)
 
     def _fresh(self, rows: list[Row]) -> list[Row]:
         return [row for row in rows if self._is_new(row)]

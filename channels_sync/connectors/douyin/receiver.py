@@ -73,9 +73,9 @@ def _token(order: Order, sealed: Mapping[str, str]) -> str:
 
 
 def _search_part(cipher: str) -> str:
-    """Return what stands between the first two marks of a cipher text (`#index#cipher#1##`, `$index$cipher$1$`)."""
-    pieces = cipher[1:].split(cipher[0]) if cipher[:1] in {"#", "$", "~"} else []
-    return pieces[0] if len(pieces) > 1 and pieces[0] else cipher
+    """Return what stands between the first marks of a cipher text (`#index#cipher#1##`, `$index$cipher$1$`)."""
+    mark = cipher[:1]
+    return cipher.lstrip(mark).split(mark)[0] if mark in {"#", "$", "~"} else cipher
 
 
 def _region(address: Mapping[str, Any], name: str) -> str:
