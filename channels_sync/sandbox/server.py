@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from channels_sync.sandbox.control import Control
 from channels_sync.sandbox.credentials import Credentials
+from channels_sync.sandbox.douyin import DouyinGateway
+from channels_sync.sandbox.douyin_push import DouyinPush
 from channels_sync.sandbox.faults import Faults
 from channels_sync.sandbox.live import LabelLog, Live
 from channels_sync.sandbox.mix import Mix
@@ -101,6 +103,11 @@ class Sandbox:
         self.emulators.append(self.wechat)
         if "wechat" in options.hooks:
             self.pushers.append(WechatPush(self.store, options.credentials, options.hooks["wechat"], now))
+        self.douyin = DouyinGateway(self.store, options.credentials, self.faults, now)
+        self.emulators.append(self.douyin)
+        if "douyin" in options.hooks:
+            hook = options.hooks["douyin"]
+            self.pushers.append(DouyinPush(self.store, options.credentials, self.faults, now, hook))
         self.control = Control(self.store, options.credentials, self.faults, self.live, self.warehouse, self.push)
         self._server = _Server((options.host, options.port), self)
         self._threads: list[threading.Thread] = []
