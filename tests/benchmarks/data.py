@@ -15,17 +15,23 @@ from channels_sync.sandbox.catalogue import stock_rows
 from channels_sync.sandbox.stream import generate
 from orderhub.models import Order, Shop
 from orderhub.services.stock import import_levels, read_level
+from triage.services import set_campaign_prices
 
 BATCH = 500
 SHOP = "bench"
+BASE = datetime(2026, 1, 1, tzinfo=UTC)
+"""When the first order was placed; ten years of order numbers lie before the campaign ends."""
 
 
 def bench_shop() -> Shop:
-    """Return the shop of the benchmarks, with ample stock of every SKU of the sandbox's catalogue."""
+    """Return the shop of the benchmarks, with ample stock and campaign prices of the sandbox's catalogue."""
     shop, made = Shop.objects.get_or_create(code=SHOP, defaults={"name": SHOP, "platform": "file"})
     if made:
-        import_levels(
-            rows=[read_level({**row, "on_hand": 2_000_000_000}) for row in stock_rows("HZ")],
+        articles = list(stock_rows("HZ"))
+        import_levels(rows=[read_level({**row, "on_hand": 2_000_000_000}) for row in articles], actor="bench")
+        always = {"starts_at": BASE - timedelta(days=1), "ends_at": BASE + timedelta(days=3650)}
+        set_campaign_prices(
+            rows=[{"sku": row["sku"], "price_fen": row["campaign_price_fen"], **always} for row in articles],
             actor="bench",
         )
     return shop
@@ -42,10 +48,9 @@ def bodies(start: int, count: int, batch: int = BATCH) -> list[bytes]:
 
     Buyers, receivers, phones and IPs vary with the number, so that indexes grow as they do in life.
     """
-    base = datetime(2026, 10, 1, tzinfo=UTC)
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(islice(cycle(templates()), start, start + count), start):
-        moment = (base + timedelta(milliseconds=number * 900)).isoformat()
+        moment = (BASE + timedelta(milliseconds=number * 900)).isoformat()
         turn = number // len(templates())
         buyer = dict(row["buyer"])
         buyer["id"] = f"{buyer.get('id', 'b')}-{turn}"

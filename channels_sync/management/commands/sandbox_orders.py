@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from channels_sync.sandbox import catalogue, export
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.mix import Mix
 from channels_sync.sandbox.stream import DOUBLE_ELEVEN, SHANGHAI, generate
+
+
+CAMPAIGN_MARGIN = timedelta(days=1)
 
 
 class Command(BaseCommand):
@@ -40,6 +43,11 @@ class Command(BaseCommand):
         if given["labels"]:
             export.write_labels(orders, given["labels"])
         if given["stock"]:
-            rows = catalogue.stock_rows(given["warehouse"])
+            # Prices of a campaign that holds for the orders of the file, whenever that is.
+            holds = {
+                "campaign_from": (start - CAMPAIGN_MARGIN).isoformat(),
+                "campaign_to": (start + timedelta(hours=given["hours"]) + CAMPAIGN_MARGIN).isoformat(),
+            }
+            rows = ({**row, **holds} for row in catalogue.stock_rows(given["warehouse"]))
             given["stock"].write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
         self.stdout.write(f"{len(orders)} orders -> {given['out']}")
