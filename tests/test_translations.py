@@ -34,6 +34,10 @@ def translations(entry):
     return list(entry.msgstr_plural.values()) or [entry.msgstr]
 
 
+def given(catalogue):
+    return [(entry, text) for entry in catalogue for text in translations(entry) if text]
+
+
 def test_every_text_has_its_chinese(catalogue, used):
     known = {Text(entry.msgctxt or "", entry.msgid) for entry in catalogue if all(translations(entry))}
     missing = {text: path for text, path in used.items() if text not in known}
@@ -61,8 +65,7 @@ def test_placeholders_are_the_same_in_both_languages(catalogue):
 
     wrong = {
         entry.msgid: translation
-        for entry in catalogue
-        for translation in translations(entry)
+        for entry, translation in given(catalogue)
         if names(translation) != names(entry.msgid) | names(entry.msgid_plural)
     }
     assert wrong == {}
@@ -71,8 +74,7 @@ def test_placeholders_are_the_same_in_both_languages(catalogue):
 def test_the_chinese_is_chinese(catalogue):
     english = [
         entry.msgid
-        for entry in catalogue
-        for translation in translations(entry)
+        for entry, translation in given(catalogue)
         if not CHINESE.search(translation) and not SAME_IN_BOTH.match(PLACEHOLDER.sub("", entry.msgid))
     ]
     assert english == []
