@@ -17,6 +17,7 @@ from channels_sync.sandbox.credentials import Credentials
 from channels_sync.sandbox.douyin import DouyinGateway
 from channels_sync.sandbox.douyin_push import DouyinPush
 from channels_sync.sandbox.faults import Faults
+from channels_sync.sandbox.jd import JdGateway
 from channels_sync.sandbox.live import LabelLog, Live
 from channels_sync.sandbox.mix import Mix
 from channels_sync.sandbox.qimen import Warehouse
@@ -97,7 +98,7 @@ class Sandbox:
         self.warehouse.repeat_is_success = options.repeat_is_success
         self.push = ShopPush(self.store, options.hub, now) if options.hub else None
         self.top = TopGateway(self.store, options.credentials, self.faults, now)
-        self.emulators: list[Emulator] = []
+        self.emulators: list[Emulator] = [JdGateway(self.store, options.credentials, self.faults, now)]
         self.pushers: list[Pusher] = []
         self.wechat = WechatShop(self.store, options.credentials, self.faults, now)
         self.emulators.append(self.wechat)

@@ -27,6 +27,8 @@ _NUMBERS = {
     "wechat": "3{serial:012d}{tail}",
 }
 """How order numbers of a shop look; all rise with time."""
+_FLAG_IS_NOTED = {"jd"}
+"""Platforms on which a flag is part of a note."""
 
 
 class Stream:
@@ -129,6 +131,8 @@ class Stream:
                 make_presale(order, rng)
             else:
                 set_trap(rng, order)
+        if self.shop in _FLAG_IS_NOTED and not order.draft["seller_remark"]:
+            order.draft["flag"] = "none"
         remark = order.draft["buyer_remark"]
         if rng.random() < self._mix.urgent:
             order.urgent = True

@@ -93,7 +93,7 @@ def _reductions(order: Fields) -> dict[str, int]:
     """Return what each SKU was reduced by. Raises FieldError."""
     found: dict[str, int] = {}
     for place, row in enumerate(rows(order, "couponDetailList")):
-        if isinstance(row, dict) and text(row, "couponType").startswith(SINGLE_ITEM) and text(row, "skuId"):
+        if isinstance(row, dict) and text(row, "couponType").partition("-")[0] == SINGLE_ITEM and text(row, "skuId"):
             amount = fen(row, "couponPrice", f"couponDetailList[{place}]") or 0
             found[text(row, "skuId")] = found.get(text(row, "skuId"), 0) + amount
     return found

@@ -141,7 +141,7 @@ def proved(content: Mapping[str, Any], *path: str) -> dict[str, Any]:
         raise TemporaryError(_("The answer of JD lacks its result."))
     verdict = inner.get("apiResult", inner)
     verdict = verdict if isinstance(verdict, dict) else {}
-    if is_true(verdict.get("success")):
+    if is_true(verdict.get("success", "totalCount" in inner)):
         return inner
     names = ("chineseErrCode", "chinese_err_code", "errorMsg", "errorMessage", "msg", "message", "englishErrCode")
     message = next((str(verdict[name]) for name in names if verdict.get(name)), "")

@@ -116,7 +116,7 @@ def _hold(order: Order) -> str:
     word = text(order, "orderState")
     if word not in TO_SHIP:
         return word[:64]
-    if text(order, "orderType") == LOC:
+    if text(order, "orderType").partition("-")[0] == LOC:
         return "LOC"
     # 京仓订单 and 云仓订单 leave from a warehouse of JD; the shop's own must not send them once more.
     return text(order, "storeOrder").strip()[:64]
@@ -131,7 +131,7 @@ def _ship_by(order: Order, created: datetime | None, paid_at: datetime | None) -
     since = paid_at or created
     if appointed is not None and since is not None and appointed > since:
         return appointed
-    if paid_at is None and created is not None and text(order, "payType") == CASH_ON_DELIVERY:
+    if paid_at is None and created is not None and text(order, "payType").partition("-")[0] == CASH_ON_DELIVERY:
         return created + SHIP_WITHIN
     return None
 

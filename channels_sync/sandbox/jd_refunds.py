@@ -1,0 +1,125 @@
+"""JD's two lists of refunds: applications to cancel before shipping, service orders after it."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from channels_sync.sandbox.jd_errors import WRONG_ARGUMENT, Args, ServiceError, number_of, time_of
+from channels_sync.sandbox.jd_view import sku_id
+from channels_sync.sandbox.store import Store
+from channels_sync.sandbox.trades import top_time, yuan
+
+Row = dict[str, Any]
+Answer = dict[str, Any]
+
+SHIPPED = frozenset({"in_transit", "delivered", "completed"})
+APPLICATION_STATES = {"asked": 0, "agreed": 1, "refused": 2, "done": 3}
+WITHDRAWN = 11
+SERVICE_STATES = {"asked": 5, "agreed": 10, "done": 13, "refused": 14}
+LONGEST_SPAN = timedelta(days=7)
+LARGEST_PAGE = 50
+LAST_PAGE = 100
+
+
+class RefundLists:
+    """Answers both lists from the orders of the store."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    def applications(self, method: str, args: Args) -> Answer:
+        """Answer `pop.afs.soa.refundapply.queryPageList`; amounts are in fen."""
+        del method
+        try:
+            rows = [_application(draft) for draft in self._drafts(args) if draft["status"] not in SHIPPED]
+            page = _page(_within(rows, args, ("apply", "check")), args, "pageIndex")
+        except ServiceError as error:
+            return {"queryResult": {"success": False, "errorCode": error.code, "errorMsg": error.chinese}}
+        return {"queryResult": {"success": True, "errorCode": "", "totalCount": page[1], "result": page[0]}}
+
+    def services(self, method: str, args: Args) -> Answer:
+        """Answer `asc.serviceAndRefund.view`."""
+        del method
+        try:
+            drafts = [draft for draft in self._drafts(args) if draft["status"] in SHIPPED]
+            rows = [row for draft in drafts for row in _services(draft)]
+            spans = [row | {"applyTime": row["sameOrderServiceBill"]["afsApplyTime"]} for row in rows]
+            if not args.get("orderId"):
+                spans = [row for row in spans if _is_within(row, args, "applyTime", "applyTimeBegin", LONGEST_SPAN)]
+            page = _page([{k: v for k, v in row.items() if k != "applyTime"} for row in spans], args, "pageNumber")
+        except ServiceError as error:
+            return {"pageResult": {"success": False, "code": error.code, "message": error.chinese}}
+        return {"pageResult": {"success": True, "totalCount": page[1], "data": page[0]}}
+
+    def _drafts(self, args: Args) -> list[Row]:
+        """Return the drafts of all orders shown by now that have, or had, a refund."""
+        rows = self._store.query(
+            "SELECT draft FROM orders WHERE shop = 'jd' AND due <= ? AND ? IN ('', external_no)"
+            " AND (marks LIKE '%\"refund\"%' OR draft LIKE '%\"refund_at\"%') ORDER BY modified",
+            int(self._now().timestamp()),
+            str(args.get("orderId") or ""),
+        )
+        drafts: list[Row] = [json.loads(row["draft"]) for row in rows]
+        return [draft for draft in drafts if draft["paid_at"]]
+
+
+def _application(draft: Row) -> Row:
+    state = next((line["refund"] for line in draft["lines"] if line["refund"] != "none"), "")
+    fen = sum(line["paid_fen"] for line in draft["lines"] if line["refund"] != "none")
+    status = APPLICATION_STATES[state] if state else WITHDRAWN
+    return {
+        "id": int(draft["external_no"][::-1]),
+        "orderId": draft["external_no"],
+        "buyerId": draft["buyer"]["id"],
+        "buyerName": "",
+        "applyTime": _applied(draft),
+        "checkTime": top_time(draft["modified_at"]) if status else "",
+        "applyRefundSum": fen or draft["paid_fen"],
+        "status": status,
+        "checkUserName": "",
+        "reason": "不想要了",
+    }
+
+
+def _services(draft: Row) -> list[Row]:
+    return [
+        {
+            "sameOrderServiceBill": {
+                "serviceId": int(f"{draft['external_no'][::-1]}{place}"),
+                "orderId": int(draft["external_no"]),
+                "wareId": int(sku_id(line["sku"])),
+                "serviceCount": line["quantity"],
+                "afsApplyTime": _applied(draft),
+            },
+            "status": SERVICE_STATES[line["refund"]],
+            "refoundAmount": yuan(line["paid_fen"]),
+            "completeTime": top_time(draft["modified_at"]) if line["refund"] == "done" else None,
+        }
+        for place, line in enumerate(draft["lines"])
+        if line["refund"] != "none"
+    ]
+
+
+def _applied(draft: Row) -> str:
+    return top_time(draft["raw"].get("refund_at") or draft["paid_at"])
+
+
+def _within(rows: list[Row], args: Args, kinds: tuple[str, ...]) -> list[Row]:
+    for kind in kinds:
+        if args.get(f"{kind}TimeStart"):
+            rows = [row for row in rows if _is_within(row, args, f"{kind}Time", f"{kind}TimeStart")]
+    return rows
+
+
+def _is_within(row: Row, args: Args, column: str, first: str, most: timedelta | None = None) -> bool:
+    start, end = time_of(args, first), time_of(args, first.replace("Start", "End").replace("Begin", "End"))
+    if most is not None and end - start > most:
+        raise ServiceError(WRONG_ARGUMENT, "申请时间间隔不能超过 7 天")
+    return bool(row[column]) and top_time(start.isoformat()) <= row[column] <= top_time(end.isoformat())
+
+
+def _page(rows: list[Row], args: Args, name: str) -> tuple[list[Row], int]:
+    number, size = number_of(args, name, LAST_PAGE), number_of(args, "pageSize", LARGEST_PAGE)
+    return rows[(number - 1) * size : number * size], len(rows)
