@@ -22,7 +22,7 @@ from triage.services import set_campaign_prices
 ACTOR = "demo"
 ROLES = ("supervisor", "agent", "risk", "warehouse", "auditor")
 """One account each, named like the role."""
-TAOBAO_SHOP, MINI_SHOP = "taobao", "mini"
+TAOBAO_SHOP, MINI_SHOP, WECHAT_SHOP = "taobao", "mini", "wechat"
 CAMPAIGN_BEFORE, CAMPAIGN_AFTER = timedelta(days=1), timedelta(days=60)
 MERGE_WINDOW = timedelta(seconds=20)
 """Short, so that a regular order reaches the warehouse while one looks on."""
@@ -30,7 +30,7 @@ MERGE_WINDOW = timedelta(seconds=20)
 
 @transaction.atomic
 def make_shops(keys: Credentials) -> None:
-    """Make the warehouse and the two shops of the sandbox where they are missing."""
+    """Make the warehouse and the shops of the sandbox where they are missing."""
     warehouse, _ = Warehouse.objects.get_or_create(
         code=keys.warehouse_code,
         defaults={"name": "禾木杭州仓", "adapter": "qimen", "settings": warehouse_settings(keys)},
@@ -43,17 +43,33 @@ def make_shops(keys: Credentials) -> None:
         }
         warehouse.save(update_fields=["sealed_credentials"])
     common = {"warehouse": warehouse, "merge_window_seconds": int(MERGE_WINDOW.total_seconds())}
-    taobao, _ = Shop.objects.get_or_create(
-        code=TAOBAO_SHOP, defaults={"name": keys.seller_nick, "platform": "taobao", **common}
-    )
-    if not taobao.credentials:
-        taobao.credentials = {"app_key": keys.app_key, "app_secret": keys.app_secret, "session": keys.session}
-        taobao.save(update_fields=["sealed_credentials"])
-    mini, _ = Shop.objects.get_or_create(
-        code=MINI_SHOP, defaults={"name": keys.mini_shop_nick, "platform": "own", **common}
-    )
     group, _ = AgentGroup.objects.get_or_create(name="大促客服组")
-    group.shops.add(taobao, mini)
+    for code, platform, name, credentials in shops_of(keys):
+        shop, _ = Shop.objects.get_or_create(code=code, defaults={"name": name, "platform": platform, **common})
+        if shop.platform != platform:
+            # Set up before the platform of own shops got a name of its own.
+            shop.platform = platform
+            shop.save(update_fields=["platform"])
+        if credentials and not shop.credentials:
+            shop.credentials = credentials
+            shop.save(update_fields=["sealed_credentials"])
+        group.shops.add(shop)
+
+
+def shops_of(keys: Credentials) -> list[tuple[str, str, str, dict[str, str]]]:
+    """Return code, platform, name and credentials of the sandbox's shops; the own shop pushes with a token instead."""
+    taobao = {"app_key": keys.app_key, "app_secret": keys.app_secret, "session": keys.session}
+    wechat = {
+        "app_id": keys.wechat_app_id,
+        "app_secret": keys.wechat_secret,
+        "push_token": keys.wechat_push_token,
+        "push_key": keys.wechat_push_key,
+    }
+    return [
+        (TAOBAO_SHOP, "taobao", keys.seller_nick, taobao),
+        (MINI_SHOP, "own", keys.mini_shop_nick, {}),
+        (WECHAT_SHOP, "wechat", keys.wechat_shop_nick, wechat),
+    ]
 
 
 def warehouse_settings(keys: Credentials) -> dict[str, object]:

@@ -14,6 +14,9 @@ from channels_sync.sandbox.mix import Mix
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.sandbox.shop_push import Hub
 
+HOOKED = ("wechat", "douyin")
+"""Platforms that push their orders; without another word their shops have these codes in the hub."""
+
 
 class Command(BaseCommand):
     help = "Run a local server that speaks the platforms' protocols and makes orders (docs/sandbox.md)."
@@ -35,6 +38,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--shop-taobao", default="taobao", help="code of the Taobao shop in the hub, for the banner"
         )
+        parser.add_argument(
+            "--hooks", type=_codes, default={name: name for name in HOOKED},
+            help="code in the hub of each shop whose platform pushes, e.g. wechat=wx",
+        )  # fmt: skip
         parser.add_argument("--state-dir", type=Path, help="where orders are kept over a restart; memory without it")
         parser.add_argument("--labels", type=Path, help="log of the right answers; labels.ndjson in the state dir")
         parser.add_argument("--repeat-is-success", action="store_true", help="answer a repeated delivery order with ok")
@@ -54,11 +61,18 @@ class Command(BaseCommand):
         with sandbox:
             self.stdout.write(f"Sandbox at {sandbox.url}: {sandbox.options.rate:g} orders a minute; Ctrl-C stops it.")
             self.stdout.write(f"  Taobao ({given['shop_taobao']})  {sandbox.url}/router/rest")
+            self.stdout.write(f"  WeChat shop  {sandbox.url}/wechat")
             self.stdout.write(f"  Qimen  {sandbox.url}/router/qimen/service")
             self.stdout.write(f"  Mini-program shop ({given['shop_mini']}) -> {given['hub'] or 'no hub given, silent'}")
             self.stdout.write(f"  Side door  {sandbox.url}/_sandbox/state")
             self.stdout.flush()
             stop.wait()
+
+
+def _codes(text: str) -> dict[str, str]:
+    """Return `wechat=wx,douyin=dy` as a dictionary."""
+    parts = (part.partition("=") for part in text.split(",") if part.strip())
+    return {name.strip(): code.strip() for name, _, code in parts}
 
 
 def _shares(text: str) -> dict[str, float]:
@@ -72,6 +86,7 @@ def _options(given: dict[str, Any]) -> Options:
     if labels is None and state_dir:
         labels = state_dir / "labels.ndjson"
     hub = Hub(given["hub"], given["token"], given["shop_mini"]) if given["hub"] else None
+    hooks = {name: f"{given['hub'].rstrip('/')}/hooks/{code}/" for name, code in given["hooks"].items()} if hub else {}
     same = (
         "host", "port", "rate", "mix", "taobao_share", "shares", "seed", "repeat_is_success", "backlog",
         "backlog_hours",
@@ -80,6 +95,7 @@ def _options(given: dict[str, Any]) -> Options:
         state_dir=state_dir,
         labels=labels,
         hub=hub,
+        hooks=hooks,
         credentials=Credentials.from_environment(),
         **{name: given[name] for name in same},
     )

@@ -20,6 +20,8 @@ from orderhub.management.output import Output
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 20
+SHARES = "taobao=2,mini=2,wechat=1"
+"""Weight of each demo shop among the orders."""
 BACKLOG = 300
 """Orders of the hours before, so that the first look is not at empty pages."""
 
@@ -75,9 +77,9 @@ def programs(port: int) -> list[Program]:
 
 
 def sandbox(port: int, sandbox_port: int, rate: float) -> Program:
-    """Return the emulated platforms: Taobao and the warehouse answer, the mini-program shop pushes to the hub."""
+    """Return the emulated platforms: they answer, and those that push their orders push to the hub."""
     words = ["--port", str(sandbox_port), "--hub", f"http://{HOST}:{port}", "--state-dir", str(var_dir() / "sandbox")]
-    words += ["--rate", str(rate), "--backlog", str(BACKLOG)]
+    words += ["--rate", str(rate), "--backlog", str(BACKLOG), "--shares", SHARES]
     shops = ["--shop-mini", MINI_SHOP, "--shop-taobao", TAOBAO_SHOP]
     # The token travels in the environment: a command line can be read by every user of the machine.
     return Program("sandbox", manage("sandbox", *words, *shops), {"SANDBOX_HUB_TOKEN": sandbox_token()})
@@ -86,6 +88,7 @@ def sandbox(port: int, sandbox_port: int, rate: float) -> Program:
 def point_at_sandbox(sandbox_port: int) -> None:
     """Let the processes that are started from here talk to the sandbox, unless they were told otherwise."""
     os.environ.setdefault("HUB_TAOBAO_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/router/rest")
+    os.environ.setdefault("HUB_WECHAT_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/wechat")
     os.environ.setdefault("HUB_QIMEN_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/router/qimen/service")
 
 
