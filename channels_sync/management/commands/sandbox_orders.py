@@ -13,7 +13,6 @@ from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.mix import Mix
 from channels_sync.sandbox.stream import DOUBLE_ELEVEN, SHANGHAI, generate
 
-
 CAMPAIGN_MARGIN = timedelta(days=1)
 
 
