@@ -83,9 +83,12 @@ def tiles(request: HttpRequest) -> dict[str, Any]:
     if not may_see(request):
         return {}
     shown = figures(request)
-    return {
-        "tiles": [_this_hour(shown), _confirm(shown), _abnormal(shown), _manual(shown), _push(shown), _intake(shown)]
-    }
+    made = [_this_hour(shown), _confirm(shown), _abnormal(shown), _manual(shown)]
+    if request.user.has_perm("orderhub.view_effect"):
+        made.append(_push(shown))
+    if request.user.has_perm("orderhub.view_reject"):
+        made.append(_intake(shown))
+    return {"tiles": made}
 
 
 def _this_hour(shown: Figures) -> Tile:
@@ -172,9 +175,10 @@ _QUEUE_ROWS: tuple[tuple[str, str | Promise, str], ...] = (
     ("urgent", gettext_lazy("Urgent"), ""),
     ("short", gettext_lazy("Short of stock"), ""),
     ("drift", gettext_lazy("Claims disagree"), ""),
-    ("push", gettext_lazy("To push to the warehouse"), "admin:orderhub_effect_changelist"),
-    ("inbox", gettext_lazy("Inbox"), "admin:orderhub_inboxitem_changelist"),
+    ("push", gettext_lazy("To push to the warehouse"), "effect"),
+    ("inbox", gettext_lazy("Inbox"), "inboxitem"),
 )
+"""By queue: its title, and whose list it is where it is not a queue of orders."""
 
 
 def queue_ages(request: HttpRequest) -> dict[str, Any]:
@@ -184,8 +188,9 @@ def queue_ages(request: HttpRequest) -> dict[str, Any]:
     shown = figures(request).queues
     rows = [
         {"title": title, "queue": shown[key], "waiting": count_text(shown[key].waiting),
-         "link": reverse(address) if address else queue_link(key)}
-        for key, title, address in _QUEUE_ROWS
+         "link": reverse(f"admin:orderhub_{model}_changelist") if model else queue_link(key)}
+        for key, title, model in _QUEUE_ROWS
+        if not model or request.user.has_perm(f"orderhub.view_{model}")
     ]  # fmt: skip
     return {"rows": rows}
 

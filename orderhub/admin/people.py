@@ -8,6 +8,9 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -18,6 +21,8 @@ from orderhub.services.roles import role_label
 for _model in (User, Group):
     if admin.site.is_registered(_model):
         admin.site.unregister(_model)
+
+VERBS = {"view": _("look at"), "add": _("add"), "change": _("change"), "delete": _("delete")}
 
 
 class RoleField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -101,9 +106,20 @@ class GroupAdmin(ReadOnlyModelAdmin):
     """Roles and what they may do; changed in code, written by `manage.py setup`."""
 
     list_display = ("role", "name")
-    fields = ("role", "name", "permissions")
-    readonly_fields = ("role",)
+    fields = ("role", "name", "may")
+    readonly_fields = ("role", "may")
     search_fields = ("name",)
+
+    @admin.display(description=_("may"))
+    def may(self, group: Group) -> SafeString:
+        """What the role may do, one line per kind of object."""
+        by_kind: dict[str, list[str]] = {}
+        for permission in group.permissions.select_related("content_type"):
+            verb = permission.codename.partition("_")[0]
+            word = VERBS[verb] if verb in VERBS else gettext(permission.name)
+            by_kind.setdefault(str(permission.content_type.name), []).append(str(word))
+        rows = ((kind, ", ".join(words)) for kind, words in sorted(by_kind.items()))
+        return format_html('<dl class="kv">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
 
     @admin.display(description=_("role"))
     def role(self, group: Group) -> str:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from unfold.views import ChangeList
 
-from orderhub.console.paging import AFTER, BEFORE, CappedPaginator, Keyset, capped_count, count_text
+from orderhub.console.paging import AFTER, BEFORE, CappedPaginator, Keyset, count_text
 
 VIEW, FOUND = "view", "found"
 OWN_PARAMETERS = (AFTER, BEFORE, VIEW, FOUND)
@@ -35,7 +35,6 @@ class Tab:
     view: SavedView
     link: str
     is_active: bool
-    count: str
 
 
 class ListAdmin(Protocol):
@@ -53,9 +52,6 @@ class ListAdmin(Protocol):
     def load_page(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Attach to the rows of one page what needs a query of its own."""
 
-    def view_counts(self, request: HttpRequest) -> dict[str, int]:
-        """Return the number of rows of the saved views that show one."""
-
 
 class ConsoleChangeList(ChangeList):  # type: ignore[misc]
     """A list of the console; with a keyset it reads one page plus one row, whatever the size of the table."""
@@ -65,6 +61,7 @@ class ConsoleChangeList(ChangeList):  # type: ignore[misc]
     paginator: Any
     has_next = False
     has_previous = False
+    count_is_known = True
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.request = request
@@ -96,6 +93,9 @@ class ConsoleChangeList(ChangeList):  # type: ignore[misc]
     def get_results(self, request: HttpRequest) -> None:
         """Read one page."""
         keyset = self.console_admin.get_keyset(request)
+        if is_count_only(request):
+            self.result_list = []
+            return
         if keyset is None:
             super().get_results(request)
             self.result_list = list(self.result_list)
@@ -119,7 +119,8 @@ class ConsoleChangeList(ChangeList):  # type: ignore[misc]
         self.has_previous = bool(after) or (bool(before) and has_more)
         is_whole = not (self.has_next or self.has_previous)
         self.result_list = page
-        self.result_count = len(page) if is_whole else capped_count(self.queryset)
+        self.result_count = len(page)
+        self.count_is_known = is_whole
         self.full_result_count = None
         self.show_full_result_count = False
         self.show_admin_actions = True
@@ -139,11 +140,6 @@ class ConsoleChangeList(ChangeList):  # type: ignore[misc]
         return count_text(self.result_count)
 
     @property
-    def can_select_all(self) -> bool:
-        """Whether an action may run over all matching rows: only where their number is known."""
-        return self.result_count > len(self.result_list) and not self.count_text.endswith("+")
-
-    @property
     def next_link(self) -> str:
         """Address of the next page, empty on the last."""
         return self._link(AFTER, -1, 1) if self.has_next and self.result_list else ""
@@ -160,24 +156,22 @@ class ConsoleChangeList(ChangeList):  # type: ignore[misc]
         return str(self.get_query_string({name: keyset.key_of(self.result_list[row])}))
 
     def tabs(self) -> list[Tab]:
-        """Return the saved views as tabs, with counts where there are some."""
-        views = self.console_admin.views
-        counts = self.console_admin.view_counts(self.request) if views else {}
+        """Return the saved views as tabs."""
         active = self.view
         return [
-            Tab(
-                view,
-                self.get_query_string({VIEW: view.key}, [FOUND]),
-                view is active,
-                count_text(counts[view.key]) if view.key in counts else "",
-            )
-            for view in views
+            Tab(view, self.get_query_string({VIEW: view.key}, [FOUND]), view is active)
+            for view in self.console_admin.views
         ]
 
     @property
     def view(self) -> SavedView | None:
         """The saved view in use, None where the list has none."""
         return chosen_view(self.console_admin.views, self.request)
+
+
+def is_count_only(request: HttpRequest) -> bool:
+    """Tell whether a request asks for the numbers of a list, which come after the page."""
+    return bool(request.resolver_match and (request.resolver_match.url_name or "").endswith("_counts"))
 
 
 def chosen_view(views: Sequence[SavedView], request: HttpRequest) -> SavedView | None:

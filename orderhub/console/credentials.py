@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from django import forms
+from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -81,8 +82,13 @@ class SealedAdmin(ConsoleModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         """Fix the kind of system and the code once the row exists."""
-        fixed = ("code", self.kind_field) if obj else ()
+        fixed = ("code", "kind_name") if obj else ()
         return (*super().get_readonly_fields(request, obj), *fixed)
+
+    @admin.display(description=_("kind of system"))
+    def kind_name(self, obj: SealedSettings) -> str:
+        """What people call the system."""
+        return self.kind_label(obj)
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -90,7 +96,9 @@ class SealedAdmin(ConsoleModelAdmin):
         """Add one field per credential, and the choice of kinds for a new row."""
         own = self._own_fields(obj) if change and self.has_change_permission(request, obj) else {}
         kwargs["fields"] = [
-            name for name in flatten_fieldsets(self.fieldsets) if name not in self.get_readonly_fields(request, obj)
+            name
+            for name in flatten_fieldsets(self._fieldsets(obj))
+            if name not in self.get_readonly_fields(request, obj)
         ]
         base: Any = super().get_form(request, obj, change=change, **kwargs)
         if not obj and self.kind_field in base.base_fields:
@@ -103,7 +111,7 @@ class SealedAdmin(ConsoleModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the credentials in a part of their own."""
-        fieldsets = list(self.fieldsets)
+        fieldsets = list(self._fieldsets(obj))
         if obj and self.has_change_permission(request, obj) and (names := list(self._own_fields(obj))):
             text = _("Stored encrypted and never shown again. An empty field keeps what is stored.")
             fieldsets.insert(1, (_("Credentials"), {"fields": names, "description": text}))
@@ -121,6 +129,16 @@ class SealedAdmin(ConsoleModelAdmin):
         elif given:
             obj.credentials = {**obj.credentials, **given}
         super().save_model(request, obj, form, change)
+
+    def _fieldsets(self, obj: Any) -> list[Any]:
+        """Return the fieldsets; an existing row shows its kind of system instead of choosing it."""
+        if obj is None:
+            return list(self.fieldsets)
+        names = {self.kind_field: "kind_name"}
+        return [
+            (title, {**options, "fields": tuple(names.get(name, name) for name in options["fields"])})
+            for title, options in self.fieldsets
+        ]
 
     def _own_fields(self, obj: SealedSettings | None) -> dict[str, Any]:
         if obj is None:

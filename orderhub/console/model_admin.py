@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponse
+from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin as ThemeModelAdmin
 from unfold.admin import StackedInline, TabularInline
 
 from orderhub.console.change_list import ConsoleChangeList, SavedView, chosen_view
-from orderhub.console.paging import CappedPaginator, Keyset
+from orderhub.console.paging import COUNT_CAP, CappedPaginator, Keyset, count_or_guess, count_text
 
 
 class ConsoleModelAdmin(ThemeModelAdmin):  # type: ignore[misc]
@@ -73,8 +76,36 @@ class ConsoleModelAdmin(ThemeModelAdmin):  # type: ignore[misc]
         """Attach to the rows of one page what needs a query of its own; nothing by default."""
 
     def view_counts(self, request: HttpRequest) -> dict[str, int]:
-        """Return the number of rows of saved views that show one; none by default."""
+        """Return the numbers of rows that saved views show; none by default."""
         return {}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the numbers of a list that pages by key: they come after the page, so that no page waits for them."""
+        urls: list[URLPattern] = super().get_urls()
+        if self.keyset is None:
+            return urls
+        return [path("counts/", self.admin_site.admin_view(self.counts_view), name=self.counts_name), *urls]
+
+    @property
+    def counts_name(self) -> str:
+        """The name of the address of the numbers."""
+        return f"{self.opts.app_label}_{self.opts.model_name}_counts"
+
+    @property
+    def counts_url(self) -> str:
+        """The address of the numbers, empty where the page itself knows them."""
+        return reverse(f"{self.admin_site.name}:{self.counts_name}") if self.keyset else ""
+
+    def counts_view(self, request: HttpRequest) -> JsonResponse:
+        """Tell how many rows match, and how many each saved view has."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        try:
+            total = count_or_guess(self.get_changelist_instance(request).queryset)
+        except IncorrectLookupParameters as error:
+            raise BadRequest from error
+        views = {key: count_text(count) for key, count in self.view_counts(request).items()}
+        return JsonResponse({"total": count_text(total), "is_exact": total <= COUNT_CAP, "views": views})
 
 
 class ReadOnlyModelAdmin(ConsoleModelAdmin):

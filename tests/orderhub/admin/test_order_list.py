@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from orderhub.console.columns import PageColumn, order_columns
-from orderhub.models import Buyer
+from orderhub.models import Buyer, Order
 from tests.factories import make_order, make_parcel, make_shop
 
 LIST = "/ops/orderhub/order/"
@@ -21,7 +21,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(supervisor, only_pool
     for _ in range(rows):
         make_order(shop)
     supervisor.get(LIST)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         response = supervisor.get(LIST)
     assert len(numbers(response)) == rows
 
@@ -156,3 +156,29 @@ def test_searching_needs_the_permission_and_a_post(person, supervisor):
     agent = person("agent")
     agent.person.groups.clear()
     assert agent.post(f"{LIST}search/", {"text": "5678"}).status_code == 403
+
+
+def test_the_numbers_come_after_the_page_in_a_fixed_number_of_queries(supervisor, only_pool, django_assert_num_queries):
+    shop = make_shop()
+    for lane in ("to_confirm", "to_confirm", "abnormal"):
+        make_order(shop, status="in_triage_hold", lane=lane)
+    make_order(shop, status="short")
+    supervisor.get(f"{LIST}counts/")
+    with django_assert_num_queries(8):
+        numbers = supervisor.get(f"{LIST}counts/?view=confirm").json()
+    views = {"confirm": "2", "abnormal": "1", "urgent": "0", "short": "1", "drift": "0"}
+    assert numbers == {"total": "2", "is_exact": True, "views": views}
+    assert supervisor.get(f"{LIST}counts/?status__exact=short").json()["total"] == "1"
+    assert supervisor.get(f"{LIST}counts/?nonsense=1").status_code == 400
+
+
+def test_an_action_over_all_matching_rows_reaches_beyond_the_page(supervisor, monkeypatch, rules):
+    monkeypatch.setattr("orderhub.admin.order.OrderAdmin.list_per_page", 2)
+    shop = make_shop()
+    orders = [make_order(shop, status="in_triage_hold", lane="abnormal", channel_claim="paid") for _ in range(3)]
+    make_order(shop, status="short")
+    chosen = {"action": "release", "select_across": "1", "_selected_action": [orders[0].pk]}
+    asked = supervisor.post(f"{LIST}?view=abnormal", chosen)
+    assert asked.context["count"] == 3
+    supervisor.post(f"{LIST}?view=abnormal", {**chosen, "confirmed": "1", "reason": "电话已确认"})
+    assert {Order.objects.get(pk=order.pk).status for order in orders} == {"ready"}

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from orderhub.console import paging
-from orderhub.console.paging import Keyset, capped_count, count_text
+from orderhub.console.paging import Keyset, capped_count, count_or_guess, count_text
 from orderhub.models import Order, Sku
 from tests.factories import START, make_order, make_shop
 
@@ -51,5 +51,15 @@ def test_counting_stops_at_the_cap(monkeypatch, django_assert_num_queries):
         make_order(shop)
     with django_assert_num_queries(1):
         assert capped_count(Order.objects.all()) == 3
+    with django_assert_num_queries(2):
+        assert count_or_guess(Order.objects.all()) == 3
     assert count_text(3) == "2+"
     assert count_text(2) == "2"
+
+
+@pytest.mark.django_db
+def test_where_far_more_rows_are_expected_nothing_is_counted(monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(paging, "COUNT_CAP", 2)
+    monkeypatch.setattr(paging, "expected_rows", lambda rows: 9)
+    with django_assert_num_queries(0):
+        assert count_or_guess(Order.objects.all()) == 3

@@ -99,6 +99,25 @@ function tick() {
 }
 setInterval(tick, 1000);
 
+/* Numbers come after the page, so that no list waits for them. An action over all rows needs an exact one. */
+async function fillCounts() {
+    const list = document.querySelector("[data-counts]");
+    if (!list || !list.querySelector("[data-view], [data-total]")) return;
+    const answer = await fetch(list.dataset.counts + location.search, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (!answer?.ok) return;
+    const counts = await answer.json();
+    for (const [view, text] of Object.entries(counts.views)) {
+        const box = list.querySelector(`[data-view="${view}"]`);
+        if (box) box.textContent = text;
+    }
+    for (const box of list.querySelectorAll("[data-total]")) box.textContent = box.dataset.total.replace("%s", counts.total);
+    if (!counts.is_exact) return;
+    for (const box of list.querySelectorAll("[data-all]")) {
+        box.textContent = box.dataset.all.replace("%s", counts.total);
+        box.hidden = false;
+    }
+}
+
 /* Charts: data comes as JSON in the page; colours come from the theme. */
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -167,6 +186,7 @@ document.addEventListener("visibilitychange", () => { if (document.hidden) hideR
 document.addEventListener("DOMContentLoaded", () => {
     drawCharts();
     tick();
+    fillCounts();
     new MutationObserver(drawCharts).observe(document.documentElement, { attributeFilter: ["class"] });
     document.body.addEventListener("htmx:afterSwap", drawCharts);
 });
