@@ -56,11 +56,9 @@ def extensions():
 
 @pytest.mark.parametrize("extension", list(extensions()))
 def test_every_extension_has_a_test(extension):
-    """A test file of its name, or one that imports it."""
+    """Test files or a test folder of its name within its feature, or a test that imports it."""
     folder, name = extension.rsplit("/", 1)
     tests = list((ROOT / "tests" / folder.split("/")[0]).rglob("test_*.py"))
     module = re.compile(rf"{folder.replace('/', '.')}(?:\.| import (?:\w+, )*){name}\b")
-    assert any(
-        re.fullmatch(rf"test_{name}(_\w+)?", test.stem) or module.search(test.read_text(encoding="utf-8"))
-        for test in tests
-    )
+    named = [test for test in tests if re.fullmatch(rf"test_{name}s?(_\w+)?", test.stem) or test.parent.name == name]
+    assert named or any(module.search(test.read_text(encoding="utf-8")) for test in tests)
