@@ -27,7 +27,11 @@ LONGEST_KEY = 150
 
 
 def accept_push(access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
-    """Return the events of one push that concern orders of this shop, and the answer. Raises PushRefusedError."""
+    """Return what one push says of orders of this shop, and the answer. Raises PushRefusedError.
+
+    All events of one push are one delivery: their orders are fetched together, each once. Events that are repeated in
+    another composition are fetched again, which changes nothing.
+    """
     app_key = access.credential("app_key")
     if request.headers.get("app-id", "") != app_key:
         raise PushRefusedError("another application's push")
@@ -41,20 +45,23 @@ def accept_push(access: ShopAccess, request: PushRequest) -> tuple[Sequence[Push
     if not isinstance(events, list):
         raise PushRefusedError("a push must be an array of events", status=400)
     shop_id = str(access.credentials.get("shop_id") or "")
-    pushed = [_pushed(event, shop_id) for event in events if isinstance(event, dict)]
-    return [event for event in pushed if event is not None], ACCEPTED
+    named = [(event, number) for event in events if isinstance(event, dict) and (number := _number(event, shop_id))]
+    if not named:
+        return [], ACCEPTED
+    body = orjson.dumps([event for event, _order in named])
+    numbers = tuple(dict.fromkeys(number for _event, number in named))
+    return [Pushed(_key([event for event, _order in named]), body, numbers=numbers)], ACCEPTED
 
 
-def _pushed(event: Mapping[str, Any], shop_id: str) -> Pushed | None:
-    """Return one event; None when it is about something else or about another shop of the same application."""
+def _number(event: Mapping[str, Any], shop_id: str) -> str:
+    """Return the number of the order that an event is about; nothing when it is about something else or about another
+    shop of the same application."""
     if str(event.get("tag")) not in TAGS:
-        return None
+        return ""
     data = _data(event)
-    number = next((str(data[name]) for name in NUMBERS if data.get(name)), "")
-    if not number or (shop_id and data.get("shop_id") and str(data["shop_id"]) != shop_id):
-        return None
-    body = orjson.dumps(event)
-    return Pushed(_key(event, body), body, numbers=(number,))
+    if shop_id and data.get("shop_id") and str(data["shop_id"]) != shop_id:
+        return ""
+    return next((str(data[name]) for name in NUMBERS if data.get(name)), "")
 
 
 def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -68,6 +75,10 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _key(event: Mapping[str, Any], body: bytes) -> str:
-    msg_id = str(event.get("msg_id") or "")
-    return f"douyin:push:{msg_id if 0 < len(msg_id) <= LONGEST_KEY else hashlib.sha256(body).hexdigest()}"
+def _key(events: Sequence[Mapping[str, Any]]) -> str:
+    """Return the same key for the same events. One event goes by its `msg_id`, several by all of theirs."""
+    ids = [str(event.get("msg_id") or "") for event in events]
+    if len(ids) == 1 and 0 < len(ids[0]) <= LONGEST_KEY:
+        return f"douyin:push:{ids[0]}"
+    text = b"\n".join(orjson.dumps(event) if not key else key.encode() for key, event in zip(ids, events, strict=True))
+    return f"douyin:push:{hashlib.sha256(text).hexdigest()}"
