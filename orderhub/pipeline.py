@@ -41,6 +41,7 @@ from orderhub.services.inbox import receive
 from orderhub.services.outbox import Drained
 from orderhub.services.paths import effects_of
 from triage.decisions import Candidate
+from triage.selectors.outdated import outdated_price_findings
 from triage.selectors.siblings import unmarked_siblings
 from triage.services import accept_findings, decide, store_findings
 
@@ -140,8 +141,12 @@ def retriage(order_ids: Sequence[int], actor: str) -> int:
 
 
 def recheck_siblings() -> int:
-    """Judge the first orders of a cluster again once the later ones have shown it, and return how many."""
-    return retriage(unmarked_siblings(), "hub")
+    """Judge orders again that look different by what came after them, and return how many.
+
+    The first orders of a cluster once the later ones have shown it; prices held against the list price before the
+    shop's own mean was known.
+    """
+    return retriage(list(dict.fromkeys([*unmarked_siblings(), *outdated_price_findings()])), "hub")
 
 
 @transaction.atomic

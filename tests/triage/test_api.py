@@ -1,3 +1,5 @@
+from django.utils.translation import override
+
 from orderhub.api.sections import sections_of
 from tests.factories import make_order
 from tests.triage.selectors.test_findings import BAD, judged
@@ -5,7 +7,8 @@ from tests.triage.selectors.test_findings import BAD, judged
 
 def test_open_findings_are_a_section_of_the_order(rules, shop):
     order = judged(shop, receiver=BAD)
-    (found,) = sections_of(order.pk)["findings"]
+    with override("zh-hans"):
+        (found,) = sections_of(order.pk)["findings"]
     assert found.pop("found_at") is not None
     assert found == {
         "code": "phone_invalid", "title": "电话无效", "lane": "to_confirm", "is_urgent": False,

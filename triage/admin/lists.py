@@ -18,7 +18,7 @@ from orderhub.console.filters import ShopFilter
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
 from orderhub.console.paging import Keyset
 from triage.models import BuyerListing, CampaignPrice, IpListing, SkuBaseline
-from triage.selectors.context import MIN_SAMPLE
+from triage.predicates.price import MIN_SAMPLE
 
 
 def _in_force(rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -14,6 +14,14 @@ from django.utils.translation import pgettext_lazy
 from orderhub.core.draft import LineDraft, OrderDraft
 from triage.predicates.base import Batch, Campaign, Detail, FactType, Need, PriceBook, fact
 
+MIN_SAMPLE = 30
+"""Sales below which a mean says nothing (reference 4.10, rule 7)."""
+SPREAD = 0.5
+"""A sale further than this share from the median is left out of the mean: the anomalies must not move it."""
+NEAR, AGREED = 0.15, 0.8
+"""Sales nobody has passed yet are believed only where four in five lie within 15 % of their median …"""
+LOWEST, HIGHEST = 0.3, 1.3
+"""… and that median lies between these shares of the list price: a deeper discount must be entered as a campaign."""
 SOURCES = {
     "sample": _("Mean of the shop's own sales"),
     "campaign": _("Campaign price"),
@@ -53,6 +61,29 @@ def baseline(book: PriceBook, shop_id: int, sku: str, at: datetime) -> tuple[int
         return campaign.price_fen, "campaign"
     price = book.list_prices.get(sku, 0)
     return (price, "list") if price else (0, "")
+
+
+def settled_price(good: Sequence[int], every: Sequence[int], list_price: int) -> int:
+    """Return the mean unit price that recent sales have settled on, in fen; 0 when they say nothing.
+
+    `good` are sales that were not found abnormal. Without enough of them `every` sale speaks, but only where the sales
+    agree: a campaign that nobody entered must not freeze a shop, nor may a slipped comma become the mean.
+    """
+    if len(good) >= MIN_SAMPLE:
+        return _typical(good)
+    if len(every) < MIN_SAMPLE:
+        return 0
+    median = sorted(every)[len(every) // 2]
+    if list_price and not LOWEST * list_price <= median <= HIGHEST * list_price:
+        return 0
+    near = sum(abs(price - median) <= NEAR * median for price in every)
+    return _typical(every) if near >= AGREED * len(every) else 0
+
+
+def _typical(prices: Sequence[int]) -> int:
+    median = sorted(prices)[len(prices) // 2]
+    kept = [price for price in prices if abs(price - median) <= SPREAD * median]
+    return round(sum(kept) / len(kept))
 
 
 def judged_lines(draft: OrderDraft) -> Sequence[LineDraft]:

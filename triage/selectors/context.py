@@ -10,15 +10,14 @@ from django.db import connection
 from django.db.models import Q
 
 from orderhub.core.crypto import blind
-from orderhub.models import Shop, Sku
+from orderhub.models import Shop
 from triage.decisions import Candidate
-from triage.models import BuyerListing, CampaignPrice, Finding, IpListing, SkuBaseline
+from triage.models import BuyerListing, Finding, IpListing
 from triage.networks import ranges
 from triage.predicates import duplicate, ip
-from triage.predicates.base import Bought, Campaign, Context, IpOrder, Need, PriceBook, ShopFacts
+from triage.predicates.base import Bought, Context, IpOrder, Need, ShopFacts
+from triage.selectors.prices import price_book
 
-MIN_SAMPLE = 30
-"""Sales below which a mean says nothing (reference 4.10, rule 7)."""
 COUNT_CAP = 100
 """Orders of one address that are counted at most; an attack must not slow the batch down."""
 RETURN_DAYS = 90
@@ -41,7 +40,7 @@ def batch_context(
     if Need.BOUGHT in needs:
         context.bought = _bought(candidates, known)
     if Need.PRICES in needs:
-        context.prices = _prices(candidates)
+        context.prices = price_book(candidates, now)
     if Need.LISTED_BUYERS in needs:
         context.denied, context.trusted = _listed(candidates, now)
     if Need.NETWORKS in needs and any(candidate.draft.buyer.ip for candidate in candidates):
@@ -133,31 +132,6 @@ def _bought(candidates: Sequence[Candidate], known: list[int]) -> dict[int, list
         for buyer_id, order_id, at, sku, quantity in cursor.fetchall():
             found[buyer_id].append(Bought(order_id, at, sku, quantity))
     return found
-
-
-def _prices(candidates: Sequence[Candidate]) -> PriceBook:
-    skus = {line.sku for candidate in candidates for line in candidate.draft.lines if line.sku}
-    if not skus:
-        return PriceBook()
-    wanted = list(skus)
-    times = [candidate.draft.created_at for candidate in candidates]
-    samples = SkuBaseline.objects.filter(
-        shop_id__in={candidate.shop_id for candidate in candidates}, sku__in=wanted, sample__gte=MIN_SAMPLE
-    ).values_list("shop_id", "sku", "mean_fen", "campaign_id")
-    campaigns: dict[str, list[Campaign]] = defaultdict(list)
-    rows = CampaignPrice.objects.filter(sku__in=wanted, starts_at__lte=max(times), ends_at__gt=min(times))
-    for row in rows:
-        campaigns[row.sku].append(
-            Campaign(row.pk, row.shop_id, row.price_fen, row.starts_at, row.ends_at, row.max_quantity)
-        )
-    prices = Sku.objects.filter(code__in=wanted).values_list("code", "list_price_fen", "floor_price_fen")
-    articles = list(prices)
-    return PriceBook(
-        samples={(shop, sku): (mean, campaign) for shop, sku, mean, campaign in samples},
-        campaigns=dict(campaigns),
-        list_prices={code: price for code, price, _floor in articles if price},
-        floors={code: floor for code, _price, floor in articles if floor},
-    )
 
 
 def _listed(

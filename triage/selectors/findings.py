@@ -14,7 +14,7 @@ from triage.decisions import RED
 from triage.gates import GATES, gate_texts
 from triage.models import Finding
 from triage.phrases import fill, shown_values
-from triage.selectors.context import MIN_SAMPLE
+from triage.predicates.price import MIN_SAMPLE
 from triage.selectors.rules import RuleTexts, VersionTexts, version_texts
 
 OPEN, ACCEPTED, CLEARED = "open", "accepted", "cleared"

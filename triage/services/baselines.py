@@ -14,32 +14,36 @@ from orderhub.models import Shop
 from orderhub.services.bulk import records
 from triage.models import CampaignPrice
 from triage.predicates.base import Campaign
-from triage.predicates.price import running_campaign
+from triage.predicates.price import SPREAD, running_campaign
 
 WINDOW = timedelta(hours=24)
-SPREAD = 0.5
-"""A sale further than this share from the median is left out of the mean: the anomalies must not move it."""
 
 
 @transaction.atomic
 def refresh_baselines() -> int:
     """Work the mean unit price of every shop and SKU out anew and return how many there are.
 
-    Counted are lines of the last 24 hours whose order was not found abnormal and was really bought, since the running
-    campaign began or the last one ended. Free lines are gifts and do not count.
+    Counted are lines of the shop's last 24 hours whose order was not found abnormal and was really bought, since the
+    running campaign began or the last one ended; the day ends with the newest order, so that a file of older orders
+    has its baselines too. Free lines are gifts and do not count.
     """
     now = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            WITH sales AS MATERIALIZED (
+            WITH latest AS MATERIALIZED (
+                SELECT shop_id, least(max(created_at), %(now)s) AS at
+                FROM orderhub_order WHERE received_at > %(now)s - %(window)s GROUP BY shop_id),
+            sales AS MATERIALIZED (
                 SELECT o.shop_id, l.sku, l.unit_price_fen AS price, r.campaign_id
-                FROM orderhub_order o
+                FROM latest
+                JOIN orderhub_order o ON o.shop_id = latest.shop_id AND o.created_at > latest.at - %(window)s
+                    AND o.created_at <= %(now)s AND o.received_at > %(now)s - %(window)s
                 JOIN orderhub_orderline l ON l.order_id = o.id
                 LEFT JOIN json_to_recordset(%(regimes)s::json)
                     AS r (shop_id bigint, sku text, campaign_id bigint, since timestamptz)
                     ON r.shop_id = o.shop_id AND r.sku = l.sku
-                WHERE o.created_at > %(since)s AND o.created_at >= coalesce(r.since, '-infinity')
+                WHERE o.created_at >= coalesce(r.since, '-infinity')
                   AND o.lane <> 'abnormal' AND l.unit_price_fen > 0 AND l.sku <> ''
                   AND o.status NOT IN ('unpaid', 'presale_deposit', 'cancelled', 'refunded', 'refunding')),
             medians AS (
@@ -53,7 +57,7 @@ def refresh_baselines() -> int:
             ON CONFLICT (shop_id, sku) DO UPDATE SET sample = excluded.sample, mean_fen = excluded.mean_fen,
                 median_fen = excluded.median_fen, campaign_id = excluded.campaign_id, updated_at = excluded.updated_at
             """,
-            {"regimes": records(_regimes(now)), "since": now - WINDOW, "now": now, "spread": SPREAD},
+            {"regimes": records(_regimes(now)), "window": WINDOW, "now": now, "spread": SPREAD},
         )
         count: int = cursor.rowcount
         cursor.execute("DELETE FROM triage_skubaseline WHERE updated_at < %s", [now])

@@ -15,7 +15,8 @@ HOUR = timedelta(hours=1)
 def sell(shop, price, count=1, *, ago=HOUR, sku="A", **values):
     """Store orders of one line each, placed some time ago."""
     for _n in range(count):
-        order = make_order(shop, lines=0, created_at=timezone.now() - ago, **{"lane": "regular", **values})
+        now = timezone.now()
+        order = make_order(shop, lines=0, created_at=now - ago, received_at=now, **{"lane": "regular", **values})
         OrderLine.objects.create(shop=shop, order=order, line_no="1", sku=sku, quantity=1, unit_price_fen=price)
 
 
@@ -46,9 +47,15 @@ def test_the_anomalies_do_not_move_it(shop):
 def test_what_was_not_sold_does_not_count(shop, status):
     sell(shop, 100, status=status)
     sell(shop, 0)
-    sell(shop, 100, ago=25 * HOUR)
     sell(shop, 100, sku="")
     assert refresh_baselines() == 0
+
+
+def test_only_the_last_day_counts(shop):
+    sell(shop, 900, 5, ago=26 * HOUR)
+    sell(shop, 100)
+    refresh_baselines()
+    assert baselines() == {("A", 1, 100, 100)}
 
 
 def test_old_baselines_go(shop):

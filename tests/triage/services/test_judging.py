@@ -247,7 +247,7 @@ def test_the_number_of_queries_does_not_depend_on_the_batch(rules, shop, size, d
         for n in range(size)
     ]
     current_rules()
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         decide(orders, now=NOW)
 
 
