@@ -210,5 +210,5 @@ add_card(DashboardCard("tiles", gettext_lazy("Numbers"), f"{C}/tiles.html", tile
 add_card(
     DashboardCard("hours", gettext_lazy("Orders per hour by shop, 24 hours"), f"{C}/hours.html", hours, "half", 20)
 )
-add_card(DashboardCard("queues", gettext_lazy("Queues"), f"{C}/queues.html", queue_ages, "half", 40))
-add_card(DashboardCard("pressing", gettext_lazy("Waiting for people"), f"{C}/pressing.html", pressing, "half", 60))
+add_card(DashboardCard("queues", gettext_lazy("Queues"), f"{C}/queues.html", queue_ages, "half", 30))
+add_card(DashboardCard("pressing", gettext_lazy("Waiting for people"), f"{C}/pressing.html", pressing, "full", 50))

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -22,7 +22,12 @@ for _model in (User, Group):
     if admin.site.is_registered(_model):
         admin.site.unregister(_model)
 
-VERBS = {"view": _("look at"), "add": _("add"), "change": _("change"), "delete": _("delete")}
+VERBS = {
+    "view": pgettext_lazy("may", "look at"),
+    "add": pgettext_lazy("may", "add"),
+    "change": pgettext_lazy("may", "change"),
+    "delete": pgettext_lazy("may", "delete"),
+}
 
 
 class RoleField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]

@@ -1,6 +1,7 @@
 """Amounts and quantities of an order."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from orderhub.core.draft import OrderDraft
 from triage.predicates.base import Batch, Detail, FactType, Need, fact
@@ -67,7 +68,7 @@ def discounts(batch: Batch) -> list[int | None]:
     "amount.most_of_one_sku",
     _("Most pieces of one SKU"),
     FactType.NUMBER,
-    unit=_("pieces"),
+    unit=pgettext_lazy("unit", "pieces"),
     about=_("Pieces of the same SKU on several lines are added up."),
     example=10,
     details=(Detail("amount.sku", _("SKU"), FactType.TEXT),),
@@ -85,7 +86,7 @@ def most_of_one_sku(batch: Batch) -> list[int | None]:
     "amount.pieces",
     _("Pieces in the order"),
     FactType.NUMBER,
-    unit=_("pieces"),
+    unit=pgettext_lazy("unit", "pieces"),
     about=_("Sum over all lines."),
     example=20,
 )

@@ -1,6 +1,7 @@
 """What is known about the buyer: lists that people keep, and refused parcels."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from orderhub.core.draft import OrderDraft
 from triage.predicates.base import Batch, FactType, Need, fact
@@ -44,7 +45,7 @@ def is_trusted(batch: Batch) -> list[bool | None]:
     "buyer.returns_90d",
     _("Refused or returned orders in 90 days"),
     FactType.NUMBER,
-    unit=_("orders"),
+    unit=pgettext_lazy("unit", "orders"),
     about=_("Of the same buyer in the same shop. Unknown without a buyer id."),
     example=3,
     needs=[Need.RETURNS],

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from orderhub.core.draft import OrderDraft
 from triage.predicates.base import Batch, FactType, IpOrder, Need, fact
@@ -62,7 +63,7 @@ def _basis(draft: OrderDraft) -> str:
     "ip.orders_60m",
     _("Orders from the same IP in 60 minutes"),
     FactType.NUMBER,
-    unit=_("orders"),
+    unit=pgettext_lazy("unit", "orders"),
     about=_("The fullest hour that holds this order. Unknown where the channel gives no IP."),
     example=5,
     needs=[Need.IP_ORDERS],
@@ -77,7 +78,7 @@ def orders_60m(batch: Batch) -> list[int | None]:
     "ip.buyers_60m",
     _("Buyers from the same IP in 60 minutes"),
     FactType.NUMBER,
-    unit=_("buyers"),
+    unit=pgettext_lazy("unit", "buyers"),
     about=_("Distinct buyers of those orders; orders without a buyer id add none."),
     example=3,
     needs=[Need.IP_ORDERS],
