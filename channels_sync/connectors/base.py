@@ -123,6 +123,7 @@ class Connector:
     refreshes: bool = False
     reveals: bool = False
     rereads: bool = False
+    keeps_events: bool = False
     stock_batch: int = 1
     """How many items one stock call takes."""
     hidden_facts: Mapping[str, str | Promise] = {}
@@ -163,6 +164,14 @@ class Connector:
         Raises PushRefusedError for a wrong signature, a clock too far off or a body that is not the platform's.
         """
         raise NotOfferedError(f"{self.key} does not push")
+
+    def events(self, access: ShopAccess) -> Sequence[Pushed]:
+        """Return the events that a platform keeps instead of pushing them; they come again until they are confirmed."""
+        raise NotOfferedError(f"{self.key} keeps no events")
+
+    def confirm(self, access: ShopAccess, delivery_keys: Sequence[str]) -> None:
+        """Tell the platform that these events are stored; call it after the transaction that stored them."""
+        raise NotOfferedError(f"{self.key} keeps no events")
 
     def fetch(self, access: ShopAccess, numbers: Sequence[str]) -> Iterator[RawPage]:
         """Yield the present version of single orders, for pushes that only name them and for re-reads."""

@@ -19,7 +19,7 @@ KINDS = {
     "duplicates": "an order list shows its first `orders` rows twice",
     "out_of_order": "an order list shows its rows in reverse",
     "address": "WeChat: HTTP 403, the caller's address is not on the allow list",
-    "answer_lost": "WeChat: the call is carried out, its answer is lost",
+    "answer_lost": "TOP, WeChat: the call is carried out, its answer is lost",
     "changed_too_often": "WeChat: code 100003",
     "late_detail": "WeChat: a paid order still says unpaid",
     "lost_cursor": "WeChat: code 606006 for the next page",

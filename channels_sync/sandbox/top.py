@@ -11,8 +11,10 @@ from channels_sync.sandbox.replies import Reply, json_reply, simplified, xml_rep
 from channels_sync.sandbox.signatures import METHODS, is_signed
 from channels_sync.sandbox.store import Store
 from channels_sync.sandbox.top_errors import TopError, parse_time
+from channels_sync.sandbox.top_messages import Messages
 from channels_sync.sandbox.top_orders import Orders
 from channels_sync.sandbox.top_tokens import Tokens
+from channels_sync.sandbox.top_writes import Writes
 
 Params = Mapping[str, str]
 Answer = dict[str, Any]
@@ -35,6 +37,7 @@ class TopGateway:
         self._now = now
         self._tokens = Tokens(store, credentials)
         orders = Orders(store, credentials, faults, now)
+        writes, messages = Writes(store, now), Messages(store, credentials, now)
         self._open: dict[str, Callable[[Params], Answer]] = {
             "taobao.top.auth.token.create": self._tokens.create,
             "taobao.top.auth.token.refresh": self._tokens.refresh,
@@ -44,19 +47,27 @@ class TopGateway:
             "taobao.trades.sold.get": orders.sold,
             "taobao.trade.fullinfo.get": orders.fullinfo,
             "taobao.refunds.receive.get": orders.refunds,
+            "taobao.skus.quantity.update": writes.skus,
+            "taobao.item.quantity.update": writes.item,
+            "taobao.logistics.offline.send": writes.ship,
+            "taobao.trade.memo.update": writes.memo,
+            "taobao.tmc.messages.consume": messages.consume,
+            "taobao.tmc.messages.confirm": messages.confirm,
         }
 
     def answer(self, params: Params) -> Reply:
         """Return the reply to one request, given all its parameters from query and form."""
         method = params.get("method", "")
-        fault = self._faults.take(method, "http500", "timeout", "disconnect", "slow", "truncated")
-        if fault and fault.kind != "slow" and fault.kind != "truncated":
+        fault = self._faults.take(method, "http500", "timeout", "disconnect", "slow", "truncated", "answer_lost")
+        if fault and fault.kind in {"http500", "timeout", "disconnect"}:
             return broken(fault)
         try:
             self._raise_fault(method)
             reply = self._success(params, self._call(params))
         except TopError as error:
             reply = self._failure(params, error)
+        if fault and fault.kind == "answer_lost":
+            return Reply(drop=True)
         return delayed(reply, fault)
 
     def _call(self, params: Params) -> Answer:

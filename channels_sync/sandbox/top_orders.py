@@ -21,6 +21,7 @@ LARGEST_PAGE = 100
 _STATUSES = {
     "WAIT_BUYER_PAY": ("unpaid", "presale_deposit"),
     "WAIT_SELLER_SEND_GOODS": ("paid",),
+    "WAIT_BUYER_CONFIRM_GOODS": ("in_transit",),
     "PAID_FORBID_CONSIGN": ("PAID_FORBID_CONSIGN",),
     "TRADE_CLOSED_BY_TAOBAO": ("cancelled",),
     "TRADE_CLOSED": ("refunded",),

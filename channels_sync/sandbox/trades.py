@@ -25,6 +25,7 @@ _STATUS = {
     "unpaid": "WAIT_BUYER_PAY",
     "presale_deposit": "WAIT_BUYER_PAY",
     "paid": "WAIT_SELLER_SEND_GOODS",
+    "in_transit": "WAIT_BUYER_CONFIRM_GOODS",
     "cancelled": "TRADE_CLOSED_BY_TAOBAO",
     "refunded": "TRADE_CLOSED",
 }
@@ -35,14 +36,14 @@ _REFUND = {
     "done": "SUCCESS",
     "refused": "SELLER_REFUSE_BUYER",
 }
-_FLAGS = {"none": 0, "grey": 0, "red": 1, "yellow": 2, "green": 3, "blue": 4, "purple": 5}
+FLAGS = {"none": 0, "grey": 0, "red": 1, "yellow": 2, "green": 3, "blue": 4, "purple": 5}
 _COUNTRIES = {"CN": "中国", "HK": "中国", "MO": "中国"}
 
 
 def trade(draft: Row, credentials: Credentials) -> Row:
     """Return the whole trade with every field; the caller projects it."""
     number = int(draft["external_no"])
-    status = draft["channel_hold"] or _STATUS[draft["status"]]
+    status = status_of(draft)
     found = {
         "tid": number,
         "tid_str": str(number),
@@ -53,7 +54,7 @@ def trade(draft: Row, credentials: Credentials) -> Row:
         "num": sum(line["quantity"] for line in draft["lines"]),
         "created": top_time(draft["created_at"]),
         "modified": top_time(draft["modified_at"]),
-        "seller_flag": _FLAGS[draft["flag"]],
+        "seller_flag": FLAGS[draft["flag"]],
         "seller_memo": draft["seller_remark"],
         "buyer_message": draft["buyer_remark"],
         "has_buyer_message": bool(draft["buyer_remark"]),
@@ -74,6 +75,21 @@ def trade(draft: Row, credentials: Credentials) -> Row:
         found["step_trade_status"] = "FRONT_PAID_FINAL_PAID" if paid else "FRONT_PAID_FINAL_NOPAID"
         found["step_paid_fee"] = yuan(draft["paid_fen"])
     return found
+
+
+def status_of(draft: Row) -> str:
+    """Return the platform's word; a trade with only a part of its lines sent has one of its own."""
+    parcels = draft["raw"].get("parcels")
+    if draft["status"] == "in_transit" and parcels and len(parcels) < len(draft["lines"]):
+        return "SELLER_CONSIGNED_PART"
+    return str(draft["channel_hold"] or _STATUS[draft["status"]])
+
+
+def oids(draft: Row) -> list[str]:
+    """Return the number of each line: the trade's own when it has one line."""
+    number = int(draft["external_no"])
+    count = len(draft["lines"])
+    return [str(number)] if count == 1 else [str(number + place) for place in range(1, count + 1)]
 
 
 def project(whole: Row, asked: str, *, full: bool, with_oaid: bool = False) -> Row:
@@ -151,7 +167,7 @@ def _line(draft: Row, index: int, status: str) -> Row:
     whole = line["unit_price_fen"] * line["quantity"]
     share = discount_shares(draft["lines"], draft["discount_fen"])[index]
     payment = draft["total_fen"] - draft["discount_fen"] + draft["freight_fen"] if single else whole
-    number = int(draft["external_no"]) + (0 if single else index + 1)
+    number = int(oids(draft)[index])
     listed = _list_price(line)
     found = {
         "oid": number,
@@ -175,6 +191,11 @@ def _line(draft: Row, index: int, status: str) -> Row:
         "seller_type": "B",
         "is_oversold": False,
     }
+    parcel = draft["raw"].get("parcels", {}).get(str(number))
+    if parcel:
+        found |= {"invoice_no": parcel["number"], "logistics_company": parcel["company"]}
+    if status == "SELLER_CONSIGNED_PART":
+        found["status"] = "WAIT_BUYER_CONFIRM_GOODS" if parcel else "WAIT_SELLER_SEND_GOODS"
     if draft["ship_by"]:
         found["delivery_time"] = top_time(draft["ship_by"])
     if line["refund"] != "none":

@@ -96,12 +96,13 @@ class TopClient:
         self._session = session
         self._sign_method = sign_method
 
-    def call(self, method: str, params: Mapping[str, str]) -> dict[str, Any]:
+    def call(self, method: str, params: Mapping[str, str], *, tries: int = http.TRIES) -> dict[str, Any]:
         """Return the content of the `…_response` envelope of one call.
 
-        What passes soon is tried again on the spot; raises HubError for the rest, ThrottledError for call limits.
+        What passes soon is tried again on the spot (`tries` is 1 for what must not be sent twice unseen); raises
+        HubError for the rest, ThrottledError for call limits.
         """
-        return http.retrying(lambda: self._once(method, params))
+        return http.retrying(lambda: self._once(method, params), tries=tries)
 
     def _once(self, method: str, params: Mapping[str, str]) -> dict[str, Any]:
         secrets = (self._secret, self._session)

@@ -1,21 +1,33 @@
 """The connector of Taobao and Tmall shops."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from channels_sync.connectors.base import Connector, CredentialField, RawPage, ShopAccess, Window, connectors, mark_last
+from channels_sync.connectors.exchange import Memo, Pushed, Shipment, StockWrite, WriteResult
+from channels_sync.connectors.taobao import events, writes
 from channels_sync.connectors.taobao.client import TopClient
 from channels_sync.connectors.taobao.pull import Options, Pull
 
 
 class TaobaoConnector(Connector):
-    """Pulls orders by modification time; receivers come masked, with an OAID token."""
+    """Pulls orders by modification time and takes the messages that the platform keeps for the shop; receivers come
+    masked, with an OAID token."""
 
     key = "taobao"
     label = _("Taobao / Tmall")
-    pulls = True
+    pulls = fetches = keeps_events = writes_stock = ships = writes_memo = True
+    stock_batch = writes.SKUS_PER_CALL
+    hidden_facts = {
+        "receiver.name": _("The platform shows the first character only."),
+        "receiver.phone": _("The platform shows the last four digits only."),
+        "receiver.detail": _("The platform masks the address below the district."),
+        "buyer.ip": _("The platform tells no buyer's IP address."),
+        "buyer.nickname": _("The platform masks the nickname; it identifies nobody."),
+    }
     credential_fields = (
         CredentialField("app_key", _("App key")),
         CredentialField("app_secret", _("App secret"), is_secret=True),
@@ -24,14 +36,43 @@ class TaobaoConnector(Connector):
 
     def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
         """Yield the orders modified in `window`, oldest pages first."""
-        client = TopClient(
-            settings.TAOBAO_GATEWAY_URL,
-            access.credential("app_key"),
-            access.credential("app_secret"),
-            access.credential("session"),
-            sign_method=str(access.settings.get("sign_method", "md5")),
-        )
-        return mark_last(Pull(client, access, window, Options.of(access.settings)).pages())
+        return mark_last(Pull(_client(access), access, window, Options.of(access.settings)).pages())
+
+    def fetch(self, access: ShopAccess, numbers: Sequence[str]) -> Iterator[RawPage]:
+        """Yield the present version of single orders."""
+        now = datetime.now(UTC)
+        return mark_last(Pull(_client(access), access, Window(now, now), Options.of(access.settings)).single(numbers))
+
+    def events(self, access: ShopAccess) -> Sequence[Pushed]:
+        """Return the messages that wait for the shop."""
+        return events.waiting(_client(access), access.settings)
+
+    def confirm(self, access: ShopAccess, delivery_keys: Sequence[str]) -> None:
+        """Have stored messages not sent again."""
+        events.confirm(_client(access), access.settings, delivery_keys)
+
+    def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
+        """Set the stock of items; those of one item go in one call."""
+        return writes.write_stock(_client(access), rows)
+
+    def ship(self, access: ShopAccess, shipment: Shipment) -> None:
+        """Tell a parcel; one that the platform knows already is not told again."""
+        carriers = access.settings.get("carrier_codes")
+        writes.ship(_client(access), shipment, carriers if isinstance(carriers, dict) else {})
+
+    def write_memo(self, access: ShopAccess, memo: Memo) -> None:
+        """Set the seller's memo and flag."""
+        writes.write_memo(_client(access), memo)
+
+
+def _client(access: ShopAccess) -> TopClient:
+    return TopClient(
+        settings.TAOBAO_GATEWAY_URL,
+        access.credential("app_key"),
+        access.credential("app_secret"),
+        access.credential("session"),
+        sign_method=str(access.settings.get("sign_method", "md5")),
+    )
 
 
 connectors.add(TaobaoConnector.key, TaobaoConnector())

@@ -93,6 +93,15 @@ class Pull:
         if len(self._seen) < total:
             log.warning("fewer orders than counted", shop=self._access.code, counted=total, seen=len(self._seen))
 
+    def single(self, numbers: Sequence[str]) -> Iterator[RawPage]:
+        """Yield the present version of single trades; one that the platform refuses comes back marked."""
+        wanted = list(dict.fromkeys(numbers))
+        for start in range(0, len(wanted), self._options.page_size):
+            part = wanted[start : start + self._options.page_size]
+            found = self._details(part)
+            rows = [_merged({"tid": number}, found[number]) for number in part]
+            yield _page_of(rows)
+
     def _one_pass(self, total: int) -> Generator[RawPage, None, int]:
         """Yield all pages from the last to the first and return the newest count."""
         last = -(-total // self._options.page_size)
@@ -144,9 +153,7 @@ class Pull:
         if not wanted:
             return
         details = self._details([number_of(row) for row in wanted if _needs_details(row)])
-        body = orjson.dumps({"trades": [_merged(row, details.get(number_of(row))) for row in wanted]})
-        key = f"taobao:{hashlib.sha256(body).hexdigest()}"
-        yield RawPage(key, body, "application/json", "taobao", len(wanted))
+        yield _page_of([_merged(row, details.get(number_of(row))) for row in wanted])
 
     def _is_new(self, row: Any) -> bool:
         identity = number_of(row) or repr(row)
@@ -182,6 +189,11 @@ class Pull:
             return error
         trade = content.get("trade")
         return trade if isinstance(trade, dict) else RefusedError("the platform returned no trade")
+
+
+def _page_of(rows: list[Any]) -> RawPage:
+    body = orjson.dumps({"trades": rows})
+    return RawPage(f"taobao:{hashlib.sha256(body).hexdigest()}", body, "application/json", "taobao", len(rows))
 
 
 def number_of(row: Any) -> str:

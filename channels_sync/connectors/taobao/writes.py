@@ -1,0 +1,106 @@
+"""What the hub tells a Taobao shop: stock, shipments, memo and flag (protocol reference 1.9 and 1.10)."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from channels_sync.connectors.exchange import Memo, Shipment, StockWrite, WriteResult
+from channels_sync.connectors.taobao.client import TopClient
+from orderhub.core.errors import HubError, TemporaryError
+
+SKU_STOCK = "taobao.skus.quantity.update"
+ITEM_STOCK = "taobao.item.quantity.update"
+SHIP = "taobao.logistics.offline.send"
+MEMO = "taobao.trade.memo.update"
+FULL = "taobao.trade.fullinfo.get"
+SKUS_PER_CALL = 20
+MEMO_BYTES = 1000
+FULL_UPDATE = "1"
+"""`type`: the quantity is absolute. A difference sent twice would count twice."""
+FLAGS = {"grey": "0", "none": "0", "red": "1", "yellow": "2", "green": "3", "blue": "4", "purple": "5"}
+"""Orange and cyan are not known here: the flag is left as it is."""
+
+
+def write_stock(client: TopClient, rows: Sequence[StockWrite]) -> list[WriteResult]:
+    """Set the stock of items; SKUs of one item share a call. One result for each row, in the given order."""
+    errors: dict[int, HubError | None] = {}
+    by_item: dict[str, list[tuple[int, StockWrite]]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        by_item[row.item_id].append((place, row))
+    for item_id, group in by_item.items():
+        for method, params, places in _stock_calls(item_id, group):
+            error = _refused(client, method, params) if item_id else HubError(_("The channel item has no item id."))
+            errors |= dict.fromkeys(places, error)
+    return [WriteResult(row.key, errors[place]) for place, row in enumerate(rows)]
+
+
+def ship(client: TopClient, shipment: Shipment, carriers: Mapping[str, str]) -> None:
+    """Tell a parcel. What is told already is not told again: the trade is read before, and after an unclear answer.
+
+    `carriers` maps common carrier codes to the platform's `company_code` where they differ.
+    """
+    if _has_parcel(client, shipment):
+        return
+    params = {
+        "tid": shipment.external_no,
+        "company_code": carriers.get(shipment.carrier, shipment.carrier),
+        "out_sid": shipment.tracking_no,
+    }
+    if shipment.lines:
+        params |= {"is_split": "1", "sub_tid": ",".join(line.line_no for line in shipment.lines)}
+    try:
+        client.call(SHIP, params, tries=1)
+    except TemporaryError:
+        if not _has_parcel(client, shipment):
+            raise
+
+
+def write_memo(client: TopClient, memo: Memo) -> None:
+    """Set memo and flag; a memo beyond the platform's 1,000 bytes is cut, an empty one takes the old one away."""
+    params = {"tid": memo.external_no, "memo": cut(memo.remark, MEMO_BYTES), "flag": FLAGS.get(memo.flag, "")}
+    if not memo.remark:
+        params["reset"] = "true"
+    client.call(MEMO, params)
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text of at most `most` bytes of UTF-8, never half a character."""
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+
+
+def _stock_calls(
+    item_id: str, group: Sequence[tuple[int, StockWrite]]
+) -> list[tuple[str, dict[str, str], list[int]]]:  # fmt: skip
+    """Return method, parameters and row places of each call for one item."""
+    calls: list[tuple[str, dict[str, str], list[int]]] = []
+    common = {"num_iid": item_id, "type": FULL_UPDATE}
+    with_sku = [pair for pair in group if pair[1].sku_id]
+    for start in range(0, len(with_sku), SKUS_PER_CALL):
+        part = with_sku[start : start + SKUS_PER_CALL]
+        pairs = ";".join(f"{row.sku_id}:{max(row.quantity, 0)}" for _place, row in part)
+        calls.append((SKU_STOCK, {**common, "skuid_quantities": pairs}, [place for place, _row in part]))
+    for place, row in group:
+        if not row.sku_id:
+            calls.append((ITEM_STOCK, {**common, "quantity": str(max(row.quantity, 0))}, [place]))
+    return calls
+
+
+def _refused(client: TopClient, method: str, params: Mapping[str, str]) -> HubError | None:
+    try:
+        client.call(method, params)
+    except HubError as error:
+        return error
+    return None
+
+
+def _has_parcel(client: TopClient, shipment: Shipment) -> bool:
+    """Whether the platform has this tracking number on all lines of the parcel."""
+    content = client.call(FULL, {"fields": "tid,status,orders", "tid": shipment.external_no})
+    trade: Any = content.get("trade")
+    wrapper = trade.get("orders") if isinstance(trade, dict) else None
+    rows = wrapper.get("order") if isinstance(wrapper, dict) else wrapper
+    numbers = {str(row.get("oid_str") or row.get("oid")): str(row.get("invoice_no") or "") for row in rows or ()}
+    wanted = [line.line_no for line in shipment.lines] or list(numbers)
+    return bool(wanted) and all(numbers.get(number) == shipment.tracking_no for number in wanted)
