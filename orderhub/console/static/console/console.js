@@ -184,6 +184,9 @@ addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").
 document.addEventListener("visibilitychange", () => { if (document.hidden) hideRevealed(); });
 
 document.addEventListener("DOMContentLoaded", () => {
+    // The theme's scroll areas are named in English unless told otherwise before they are made.
+    const name = document.getElementById("key-map")?.dataset.scrollable;
+    if (name) for (const area of document.querySelectorAll("[data-simplebar]")) area.setAttribute("data-simplebar-aria-label", name);
     drawCharts();
     tick();
     fillCounts();
