@@ -145,7 +145,11 @@ def _is_readable(receiver: ReceiverDraft) -> bool:
         return False
     if receiver.detail.startswith(("~", "$")) and len(receiver.detail) > 20:
         return False
-    return bool(receiver.detail) or not (receiver.oaid or receiver.kind == "masked" or "*" in receiver.phone)
+    if receiver.detail:
+        return True
+    # A token alone hides nothing: WeChat shops give one beside a plain address.
+    is_hidden = receiver.kind == "masked" or "*" in receiver.phone or (receiver.oaid and receiver.kind == "")
+    return not is_hidden
 
 
 def _judge(batch: Batch) -> list[tuple[str, ...] | None]:

@@ -122,3 +122,15 @@ def test_any_detail_is_judged(text):
 )
 def test_forwarding_warehouses(receiver, forwards):
     assert fact_of("address.forwarding", receiver=receiver) is forwards
+
+
+@pytest.mark.parametrize(
+    ("receiver", "found"),
+    [
+        ({"detail": "", "phone": "17724949984-9616", "kind": "virtual", "oaid": "token"}, ("missing",)),
+        ({"detail": "", "phone": "138****2807", "kind": "masked", "oaid": "token"}, None),
+        ({"detail": "", "phone": "", "oaid": "token"}, None),
+    ],
+)
+def test_a_missing_detail_is_a_problem_unless_the_platform_hides_it(receiver, found):
+    assert fact_of("address.problems", receiver=receiver) == found
