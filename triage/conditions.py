@@ -206,7 +206,7 @@ def _leaf_sentence(leaf: Mapping[str, Any]) -> str:
     if operator is None:
         return _("%(fact)s: unknown comparison") % {"fact": fact.label}
     if operator.takes == "none":
-        return _("%(fact)s %(op)s") % {"fact": fact.label, "op": operator.label}
+        return str(fact.label) if operator.key == "yes" else _("not: %(fact)s") % {"fact": fact.label}
     value = leaf.get("value")
     if operator.takes == "two" and isinstance(value, list):
         shown = _("%(low)s and %(high)s") % {"low": show_value(fact, value[0]), "high": show_value(fact, value[1])}

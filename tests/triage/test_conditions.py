@@ -66,7 +66,7 @@ def test_used_facts_without_repeats():
     [
         (TOTAL, "Order total is more than ¥5,000.00"),
         ({"fact": "amount.pieces", "op": "between", "value": [1, 3]}, "Pieces in the order is between 1 and 3"),
-        ({"fact": "stock.is_short", "op": "yes"}, "Short of stock applies"),
+        ({"fact": "stock.is_short", "op": "yes"}, "Short of stock"),
         (
             {"all": [{"fact": "phone.state", "op": "in", "value": ["short", "fake"]}, {"any": [TOTAL, PHONE]}]},
             (

@@ -89,4 +89,4 @@ def reasons_card(request: HttpRequest) -> dict[str, Any]:
 order_filters.append(FindingFilter)
 order_columns.add("findings", PageColumn("findings", _("reasons"), reasons_column, rank=30))
 add_panel(OrderPanel("findings", _("Why it is here"), "triage/findings_panel.html", findings_panel, "left", 10))
-add_card(DashboardCard("reasons", _("Most frequent reasons"), "triage/reasons_card.html", reasons_card, "half", 50))
+add_card(DashboardCard("reasons", _("Most frequent reasons"), "triage/reasons_card.html", reasons_card, "half", 90))

@@ -98,7 +98,7 @@ class RuleAdmin(ConsoleModelAdmin):
     text_columns = ("in_words",)
     actions = ("switch_on", "switch_off", "switch_shadow")
     fieldsets = (
-        (None, {"fields": (("name_zh", "name_en"), ("code", "state"), ("outcome", "severity", "priority"))}),
+        (None, {"fields": (("name_zh", "name_en"), ("code", "state"), ("outcome", "severity"), "priority")}),
         (gettext_lazy("When it fires"), {"fields": ("condition",)}),
         (gettext_lazy("What people read"), {"fields": (("reason_zh", "reason_en"), ("clear_zh", "clear_en"))}),
     )

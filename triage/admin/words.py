@@ -5,13 +5,41 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from orderhub.console.actions import actor_of
 from orderhub.console.model_admin import ConsoleModelAdmin, ConsoleTabularInline
 from triage.models import Term, Vocabulary
 from triage.services.publishing import publish_rules
+
+TITLES = {
+    "urgency": "Urgent words: 3 red and warehouse at once, 2 red, 1 hint",
+    "not_urgency": "Words that only look urgent, such as article names",
+    "calm": "Calm words, which cancel urgency",
+    "changes": "Requests for a change",
+    "ship_later": "Wishes to ship later",
+    "ship_hold": "Wishes not to ship yet",
+    "ship_together": "Wishes to ship together",
+    "ship_apart": "Wishes to ship separately",
+    "delivery_wishes": "Wishes on delivery",
+    "duty": "Statements on customs duty",
+    "forwarding": "Words of forwarding warehouses",
+    "placeholders": "Placeholder addresses",
+    "vague_endings": "Ends of vague addresses",
+    "directions": "Directions instead of a number",
+    "remote_regions": "Remote regions, by name or division code",
+    "sensitive_regions": "Sensitive regions, by name or division code",
+    "mobile_prefixes": "Mobile number ranges",
+    "machine_prefixes": "Machine-card number ranges",
+    "fake_phones": "Well-known made-up numbers",
+}
+"""English names of the product's lists; the Chinese ones are in the rows, where people may change them."""
+
+
+def speaks_chinese() -> bool:
+    """Whether the reader's language is Chinese."""
+    return (get_language() or "zh").startswith("zh")
 
 
 class TermInline(ConsoleTabularInline):
@@ -19,16 +47,17 @@ class TermInline(ConsoleTabularInline):
 
     model = Term
     fields = ("term", "match", "weight", "is_active", "note")
+    hide_title = True
 
 
 @admin.register(Vocabulary)
 class VocabularyAdmin(ConsoleModelAdmin):
     """Lists that predicates look words up in; the lists themselves belong to the product."""
 
-    list_display = ("name", "key", "term_count", "sample", "help")
+    list_display = ("title", "key", "term_count", "sample", "purpose")
     search_fields = ("name", "key", "terms__term")
     number_columns = ("term_count",)
-    text_columns = ("sample", "help")
+    text_columns = ("sample", "purpose")
     fields = ("name", "key", "help")
     readonly_fields = ("key",)
     inlines = (TermInline,)
@@ -52,6 +81,16 @@ class VocabularyAdmin(ConsoleModelAdmin):
         super().save_related(request, form, formsets, change)
         version = publish_rules(actor=actor_of(request))
         messages.info(request, _("Version %(version)s is in force.") % {"version": version})
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def title(self, vocabulary: Vocabulary) -> str:
+        """The name; lists of the product have one in English too."""
+        return vocabulary.name if speaks_chinese() else str(TITLES.get(vocabulary.key, vocabulary.name))
+
+    @admin.display(description=gettext_lazy("what it is for"))
+    def purpose(self, vocabulary: Vocabulary) -> str:
+        """What the list does, as people wrote it."""
+        return vocabulary.help if speaks_chinese() or vocabulary.key not in TITLES else ""
 
     @admin.display(description=gettext_lazy("terms"), ordering="active")
     def term_count(self, vocabulary: Any) -> int:

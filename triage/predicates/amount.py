@@ -29,7 +29,7 @@ def _most(batch: Batch, i: int) -> dict[str, object]:
     "amount.total",
     _("Order total"),
     FactType.MONEY,
-    unit=_("yuan"),
+    unit=pgettext_lazy("unit", "yuan"),
     about=_("What the articles, freight and discounts come to, as the channel says."),
     example=500_000,
 )
@@ -42,7 +42,7 @@ def totals(batch: Batch) -> list[int | None]:
     "amount.paid",
     _("Amount paid"),
     FactType.MONEY,
-    unit=_("yuan"),
+    unit=pgettext_lazy("unit", "yuan"),
     about=_("What the buyer has paid so far."),
     example=12_900,
 )
@@ -55,7 +55,7 @@ def paid(batch: Batch) -> list[int | None]:
     "amount.discount",
     _("Discount"),
     FactType.MONEY,
-    unit=_("yuan"),
+    unit=pgettext_lazy("unit", "yuan"),
     about=_("Discounts and coupons of the whole order."),
     example=3_000,
 )

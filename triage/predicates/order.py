@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from orderhub.core.words import Flag, Presale, Refund
 from triage.predicates.base import Batch, FactType, Need, fact
@@ -43,7 +44,7 @@ def platforms(batch: Batch) -> list[str | None]:
     "order.hour",
     _("Hour of the order"),
     FactType.NUMBER,
-    unit=_("o'clock"),
+    unit=pgettext_lazy("unit", "o'clock"),
     about=_("0 to 23, Shanghai time."),
     example=2,
 )
@@ -56,7 +57,7 @@ def hours(batch: Batch) -> list[int | None]:
     "order.lines",
     _("Lines in the order"),
     FactType.NUMBER,
-    unit=_("lines"),
+    unit=pgettext_lazy("unit", "lines"),
     about=_("Different lines, not pieces."),
     example=10,
 )
