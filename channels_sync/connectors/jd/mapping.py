@@ -8,12 +8,12 @@ from channels_sync.connectors.jd.amounts import order_amounts, read_lines
 from channels_sync.connectors.jd.fields import moment, text
 from channels_sync.connectors.jd.receiver import read_receiver
 from channels_sync.connectors.jd.refunds import state_of
-from channels_sync.connectors.jd.rows import NOTE_KEY, REFUNDS_KEY, REFUSED_KEY, number_of, version_of
+from channels_sync.connectors.jd.rows import NOTE_KEY, REFUSED_KEY, number_of, refunds_of, version_of
 from orderhub.core.draft import OrderDraft, read_draft
 from orderhub.core.errors import FieldError
 from orderhub.core.money import fen_from_yuan
 
-Order = Mapping[str, Any]
+Order = dict[str, Any]
 
 STATUSES = {
     "NOT_PAY": "unpaid",
@@ -109,7 +109,7 @@ def _is_part_paid(order: Order) -> bool:
 
 
 def _is_refunded(order: Order) -> bool:
-    return any(state_of(refund) == "done" for refund in _refunds(order))
+    return any(state_of(refund) == "done" for refund in refunds_of(order))
 
 
 def _hold(order: Order) -> str:
@@ -141,15 +141,9 @@ def _buyer(order: Order) -> dict[str, str]:
     return {"id": next((name for name in names if name), "")[:128], "nickname": names[2][:200]}
 
 
-def _refunds(order: Order) -> list[Mapping[str, Any]]:
-    rows = order.get(REFUNDS_KEY)
-    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return sorted(rows, key=lambda row: (str(row.get("applied")), str(row.get("id"))))
-
-
 def _mark_refunds(order: Order, lines: list[dict[str, Any]]) -> None:
     """Set the refund of the lines that each refund is about, in the sequence in which they were applied for."""
-    for refund in _refunds(order):
+    for refund in refunds_of(order):
         for line in _concerned(refund, lines):
             if line["refund"] != "done":
                 line["refund"] = state_of(refund)

@@ -50,6 +50,7 @@ LARGEST_SLICE = 3000
 SHORTEST_SLICE = timedelta(minutes=1)
 LAST_PAGE = 100
 PASSES = 4
+"""How often a window, and a page of it, is read while it holds less than was counted."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -132,10 +133,9 @@ class Pull:
         if self._options.read_refunds:
             self._refunds = self._guarded(lambda: self._lists.between(window.start, refunds_until, self._wait))
         self._refunds_from = window.start
-        for _number in range(PASSES):
-            before = len(self._seen)
+        for _turn in range(PASSES):
             yield from self._one_pass(window, rows, total, by_change=by_change)
-            if len(self._seen) >= total or (_number and len(self._seen) == before):
+            if len(self._seen) >= total:
                 return
             rows, total = self._list(window.start, window.end, 1, by_change=by_change)
         if len(self._seen) < total:
@@ -157,6 +157,15 @@ class Pull:
             rows, total = self._list(start, window.end, page, by_change=by_change)
 
     def _list(self, start: datetime, end: datetime, page: int, *, by_change: bool) -> tuple[list[Row], int]:
+        """Return one page and the count from `start` on; a page shorter than the count promises is asked for again."""
+        size = self._options.page_size
+        for _turn in range(PASSES):
+            rows, total = self._ask(start, end, page, by_change=by_change)
+            if len(rows) >= min(size, total - (page - 1) * size):
+                break
+        return rows, total
+
+    def _ask(self, start: datetime, end: datetime, page: int, *, by_change: bool) -> tuple[list[Row], int]:
         params = {
             "start_date": jd_time(start),
             "end_date": jd_time(end),

@@ -26,9 +26,15 @@ def version_of(row: Row) -> datetime | None:
     """Return when the order or a refund of it changed last."""
     if not isinstance(row, dict):
         return None
-    refunds = row.get(REFUNDS_KEY)
-    moments = (moment_of(row, "modified"), last_moment(refunds if isinstance(refunds, list) else ()))
+    moments = (moment_of(row, "modified"), last_moment(refunds_of(row)))
     return max(filter(None, moments), default=None)
+
+
+def refunds_of(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the refunds that lie beside an order, in the sequence in which they were applied for."""
+    beside = row.get(REFUNDS_KEY)
+    refunds = [refund for refund in beside if isinstance(refund, dict)] if isinstance(beside, list) else []
+    return sorted(refunds, key=lambda refund: (str(refund.get("applied")), str(refund.get("id"))))
 
 
 def family(row: Row) -> list[str]:
