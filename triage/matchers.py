@@ -50,6 +50,8 @@ class Matcher:
         self.terms = tuple(terms)
         self._weights: dict[str, int] = {}
         for term in self.terms:
+            if term.match == PATTERN:
+                continue
             literal = term.text.lower()
             self._weights[literal] = max(term.weight, self._weights.get(literal, 0))
         self._has_case = any(literal.upper() != literal for literal in self._weights)

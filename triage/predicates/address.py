@@ -218,6 +218,6 @@ def forwarding(batch: Batch) -> list[bool | None]:
     """Tell whether each order goes to a forwarder."""
     matcher = batch.words["forwarding"]
     return [
-        True if matcher.has(f"{r.detail} {r.name}") else (False if _is_readable(r) else None)
+        True if matcher.has(r.detail) or matcher.has(r.name) else (False if _is_readable(r) else None)
         for r in (draft.receiver for draft in batch.drafts)
     ]
