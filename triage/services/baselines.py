@@ -33,12 +33,12 @@ def refresh_baselines() -> int:
             """
             WITH latest AS MATERIALIZED (
                 SELECT shop_id, least(max(created_at), %(now)s) AS at
-                FROM orderhub_order WHERE received_at > %(now)s - %(window)s GROUP BY shop_id),
+                FROM orderhub_order WHERE received_at > %(now)s - make_interval(secs => %(window)s) GROUP BY shop_id),
             sales AS MATERIALIZED (
                 SELECT o.shop_id, l.sku, l.unit_price_fen AS price, r.campaign_id
                 FROM latest
-                JOIN orderhub_order o ON o.shop_id = latest.shop_id AND o.created_at > latest.at - %(window)s
-                    AND o.created_at <= %(now)s AND o.received_at > %(now)s - %(window)s
+                JOIN orderhub_order o ON o.shop_id = latest.shop_id AND o.created_at > latest.at - make_interval(secs => %(window)s)
+                    AND o.created_at <= %(now)s AND o.received_at > %(now)s - make_interval(secs => %(window)s)
                 JOIN orderhub_orderline l ON l.order_id = o.id
                 LEFT JOIN json_to_recordset(%(regimes)s::json)
                     AS r (shop_id bigint, sku text, campaign_id bigint, since timestamptz)
@@ -57,7 +57,7 @@ def refresh_baselines() -> int:
             ON CONFLICT (shop_id, sku) DO UPDATE SET sample = excluded.sample, mean_fen = excluded.mean_fen,
                 median_fen = excluded.median_fen, campaign_id = excluded.campaign_id, updated_at = excluded.updated_at
             """,
-            {"regimes": records(_regimes(now)), "window": WINDOW, "now": now, "spread": SPREAD},
+            {"regimes": records(_regimes(now)), "window": WINDOW.total_seconds(), "now": now, "spread": SPREAD},
         )
         count: int = cursor.rowcount
         cursor.execute("DELETE FROM triage_skubaseline WHERE updated_at < %s", [now])
