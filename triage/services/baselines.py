@@ -37,7 +37,8 @@ def refresh_baselines() -> int:
             sales AS MATERIALIZED (
                 SELECT o.shop_id, l.sku, l.unit_price_fen AS price, r.campaign_id
                 FROM latest
-                JOIN orderhub_order o ON o.shop_id = latest.shop_id AND o.created_at > latest.at - make_interval(secs => %(window)s)
+                JOIN orderhub_order o ON o.shop_id = latest.shop_id
+                    AND o.created_at > latest.at - make_interval(secs => %(window)s)
                     AND o.created_at <= %(now)s AND o.received_at > %(now)s - make_interval(secs => %(window)s)
                 JOIN orderhub_orderline l ON l.order_id = o.id
                 LEFT JOIN json_to_recordset(%(regimes)s::json)
