@@ -35,6 +35,7 @@ class Credentials:
     jd_refresh_token: str = "sandbox-jd-refresh-0001"  # noqa: S105
     jd_code: str = "sandbox-jd-code"
     jd_vender_id: str = "10012345"
+    jd_shop_name: str = "禾木生活京东旗舰店"
     qimen_app_key: str = "12345678"
     qimen_secret: str = "sandbox-qimen-secret-not-real"  # noqa: S105
     warehouse_code: str = "WH01"

@@ -62,6 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Sandbox at {sandbox.url}: {sandbox.options.rate:g} orders a minute; Ctrl-C stops it.")
             self.stdout.write(f"  Taobao ({given['shop_taobao']})  {sandbox.url}/router/rest")
             self.stdout.write(f"  WeChat shop  {sandbox.url}/wechat")
+            self.stdout.write(f"  JD  {sandbox.url}/jd/routerjson")
             self.stdout.write(f"  Qimen  {sandbox.url}/router/qimen/service")
             self.stdout.write(f"  Mini-program shop ({given['shop_mini']}) -> {given['hub'] or 'no hub given, silent'}")
             self.stdout.write(f"  Side door  {sandbox.url}/_sandbox/state")

@@ -20,7 +20,7 @@ from orderhub.management.output import Output
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 20
-SHARES = "taobao=2,mini=2,wechat=1"
+SHARES = "taobao=2,mini=2,wechat=1,jd=1"
 """Weight of each demo shop among the orders."""
 BACKLOG = 300
 """Orders of the hours before, so that the first look is not at empty pages."""
@@ -89,6 +89,8 @@ def point_at_sandbox(sandbox_port: int) -> None:
     """Let the processes that are started from here talk to the sandbox, unless they were told otherwise."""
     os.environ.setdefault("HUB_TAOBAO_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/router/rest")
     os.environ.setdefault("HUB_WECHAT_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/wechat")
+    os.environ.setdefault("HUB_JD_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/jd/routerjson")
+    os.environ.setdefault("HUB_JD_OAUTH_URL", f"http://{HOST}:{sandbox_port}/jd/oauth2")
     os.environ.setdefault("HUB_QIMEN_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/router/qimen/service")
 
 
