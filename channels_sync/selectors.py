@@ -59,7 +59,8 @@ def _refused_versions(shop_id: int, versions: Mapping[str, datetime]) -> set[str
     found = set()
     for reject in rejects.only("external_no", "packed_row")[:500]:
         moment = versions[reject.external_no].astimezone(_SHANGHAI)
-        if f"{moment:%Y-%m-%d %H:%M:%S}".encode() in reject.raw_row:
+        written = (f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment.timestamp():.0f}")
+        if any(text.encode() in reject.raw_row for text in written):
             found.add(reject.external_no)
     return found
 

@@ -6,7 +6,9 @@ and details of their own, and a change of one need not move the order's time, so
 """
 
 import hashlib
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
@@ -43,8 +45,15 @@ LARGEST_SLICE = 3000
 PAGE_ROWS = 100
 PASSES = 5
 RESTARTS = 4
+ONE_SECOND = timedelta(seconds=1)
+HANDED_OUT_KEPT = 50_000
+"""Orders whose last content a process remembers: more than overlapping windows of a rush hour hold."""
 SETTLE_SECONDS = 2.0
 """How long a detail may lag behind an event: it says unpaid although its payment is there already."""
+
+
+_handed_out: OrderedDict[tuple[int, str], bytes] = OrderedDict()
+_handed_lock = threading.Lock()
 
 
 class Reader:
@@ -80,9 +89,25 @@ class Reader:
                 yield RawPage(key, body, "application/json", "wechat", len(rows))
 
     def _unknown(self, rows: list[Content]) -> list[Content]:
+        """Return the rows that may tell the pool something new.
+
+        Times are whole seconds: an order that changes twice in one has one time and two contents. So one that the pool
+        has with the same time is left out only when this process handed out this very content before.
+        """
         versions = {number_of(row): moment for row in rows if (moment := modified_at(row)) is not None}
-        known = self._access.known(versions)
-        return [row for row in rows if number_of(row) not in known]
+        later = self._access.known({number: moment + ONE_SECOND for number, moment in versions.items()})
+        same = self._access.known(versions)
+        return [row for row in rows if number_of(row) not in later and self._is_new(row, same)]
+
+    def _is_new(self, row: Content, known: set[str]) -> bool:
+        key = (self._access.shop_id, number_of(row))
+        digest = hashlib.sha256(orjson.dumps(row)).digest()
+        with _handed_lock:
+            seen = _handed_out.get(key) == digest
+            _handed_out[key] = digest
+            while len(_handed_out) > HANDED_OUT_KEPT:
+                _handed_out.popitem(last=False)
+        return not (seen and key[1] in known)
 
     def _orders(self, numbers: Sequence[str]) -> list[Content]:
         """Fetch whole orders with their after-sales; one that the platform refuses comes back marked."""
