@@ -8,6 +8,7 @@ from pathlib import Path
 from orderhub.core import env
 from orderhub.core.catalogues import compile_stale
 from orderhub.core.embedded import EmbeddedServer
+from orderhub.core.keeper import TEST_HOME
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 WITHOUT_DATABASE = frozenset(
@@ -35,15 +36,18 @@ def prepare_environment(argv: list[str]) -> None:
     compile_stale(BASE_DIR / "locale")
     if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"):
         return
-    server = embedded_server()
+    server = embedded_server(for_tests=argv[1:2] == ["test"])
     if needs_database(argv):
         server.join()
     os.environ["DATABASE_URL"] = server.url()
 
 
-def embedded_server() -> EmbeddedServer:
-    """Return this process's handle of the embedded server of this checkout, started or not."""
-    home = var_dir() / "pg"
+def embedded_server(*, for_tests: bool = False) -> EmbeddedServer:
+    """Return this process's handle of the embedded server of this checkout, started or not.
+
+    The test suite has one of its own, which forgets what it was told when the machine dies and is faster for it.
+    """
+    home = var_dir() / (TEST_HOME if for_tests else "pg")
     return _servers.setdefault(home, EmbeddedServer(home))
 
 

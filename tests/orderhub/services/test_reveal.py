@@ -26,7 +26,7 @@ def test_without_permission_nothing_is_shown_or_logged():
 
 
 def test_without_a_reason_nothing_is_shown():
-    with pytest.raises(HubError, match=r"reason|原因"):
+    with pytest.raises(HubError, match=r"reason|理由"):
         reveal(order_id=make_order().pk, user=make_user("anna", RIGHT), reason="  ", place="desk")
     assert Reveal.objects.count() == 0
 
