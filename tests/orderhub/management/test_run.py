@@ -16,7 +16,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 ROOT = Path(__file__).resolve().parents[3]
-START_SECONDS = 60
+START_SECONDS = 150
+"""Five processes start beside other tests on two cores; a start that takes minutes is still a failure."""
 
 
 def free_port():
@@ -99,7 +100,7 @@ def var(tmp_path_factory):
     return tmp_path_factory.mktemp("run")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_hub_runs_takes_orders_in_ends_and_goes_on(var):
     first = Run(var)
     try:
@@ -125,7 +126,7 @@ def test_the_hub_runs_takes_orders_in_ends_and_goes_on(var):
     assert members(var) == set()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_nobody_is_left_when_it_is_killed(var):
     run = Run(var)
     wait_for(lambda: run.get("/healthz") == 200, START_SECONDS)
