@@ -1,5 +1,7 @@
 """App configuration."""
 
+import gc
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -19,3 +21,7 @@ class OrderHubConfig(AppConfig):
         hooks.rerun_reject.fill(pipeline.rerun_reject)
         hooks.retriage.fill(pipeline.retriage)
         hooks.release_order.fill(pipeline.release_order)
+        # What is loaded by now lives as long as the process. Looking through it at every thousand new objects cost
+        # 7 % of an intake (docs/performance.md).
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
