@@ -52,6 +52,8 @@ class Command(BaseCommand):
             running.insert(0, sandbox(port, sandbox_port, options["rate"]))
         connections.close_all()
         self.stdout.write(welcome(port, sandbox_port))
+        # Into a file or pipe the passwords would otherwise stay in the buffer until something else fills it.
+        self.stdout.flush()
         self._supervise(running, verbose=options["verbose"])
 
     def _supervise(self, running: list[Program], *, verbose: bool) -> None:
