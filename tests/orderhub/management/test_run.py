@@ -95,8 +95,9 @@ class Run:
         return time.monotonic() - started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def var(tmp_path_factory):
+    """A folder of its own for each test: a hub that ran before has its accounts and shows no passwords."""
     return tmp_path_factory.mktemp("run")
 
 
