@@ -112,6 +112,9 @@ class EffectKind(TextChoices):
     POPUP = "popup", _("Popup to the agent")
     RISK_CASE = "risk_case", _("Risk review case")
     WAREHOUSE_HEADS_UP = "warehouse_heads_up", _("Heads-up to the warehouse")
+    STOCK = "stock", _("Stock to the channel")
+    SHIPMENT = "shipment", _("Shipment to the channel")
+    MEMO = "memo", _("Remark and flag to the channel")
 
 
 class InboxState(TextChoices):
