@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from channels_sync.admin import sync_card
+from channels_sync.admin.card import sync_card
 from channels_sync.models import ShopSync, SyncRun
 from channels_sync.services import health
 from orderhub.core.errors import HubError

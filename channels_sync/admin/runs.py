@@ -1,26 +1,21 @@
-"""The channels in the console: how each shop's pull does, every run, and what each platform needs to be authorised."""
+"""How each shop's pull does, and every run."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from channels_sync import selectors
-from channels_sync.connectors.base import connectors
 from channels_sync.models import ErrorKind, RunState, ShopSync, SyncRun, TokenState
 from channels_sync.services import health
-from channels_sync.warehouses.base import warehouses
 from orderhub.admin.shop import ShopAdmin
 from orderhub.console import columns
 from orderhub.console.actions import actor_of
 from orderhub.console.change_list import SavedView
-from orderhub.console.credentials import SystemKind, adapters, platforms
-from orderhub.console.dashboard import DashboardCard, add_card
 from orderhub.console.filters import ShopFilter, TimeFilter
 from orderhub.console.model_admin import ConsoleStackedInline, ReadOnlyModelAdmin
 from orderhub.console.paging import Keyset
@@ -29,13 +24,6 @@ RUN_TONES = {
     RunState.DONE: "plain", RunState.FAILED: "red", RunState.ABANDONED: "red", RunState.STOPPED: "amber",
     RunState.RUNNING: "blue",
 }  # fmt: skip
-HEALTH_WORDS = {
-    "ok": ("✓", gettext_lazy("Up to date"), "green"),
-    "late": ("●", gettext_lazy("Behind"), "amber"),
-    "failing": ("●", gettext_lazy("Failing, tries again"), "amber"),
-    "stopped": ("◆", gettext_lazy("Needs a person"), "red"),
-    "idle": ("—", gettext_lazy("Sends by itself"), "faint"),
-}
 
 
 def lag_text(sync: ShopSync | None) -> SafeString:
@@ -187,31 +175,3 @@ class ShopSyncInline(ConsoleStackedInline):
 
 
 ShopAdmin.inlines = (*ShopAdmin.inlines, ShopSyncInline)
-
-
-def sync_card(request: HttpRequest) -> dict[str, Any]:
-    """Return the state of every active shop, worst first; nothing for people who may not see it."""
-    if not request.user.has_perm("channels_sync.view_shopsync"):
-        return {}
-    rows = []
-    for state in selectors.sync_health():
-        mark, word, tone = HEALTH_WORDS[state.tone]
-        rows.append(
-            {
-                "shop": state.shop.name,
-                "link": reverse("admin:orderhub_shop_change", args=[state.shop.pk]),
-                "platform": state.platform,
-                "pill": columns.pill(f"{mark} {word}", tone),
-                "lag": lag_text(state.sync) if state.pulls else columns.NOTHING,
-                "last_success_at": state.sync.last_success_at if state.sync else None,
-                "error": state.sync.last_error if state.sync else "",
-            }
-        )
-    return {"rows": rows, "hint": _("late from %(minutes)s minutes") % {"minutes": 5}}
-
-
-add_card(DashboardCard("sync", gettext_lazy("Channels"), "channels_sync/sync_card.html", sync_card, "half", 50))
-for _key, _connector in connectors.items():
-    platforms.add(_key, SystemKind(_key, _connector.label, _connector.credential_fields))
-for _key, _adapter in warehouses.items():
-    adapters.add(_key, SystemKind(_key, _adapter.label, _adapter.credential_fields))
