@@ -1,13 +1,16 @@
-"""State of the synchronisation: one row per shop, a log of runs, and how fast an application key may call."""
+"""State of the synchronisation: one row per shop, a log of runs, how fast an application key may call, and what was
+asked of the platforms against a quota."""
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from orderhub.models import Shop
+from orderhub.models import Order, Shop
 
 
 class ErrorKind(models.TextChoices):
@@ -38,6 +41,14 @@ class RunState(models.TextChoices):
     ABANDONED = "abandoned", pgettext_lazy("sync run", "Ended without an answer")
 
 
+class RunKind(models.TextChoices):
+    """What one run asks the channel for."""
+
+    PULL = "pull", pgettext_lazy("sync run", "Changes")
+    REREAD = "reread", pgettext_lazy("sync run", "Open orders again")
+    EVENTS = "events", pgettext_lazy("sync run", "Kept messages")
+
+
 class ShopSync(models.Model):
     """How far the pull of one shop has come and how it does. `cursor` moves in the transaction that takes the last page
     of a window in."""
@@ -55,6 +66,20 @@ class ShopSync(models.Model):
     )
     failed_with = models.BigIntegerField(null=True, editable=False)
     """Fingerprint of the credentials and settings that a permanent failure belongs to: new ones are tried at once."""
+
+    token_expires_at = models.DateTimeField(_("authorisation ends"), null=True)
+    """A copy of what stands with the sealed credentials, for lists; None: the platform has not told."""
+    token_renewed_at = models.DateTimeField(_("authorisation renewed"), null=True)
+    token_error = models.TextField(_("why it was not renewed"), blank=True, default="")
+    token_retry_at = models.DateTimeField(_("next renewal"), null=True)
+    token_failed_with = models.BigIntegerField(null=True, editable=False)
+    """Fingerprint of the credentials that the platform refuses to renew: they are not tried again."""
+    token_asked_at = models.DateTimeField(null=True, editable=False)
+    """When a renewal was asked for whose answer is not stored (yet)."""
+
+    reread_at = models.DateTimeField(_("open orders read again"), null=True)
+    reread_to = models.DateTimeField(null=True, editable=False)
+    """Back to which creation time a re-reading that is not finished has come."""
 
     class Meta:
         verbose_name = _("channel state")
@@ -79,6 +104,7 @@ class SyncRun(models.Model):
     """One pull of one shop: append-only, written by the sync service."""
 
     shop = models.ForeignKey(Shop, models.CASCADE, related_name="sync_runs", db_index=False, verbose_name=_("shop"))
+    kind = models.CharField(_("what for"), max_length=10, choices=RunKind.choices, default=RunKind.PULL)
     window_start = models.DateTimeField(_("window start"))
     window_end = models.DateTimeField(_("window end"))
     started_at = models.DateTimeField(_("started"))
@@ -117,3 +143,32 @@ class CallAllowance(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class PlatformReveal(models.Model):
+    """One metered question to a platform for the texts behind an order's cipher texts: append-only.
+
+    Written before the call, so that a quota is never exceeded; `texts` becomes 0 when the platform surely counted
+    nothing.
+    """
+
+    shop = models.ForeignKey(Shop, models.CASCADE, related_name="+", db_index=False, verbose_name=_("shop"))
+    order = models.ForeignKey(Order, models.CASCADE, related_name="+", verbose_name=_("order"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, verbose_name=_("by")
+    )
+    at = models.DateTimeField(_("time"), db_default=Now())
+    texts = models.PositiveSmallIntegerField(_("counted texts"))
+    opened = models.PositiveSmallIntegerField(_("opened texts"), default=0)
+    error = models.CharField(_("error"), max_length=300, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("reveal at a platform")
+        verbose_name_plural = _("reveals at platforms")
+        indexes = [
+            models.Index(fields=["shop", "at"], name="platformreveal_shop_at"),
+            models.Index(fields=["user", "at"], name="platformreveal_user_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} → {self.order_id}"
