@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels_sync', '0001_sync'),
+        ('channels_sync', '0002_listing'),
         ('orderhub', '0004_effect_kinds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
