@@ -10,6 +10,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='order',
+            options={'permissions': [('reveal_personal_data', 'Can reveal personal data'), ('release_order', 'Can release a held order'), ('edit_memo', "Can edit the seller's remark and flag")], 'verbose_name': 'order', 'verbose_name_plural': 'orders'},
+        ),
         migrations.AlterField(
             model_name='effect',
             name='kind',

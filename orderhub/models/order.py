@@ -109,6 +109,7 @@ class Order(models.Model):
         permissions = [
             ("reveal_personal_data", _("Can reveal personal data")),
             ("release_order", _("Can release a held order")),
+            ("edit_memo", _("Can edit the seller's remark and flag")),
         ]
 
     def __str__(self) -> str:

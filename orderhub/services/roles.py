@@ -18,7 +18,7 @@ class Role:
     grants: tuple[str, ...]
 
 
-_WORK = ("orderhub.view_order", "orderhub.reveal_personal_data", "orderhub.release_order")
+_WORK = ("orderhub.view_order", "orderhub.reveal_personal_data", "orderhub.release_order", "orderhub.edit_memo")
 _STOCK = ("orderhub.view_stocklevel", "orderhub.view_sku")
 
 ROLES = (
