@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -83,7 +84,7 @@ class Sandbox:
     """One running sandbox: `start()`, `url`, `stop()`; also a context manager."""
 
     def __init__(self, options: Options, now: Callable[[], datetime] = utc_now) -> None:
-        self.options = options
+        self.options, self.now = options, now
         if options.state_dir:
             options.state_dir.mkdir(parents=True, exist_ok=True)
         self.store = Store(options.state_dir / "sandbox.sqlite3" if options.state_dir else None)
@@ -196,6 +197,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._answer()
+
+    def finish(self) -> None:
+        """Close both ends; a client that went away early must not leave the reading one open."""
+        for stream in (self.wfile, self.rfile):
+            with suppress(OSError):
+                stream.close()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Stay silent: requests carry tokens and receivers."""

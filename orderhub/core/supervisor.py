@@ -15,6 +15,7 @@ GRACE_SECONDS = 6
 """How long a process may take to end by itself; Ctrl-C is done within ten."""
 BACKOFF_LIMIT_SECONDS = 30
 LOOK_SECONDS = 0.25
+LAST_WORDS_SECONDS = 1
 SETTLED_SECONDS = 60
 """A process that lived this long starts its backoff anew."""
 
@@ -30,6 +31,7 @@ class Program:
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    reader: threading.Thread | None = None
     started_at: float = 0.0
     next_start_at: float = 0.0
     failures: int = 0
@@ -84,13 +86,17 @@ class Supervisor:
         )
         program.started_at = now
         self._tell_guard(f"+{program.process.pid}")
-        threading.Thread(target=self._read, args=[program.name, program.process.stdout], daemon=True).start()
+        program.reader = threading.Thread(target=self._read, args=[program.name, program.process.stdout], daemon=True)
+        program.reader.start()
 
     def _bury(self, program: Program, now: float) -> None:
         assert program.process is not None
         # Workers that outlived their parent would go on beside the new ones.
         guard.kill_group(program.process.pid)
         self._tell_guard(f"-{program.process.pid}")
+        if program.reader is not None:
+            # Its last words come before the word of its end.
+            program.reader.join(LAST_WORDS_SECONDS)
         program.failures = 1 if now - program.started_at > SETTLED_SECONDS else program.failures + 1
         wait = min(2 ** (program.failures - 1), BACKOFF_LIMIT_SECONDS)
         program.next_start_at = now + wait

@@ -1,6 +1,7 @@
 """Where the output of the hub's processes goes: a file each, and to the terminal what a person should see."""
 
 import logging
+import threading
 from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -20,14 +21,16 @@ class Output:
         self._terminal = terminal
         self._verbose = verbose
         self._files: dict[str, RotatingFileHandler] = {}
+        self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
     def take(self, program: str, line: str) -> None:
         """Write one line of a program to its file, and to the terminal with the program's name before it."""
-        self._file(program).emit(logging.LogRecord(program, logging.INFO, "", 0, line, None, None))
         shown = line if self._verbose else short(line)
-        if shown:
-            self._terminal.write(f"{program:>8} | {shown}")
+        with self._lock:
+            self._file(program).emit(logging.LogRecord(program, logging.INFO, "", 0, line, None, None))
+            if shown:
+                self._terminal.write(f"{program:>8} | {shown}")
 
     def _file(self, program: str) -> RotatingFileHandler:
         if program not in self._files:

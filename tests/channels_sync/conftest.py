@@ -1,22 +1,18 @@
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from orderhub.models import Shop, Warehouse
+from tests.channels_sync.clock import PlatformClock
 from tests.channels_sync.wire import Wire
 from triage.services import load_defaults
-
-BEHIND = timedelta(seconds=30)
-"""The platform's clock in tests: what it makes now is already older than the end of a window."""
 
 
 @pytest.fixture
 def platform(settings):
     """A sandbox that plays Taobao and the warehouse, and makes no orders by itself."""
     options = Options(taobao_share=1.0, moves=False)
-    with Sandbox(options, now=lambda: datetime.now(UTC) - BEHIND) as sandbox:
+    with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.TAOBAO_GATEWAY_URL = f"{sandbox.url}/router/rest"
         settings.QIMEN_GATEWAY_URL = f"{sandbox.url}/router/qimen/service"
         yield sandbox

@@ -67,11 +67,18 @@ class Wire:
     def _request(connection):
         data = b""
         while b"\r\n\r\n" not in data:
-            data += connection.recv(65536)
+            data += Wire._some(connection)
         head, _, body = data.partition(b"\r\n\r\n")
         length = next(
             int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
         )
         while len(body) < length:
-            body += connection.recv(65536)
+            body += Wire._some(connection)
         return head, body
+
+    @staticmethod
+    def _some(connection):
+        found = connection.recv(65536)
+        if not found:
+            raise ConnectionError("the client went away")
+        return found

@@ -1,7 +1,5 @@
 """A Douyin shop by push and by poll: real HTTP both ways, the pipeline between, the pool compared order by order."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from channels_sync.models import ShopSync
@@ -10,7 +8,7 @@ from channels_sync.sandbox.douyin_view import order_state
 from channels_sync.sandbox.server import Options, Sandbox
 from orderhub.models import InboxItem, Order, Reject
 from orderhub.pipeline import drain_inbox, pull_shop
-from tests.channels_sync.conftest import BEHIND
+from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults
 
@@ -34,7 +32,7 @@ def shop(transactional_db):
 def platform(live_server, settings, shop):
     settings.ALLOWED_HOSTS = ["*"]
     options = Options(shares={"douyin": 1}, moves=False, hooks={"douyin": f"{live_server.url}/hooks/dy/"})
-    with Sandbox(options, now=lambda: datetime.now(UTC) - BEHIND) as sandbox:
+    with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.DOUYIN_GATEWAY_URL = f"{sandbox.url}/douyin"
         yield sandbox
 

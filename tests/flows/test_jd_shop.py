@@ -1,6 +1,6 @@
 """From a JD shop into the pool and back: every order once, every fault passes without a person."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -12,11 +12,11 @@ from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services.access import shop_access
 from orderhub.models import Order, OrderLine, Receiver, Reject
 from orderhub.pipeline import pull_shop
+from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BEHIND = timedelta(seconds=30)
 SEARCH = "jingdong.pop.order.search"
 
 
@@ -34,7 +34,7 @@ def shop(transactional_db):
 
 @pytest.fixture
 def jd(shop, settings):
-    with Sandbox(Options(shares={"jd": 1.0}, moves=False), now=lambda: datetime.now(UTC) - BEHIND) as sandbox:
+    with Sandbox(Options(shares={"jd": 1.0}, moves=False), now=PlatformClock()) as sandbox:
         settings.JD_GATEWAY_URL = f"{sandbox.url}/jd/routerjson"
         settings.JD_OAUTH_URL = f"{sandbox.url}/jd/oauth2"
         yield sandbox
@@ -42,7 +42,7 @@ def jd(shop, settings):
 
 def shown(sandbox):
     """Return the drafts of all orders that the platform shows by now."""
-    now = (datetime.now(UTC) - BEHIND).timestamp()
+    now = sandbox.now().timestamp()
     orders = [order for order in sandbox.store.latest("jd", 10_000) if order.draft["status"] not in WAITING]
     return {o.draft["external_no"]: o.draft for o in orders if _moved(o.draft) <= now}
 

@@ -1,7 +1,5 @@
 """From a WeChat shop into the pool: by poll, by push, by both; and back to the shop."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from channels_sync.connectors.base import connectors
@@ -12,11 +10,11 @@ from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services.access import shop_access
 from orderhub.models import InboxItem, Order, Receiver, Reject
 from orderhub.pipeline import drain_inbox, pull_shop
+from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BEHIND = timedelta(seconds=30)
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def shop(transactional_db):
 def wechat(shop, settings, live_server):
     settings.ALLOWED_HOSTS = ["*"]
     options = Options(shares={"wechat": 1.0}, moves=False, hooks={"wechat": f"{live_server.url}/hooks/wx/"})
-    with Sandbox(options, now=lambda: datetime.now(UTC) - BEHIND) as sandbox:
+    with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.WECHAT_GATEWAY_URL = f"{sandbox.url}/wechat"
         yield sandbox
 

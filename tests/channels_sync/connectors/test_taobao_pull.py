@@ -72,7 +72,7 @@ def puller(platform):
 
 def numbers(platform):
     """Return the numbers of all orders that the platform shows by now."""
-    now = (datetime.now(UTC) - timedelta(seconds=30)).timestamp()
+    now = platform.now().timestamp()
     rows = platform.store.query("SELECT external_no FROM orders WHERE modified <= ?", int(now))
     return {row["external_no"] for row in rows}
 

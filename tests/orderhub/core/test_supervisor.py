@@ -147,19 +147,22 @@ def test_workers_of_a_killed_program_end_before_it_starts_again(run, lines):
 
 def test_nobody_is_left_when_the_supervisor_is_killed():
     code = f"""
-import sys
+import os, sys
 from orderhub.core import supervisor
+def say(line):
+    # One call for each line: several threads speak, and two calls of `print` may mix.
+    os.write(1, (line + "\\n").encode())
 supervisor.GRACE_SECONDS = 1
 worker = {WITH_WORKER!r}
 hangs = {HANGS!r}
 programs = [supervisor.Program(n, [sys.executable, "-c", c]) for n, c in (("pool", worker), ("hanging", hangs))]
-runner = supervisor.Supervisor(programs, lambda name, line: print(line, flush=True))
-runner.run(lambda: print("child", [p.process.pid for p in programs], flush=True))
+runner = supervisor.Supervisor(programs, lambda name, line: say(line))
+runner.run(lambda: say("child " + " ".join(str(p.process.pid) for p in programs)))
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     pids = set()
-    while len(pids) < 3 or "up" not in pids:
-        words = process.stdout.readline().replace("[", "").replace("]", "").replace(",", "").split()
+    while len(pids - {"up"}) < 3 or "up" not in pids:
+        words = process.stdout.readline().split()
         pids.update(int(word) for word in words[1:])
         pids.update(word for word in words if word == "up")
     process.kill()

@@ -75,6 +75,7 @@ class Run:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return answer.status
         except urllib.error.HTTPError as error:
+            error.close()
             return error.code
         except OSError:
             return None

@@ -6,7 +6,7 @@ import pytest
 from channels_sync.connectors.base import ShopAccess, Window, connectors
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
-from tests.channels_sync.conftest import BEHIND
+from tests.channels_sync.clock import PlatformClock
 
 
 class Budget:
@@ -78,7 +78,7 @@ class DouyinShop:
 def platform(settings):
     """A sandbox whose every order goes to Douyin and that makes none by itself."""
     options = Options(shares={"douyin": 1}, moves=False)
-    with Sandbox(options, now=lambda: datetime.now(UTC) - BEHIND) as sandbox:
+    with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.DOUYIN_GATEWAY_URL = f"{sandbox.url}/douyin"
         yield sandbox
 

@@ -28,7 +28,7 @@ def numbers_of(pages):
 
 def shown(platform):
     """Return the numbers of all orders that the platform shows by now."""
-    now = (datetime.now(UTC) - timedelta(seconds=30)).timestamp()
+    now = platform.now().timestamp()
     return {row["external_no"] for row in platform.store.query("SELECT * FROM orders WHERE modified <= ?", int(now))}
 
 

@@ -8,8 +8,7 @@ from channels_sync.connectors.base import ShopAccess, Window, connectors
 from channels_sync.readers.base import read
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
-
-BEHIND = timedelta(seconds=30)
+from tests.channels_sync.clock import PlatformClock
 
 
 class Budget:
@@ -102,7 +101,7 @@ class JdShop:
 
     def shown(self):
         """Return the numbers of all orders that the platform shows by now."""
-        now = (datetime.now(UTC) - BEHIND).timestamp()
+        now = self.platform.now().timestamp()
         query = "SELECT external_no FROM orders WHERE modified <= ? AND status NOT IN ('unpaid', 'presale_deposit')"
         return {row["external_no"] for row in self.platform.store.query(query, int(now))}
 
@@ -111,7 +110,7 @@ class JdShop:
 def platform(settings):
     """A sandbox whose every order goes to JD and that makes none by itself."""
     options = Options(shares={"jd": 1.0}, moves=False)
-    with Sandbox(options, now=lambda: datetime.now(UTC) - BEHIND) as sandbox:
+    with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.JD_GATEWAY_URL = f"{sandbox.url}/jd/routerjson"
         settings.JD_OAUTH_URL = f"{sandbox.url}/jd/oauth2"
         yield sandbox

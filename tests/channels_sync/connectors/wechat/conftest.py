@@ -9,8 +9,7 @@ from channels_sync.connectors.wechat import token
 from channels_sync.readers import read
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
-
-BEHIND = timedelta(seconds=30)
+from tests.channels_sync.clock import PlatformClock
 
 
 class Budget:
@@ -78,7 +77,7 @@ class WechatSide:
 
     def numbers(self):
         """Return the numbers of all orders that the platform shows by now."""
-        now = int((datetime.now(UTC) - BEHIND).timestamp())
+        now = int(self.platform.now().timestamp())
         rows = self.platform.store.query("SELECT external_no FROM orders WHERE modified <= ?", now)
         return {row["external_no"] for row in rows}
 
@@ -92,6 +91,6 @@ def no_token_at_hand():
 def side(settings):
     """A sandbox whose every order goes to the WeChat shop and that makes none by itself."""
     options = Options(shares={"wechat": 1.0}, moves=False)
-    with Sandbox(options, now=lambda: datetime.now(UTC) - BEHIND) as sandbox:
+    with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.WECHAT_GATEWAY_URL = f"{sandbox.url}/wechat"
         yield WechatSide(sandbox)
