@@ -1,5 +1,16 @@
-"""The tables of the synchronisation: how each shop does, and which channel item is which own SKU."""
+"""The tables of the synchronisation: how each shop does, which channel item is which own SKU, and whether all came."""
 
+from channels_sync.models.completeness import (
+    OPEN_JOB,
+    Backfill,
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    JobState,
+    Reconciliation,
+    StockCompared,
+    SyncPage,
+)
 from channels_sync.models.listing import Listing, ListingPart, ListingState
 from channels_sync.models.sync import (
     CallAllowance,
@@ -13,15 +24,24 @@ from channels_sync.models.sync import (
 )
 
 __all__ = [
+    "OPEN_JOB",
+    "Backfill",
     "CallAllowance",
+    "Difference",
+    "DifferenceKind",
+    "DifferenceState",
     "ErrorKind",
+    "JobState",
     "Listing",
     "ListingPart",
     "ListingState",
     "PlatformReveal",
+    "Reconciliation",
     "RunKind",
     "RunState",
     "ShopSync",
+    "StockCompared",
+    "SyncPage",
     "SyncRun",
     "TokenState",
 ]

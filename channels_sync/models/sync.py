@@ -116,6 +116,7 @@ class SyncRun(models.Model):
     changed = models.PositiveIntegerField(pgettext_lazy("orders", "changed"), default=0)
     unchanged = models.PositiveIntegerField(pgettext_lazy("orders", "unchanged"), default=0)
     stale = models.PositiveIntegerField(pgettext_lazy("orders", "older than known"), default=0)
+    held = models.PositiveIntegerField(pgettext_lazy("orders", "held at the gate"), default=0)
     rejected = models.PositiveIntegerField(pgettext_lazy("orders", "rejected"), default=0)
     error = models.TextField(_("error"), blank=True, default="")
 
