@@ -127,7 +127,7 @@ def pull_shop(shop_id: int, *, force: bool = False) -> dict[str, int] | None:
         run.fail(error)
     else:
         run.finish()
-    return {name: getattr(run.log, name) for name in ("new", "changed", "unchanged", "stale", "rejected")}
+    return {name: getattr(run.log, name) for name in ("new", "changed", "unchanged", "stale", "held", "rejected")}
 
 
 def retriage(order_ids: Sequence[int], actor: str) -> int:

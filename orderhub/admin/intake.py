@@ -212,5 +212,6 @@ OUTCOMES = {
     "changed": gettext_lazy("changed"),
     "unchanged": gettext_lazy("unchanged"),
     "stale": gettext_lazy("older than known"),
+    "held": gettext_lazy("held at the gate"),
     "rejected": gettext_lazy("rejected"),
 }

@@ -14,6 +14,8 @@ class Outcome(StrEnum):
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     STALE = "stale"
+    HELD = "held"
+    """Kept at the intake gate; it enters the pool when the gate lets it."""
     REJECTED = "rejected"
 
 

@@ -132,3 +132,15 @@ class RejectState(TextChoices):
     OPEN = "open", pgettext_lazy("reject", "Open")
     TAKEN = "taken", pgettext_lazy("reject", "Taken in later")
     DISMISSED = "dismissed", pgettext_lazy("reject", "Dismissed")
+
+
+class GateState(TextChoices):
+    """What the intake gate lets into the pool; receiving goes on in every state."""
+
+    OPEN = "open", pgettext_lazy("gate", "Open")
+    TRICKLE = "trickle", pgettext_lazy("gate", "Throttled")
+    PAUSED = "paused", pgettext_lazy("gate", "Paused")
+
+
+GATE_RANK = {GateState.OPEN: 0, GateState.TRICKLE: 1, GateState.PAUSED: 2}
+"""Of the gate of all and the gate of a shop the stricter one counts."""

@@ -1,6 +1,7 @@
 """The tables of the order pool."""
 
 from orderhub.models.access import ApiToken, IdempotentRequest, Reveal
+from orderhub.models.gate import Gate, GateChange, ParkedOrder
 from orderhub.models.inbox import InboxItem, Reject
 from orderhub.models.job import JobHeartbeat, Lease
 from orderhub.models.order import Buyer, Order, OrderLine, Receiver
@@ -15,6 +16,8 @@ __all__ = [
     "ApiToken",
     "Buyer",
     "Effect",
+    "Gate",
+    "GateChange",
     "IdempotentRequest",
     "InboxItem",
     "JobHeartbeat",
@@ -22,6 +25,7 @@ __all__ = [
     "Order",
     "OrderLine",
     "Parcel",
+    "ParkedOrder",
     "Receiver",
     "Reject",
     "Reveal",

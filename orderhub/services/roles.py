@@ -28,7 +28,7 @@ ROLES = (
         (
             *_WORK,
             "orderhub.view_*",
-            "orderhub.change_reject", "orderhub.change_inboxitem", "orderhub.change_effect",
+            "orderhub.set_gate", "orderhub.change_reject", "orderhub.change_inboxitem", "orderhub.change_effect",
             "orderhub.add_shop", "orderhub.change_shop", "orderhub.add_warehouse", "orderhub.change_warehouse",
             "orderhub.add_sku", "orderhub.change_sku",
             "orderhub.add_agentgroup", "orderhub.change_agentgroup", "orderhub.delete_agentgroup",

@@ -29,7 +29,7 @@ def due_now():
 def test_every_order_of_the_channel_is_judged_and_the_regular_ones_reach_the_warehouse_once(platform, shop):
     numbers = set(platform.live.make(120))
     counts = pull_shop(shop.pk)
-    assert counts == {"new": 120, "changed": 0, "unchanged": 0, "stale": 0, "rejected": 0}
+    assert counts == {"new": 120, "changed": 0, "unchanged": 0, "stale": 0, "held": 0, "rejected": 0}
     assert set(Order.objects.values_list("external_no", flat=True)) == numbers
     ready = set(Order.objects.filter(status="ready").values_list("external_no", flat=True))
     assert 60 < len(ready) < 120

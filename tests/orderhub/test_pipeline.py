@@ -35,7 +35,14 @@ def fingerprint():
 
 def test_a_regular_order_is_stored_whole_and_waits_for_the_warehouse_push(shop):
     stock()
-    assert deliver(shop, draft()).counts() == {"new": 1, "changed": 0, "unchanged": 0, "stale": 0, "rejected": 0}
+    assert deliver(shop, draft()).counts() == {
+        "new": 1,
+        "changed": 0,
+        "unchanged": 0,
+        "stale": 0,
+        "held": 0,
+        "rejected": 0,
+    }
     order = Order.objects.select_related("buyer", "receiver").get()
     assert (order.status, order.lane, order.is_urgent, order.total_fen) == ("ready", "regular", False, 12900)
     assert order.ship_by - order.paid_at == timedelta(hours=48)

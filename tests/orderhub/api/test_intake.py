@@ -17,7 +17,7 @@ def test_orders_are_taken_in_and_told_row_by_row(api, shop):
     assert response.status_code == 200, response.content
     answer = response.json()
     assert answer["state"] == "done"
-    assert answer["counts"] == {"new": 2, "changed": 0, "unchanged": 0, "stale": 0, "rejected": 1}
+    assert answer["counts"] == {"new": 2, "changed": 0, "unchanged": 0, "stale": 0, "held": 0, "rejected": 1}
     assert [(row["row"], row["external_no"], row["outcome"]) for row in answer["rows"]] == [
         (0, "T1", "new"), (1, "T2", "rejected"), (2, "T3", "new"),
     ]  # fmt: skip
