@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
@@ -195,6 +195,9 @@ def _try(handler: EffectHandler, prepared: Any) -> Any:
     except Exception as error:
         log.exception("effect failed unexpectedly")
         return HubError(f"{type(error).__name__}: {error}", permanent=False)
+    finally:
+        # A call budget asks the database, and this thread ends: its connection must not stay open.
+        connections.close_all()
 
 
 def _still_mine(cursor: CursorWrapper, effect_ids: Sequence[int], token: uuid.UUID) -> set[int]:

@@ -68,6 +68,21 @@ def test_a_due_effect_is_sent_once_and_settled(handler):
     assert set(Effect.objects.values_list("state", "attempts")) == {("done", 1)}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_send_that_asks_the_database_leaves_no_connection(handler):
+    made = []
+
+    def ask():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        made.append(connection.connection)
+
+    handler.gate = ask
+    add("a", "b")
+    assert drain().done == 2
+    assert [found.closed for found in made] == [True, True]
+
+
 @pytest.mark.django_db
 def test_an_effect_that_is_not_due_waits(handler):
     add("later", due=NOW + timedelta(hours=1))
