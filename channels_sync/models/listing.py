@@ -53,6 +53,10 @@ class Listing(models.Model):
     shown_at = models.DateTimeField(_("told at"), null=True, editable=False)
     stock_error = models.TextField(_("stock error"), blank=True, default="", editable=False)
     stock_retry_at = models.DateTimeField(_("next try"), null=True, editable=False)
+    asked = models.IntegerField(null=True, editable=False)
+    """The quantity of a write whose answer is not known: what the channel shows is not known either."""
+    asked_no = models.PositiveIntegerField(db_default=0, editable=False)
+    """Counts the different writes; a repeat of one and the same write keeps its number."""
 
     class Meta:
         verbose_name = _("channel item")
