@@ -6,7 +6,8 @@ from orderhub.models.inbox import InboxItem, Reject
 from orderhub.models.job import JobHeartbeat, Lease
 from orderhub.models.order import Buyer, Order, OrderLine, Receiver
 from orderhub.models.outbox import Effect
-from orderhub.models.parcel import Parcel
+from orderhub.models.parcel import Parcel, ParcelLine
+from orderhub.models.report import WarehouseReport
 from orderhub.models.shop import AgentGroup, Shop, Warehouse
 from orderhub.models.stock import Sku, StockChange, StockLevel
 from orderhub.models.timeline import TimelineEntry
@@ -25,6 +26,7 @@ __all__ = [
     "Order",
     "OrderLine",
     "Parcel",
+    "ParcelLine",
     "ParkedOrder",
     "Receiver",
     "Reject",
@@ -35,4 +37,5 @@ __all__ = [
     "StockLevel",
     "TimelineEntry",
     "Warehouse",
+    "WarehouseReport",
 ]

@@ -28,3 +28,35 @@ class Parcel(models.Model):
 
     def __str__(self) -> str:
         return self.tracking_no
+
+
+class ParcelLine(models.Model):
+    """Pieces of one order line that have left the stock, and in which parcel; it outlives the line itself.
+
+    Without a parcel: the order is known to have left, but the parcel has not been told yet. The sum over an order is
+    what was taken off the stock for it, so that nothing is taken off twice.
+    """
+
+    shop = models.ForeignKey(Shop, models.PROTECT, related_name="+", db_index=False, verbose_name=_("shop"))
+    order = models.ForeignKey(
+        Order, models.CASCADE, related_name="parcel_lines", db_index=False, verbose_name=_("order")
+    )
+    parcel = models.ForeignKey(Parcel, models.CASCADE, null=True, related_name="lines", verbose_name=_("parcel"))
+    line_no = models.CharField(_("line number"), max_length=64, blank=True, default="")
+    sku = models.CharField(_("SKU"), max_length=100, blank=True, default="")
+    warehouse = models.CharField(_("warehouse"), max_length=50, blank=True, default="")
+    quantity = models.PositiveIntegerField(_("pieces"))
+
+    class Meta:
+        verbose_name = _("line of a parcel")
+        verbose_name_plural = _("lines of parcels")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order", "parcel", "line_no", "sku", "shop"],
+                name="parcelline_order_parcel",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line_no} × {self.quantity}"
