@@ -104,7 +104,9 @@ class ShopAccess:
         """Return one credential. Raises AuthorisationError when it is missing."""
         value = self.credentials.get(name)
         if not isinstance(value, str) or not value:
-            raise AuthorisationError(f"{self.code}: {name} is not set")
+            missing = AuthorisationError(f"{self.code}: {name} is not set")
+            missing.cause = "missing"
+            raise missing
         return value
 
 
@@ -126,6 +128,16 @@ class Connector:
     keeps_events: bool = False
     stock_batch: int = 1
     """How many items one stock call takes."""
+    authorises: bool = False
+    """A person lets the hub in on a page of the platform; `obtain_token` exchanges the code that comes of it."""
+    session_field: str = "access_token"
+    """The credential that the calls carry."""
+    renews_within: timedelta = timedelta(minutes=30)
+    """How long before its end a session is renewed."""
+    learns_end: bool = False
+    """A renewal costs nothing, so that it is asked for when the end of a session is not known."""
+    reread_minutes: int = 0
+    """How often open orders are read again, because some changes move no modification time; 0: never."""
     hidden_facts: Mapping[str, str | Promise] = {}
     """Facts that the platform does not let a shop see, each with the reason (`receiver.phone`: masked)."""
 
@@ -149,6 +161,22 @@ class Connector:
         One call, nothing is stored. Raises AuthorisationError when only a person can help.
         """
         raise NotOfferedError(f"{self.key} has no session to refresh")
+
+    def can_renew(self, credentials: Mapping[str, Any]) -> bool:
+        """Tell whether what is stored suffices for a renewal without a person."""
+        return bool(credentials.get("refresh_token"))
+
+    def authorise_url(self, access: ShopAccess, redirect_uri: str, state: str) -> str:
+        """Return the platform's page on which a person lets the hub in; it comes back to `redirect_uri` with a code and
+        `state`."""
+        raise NotOfferedError(f"{self.key} has no authorisation page")
+
+    def obtain_token(self, access: ShopAccess, code: str) -> dict[str, Any]:
+        """Exchange the code of an authorisation, once, and return the credentials that change, as `refresh_token` does.
+
+        Raises HubError.
+        """
+        raise NotOfferedError(f"{self.key} exchanges no code")
 
     def mask(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
         """Return masked texts of cipher texts, one for each; the platform counts no quota for them."""

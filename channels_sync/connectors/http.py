@@ -21,6 +21,7 @@ import stamina
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from channels_sync.connectors.causes import Cause, because
 from orderhub.core.errors import HubError, TemporaryError
 
 T = TypeVar("T")
@@ -85,11 +86,11 @@ def _send(
             return _judged(response, body, host)
     except httpcore2.TimeoutException:
         message = _("%(host)s did not answer within %(seconds)s seconds") % {"host": host, "seconds": f"{allowed:g}"}
-        raise TemporaryError(message) from None
+        raise because(Cause.NETWORK, TemporaryError(message)) from None
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpx2.HTTPError) as error:
         reason = redact(str(error), secrets)[:200]
         message = _("the connection to %(host)s failed: %(reason)s") % {"host": host, "reason": reason}
-        raise TemporaryError(message) from None
+        raise because(Cause.NETWORK, TemporaryError(message)) from None
     finally:
         _DEADLINE.reset(token)
 
@@ -148,11 +149,11 @@ def _unzip(body: bytes, host: str) -> bytes:
     try:
         clear = unzip.decompress(body, BODY_LIMIT + 1)
     except zlib.error as error:
-        raise TemporaryError(_("the answer of %(host)s is damaged") % {"host": host}) from error
+        raise because(Cause.ANSWER, TemporaryError(_("the answer of %(host)s is damaged") % {"host": host})) from error
     if len(clear) > BODY_LIMIT:
         raise TemporaryError(_("the answer of %(host)s is too large") % {"host": host})
     if not unzip.eof:
-        raise TemporaryError(_("the answer of %(host)s was cut short") % {"host": host})
+        raise because(Cause.ANSWER, TemporaryError(_("the answer of %(host)s was cut short") % {"host": host}))
     return clear
 
 

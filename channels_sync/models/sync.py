@@ -60,6 +60,8 @@ class ShopSync(models.Model):
     consecutive_failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     last_error = models.TextField(_("last error"), blank=True, default="")
     error_kind = models.CharField(_("kind of error"), max_length=15, choices=ErrorKind.choices, blank=True, default="")
+    error_cause = models.CharField(_("cause"), max_length=20, blank=True, default="")
+    """A word of `channels_sync.connectors.causes.Cause`, by which the console finds its advice."""
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
     token_state = models.CharField(
         _("authorisation"), max_length=10, choices=TokenState.choices, default=TokenState.UNKNOWN

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.causes import Cause, cause_of
 from channels_sync.models import ErrorKind, ShopSync, TokenState
 from orderhub.core.errors import HubError
 from orderhub.models import Shop
@@ -40,8 +41,9 @@ def record_success(shop: Shop, *, is_complete: bool) -> None:
     """Note that the channel answered; `is_complete` when everything up to now is in."""
     now = timezone.now()
     ShopSync.objects.filter(shop=shop).update(
-        consecutive_failures=0, last_error="", error_kind=ErrorKind.NONE, failed_with=None, next_attempt_at=None,
-        token_state=TokenState.VALID, last_success_at=now if is_complete else F("last_success_at"),
+        consecutive_failures=0, last_error="", error_kind=ErrorKind.NONE, error_cause="", failed_with=None,
+        next_attempt_at=None, token_state=TokenState.VALID,
+        last_success_at=now if is_complete else F("last_success_at"),
     )  # fmt: skip
 
 
@@ -56,6 +58,7 @@ def record_failure(shop: Shop, error: Exception) -> str:
         wait = LONGEST_WAIT
     ShopSync.objects.filter(pk=sync.pk).update(
         consecutive_failures=F("consecutive_failures") + 1, last_error=sentence, error_kind=kind,
+        error_cause=cause_of(error),
         next_attempt_at=None if kind == ErrorKind.AUTHORISATION else timezone.now() + timedelta(seconds=wait),
         failed_with=fingerprint(shop) if kind in NEEDS_PERSON else None,
         token_state=TokenState.REFUSED if kind == ErrorKind.AUTHORISATION else sync.token_state,
@@ -75,7 +78,12 @@ def record_unknown_platform(shop: Shop) -> None:
     """Note that no connector knows the shop's platform; it is shown, never a crash."""
     sentence = _("No connector knows the platform %(platform)s.") % {"platform": shop.platform}
     ShopSync.objects.update_or_create(
-        shop=shop, defaults={"last_error": sentence, "error_kind": ErrorKind.PERMANENT.value}
+        shop=shop,
+        defaults={
+            "last_error": sentence,
+            "error_kind": ErrorKind.PERMANENT.value,
+            "error_cause": Cause.PLATFORM.value,
+        },
     )
 
 

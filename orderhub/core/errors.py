@@ -5,6 +5,8 @@ class HubError(Exception):
     """An expected failure with a sentence for people; `permanent` tells whether a retry is pointless."""
 
     permanent: bool = True
+    cause: str = ""
+    """A word by which advice for people is looked up; empty where none is known."""
 
     def __init__(self, message: str, *, permanent: bool | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)

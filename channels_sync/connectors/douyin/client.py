@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from channels_sync import payloads
 from channels_sync.connectors import http
 from channels_sync.connectors.base import CallBudget, ShopAccess, ThrottledError
+from channels_sync.connectors.causes import Cause, because
 from channels_sync.connectors.douyin.errors import RefusedError, douyin_error
 from orderhub.core.errors import HubError, TemporaryError
 
@@ -84,7 +85,7 @@ class DouyinClient:
             value = payloads.loads(answer.body, answer.content_type)
         except payloads.BodyError as error:
             message = _("The answer of the platform was cut short or is not JSON: %(reason)s") % {"reason": error}
-            raise TemporaryError(message) from error
+            raise because(Cause.ANSWER, TemporaryError(message)) from error
         return self._content(value, secrets)
 
     @staticmethod

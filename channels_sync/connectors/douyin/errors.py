@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.causes import Cause, because
 from orderhub.core.errors import HubError, TemporaryError
 
 PAUSE_SECONDS = 1.0
@@ -44,66 +45,76 @@ class ShippedError(RefusedError):
     """The order was shipped or closed before."""
 
 
-_CALLER: tuple[tuple[frozenset[str], frozenset[int], type[HubError], Promise], ...] = (
+_CALLER: tuple[tuple[frozenset[str], frozenset[int], type[HubError], Cause, Promise], ...] = (
     (
         frozenset({"isv.access-token-expired", "isv.access-token-no-existed", "isv.access-token-invalid"}),
         frozenset(),
         AuthorisationError,
+        Cause.SESSION,
         _l("The access token has run out or is unknown (%(sub_code)s): refresh it or authorise the shop again."),
     ),
     (
         frozenset({"dop.authorization-no-existed", "dop.authorization-closed"}),
         frozenset(),
         AuthorisationError,
+        Cause.WITHDRAWN,
         _l("The shop has withdrawn its authorisation (%(sub_code)s): authorise the shop again."),
     ),
     (
         frozenset({"dop.token-generate-failed"}),
         frozenset({50001}),
         AuthorisationError,
+        Cause.SESSION,
         _l("The platform hands out no new token (%(sub_code)s): authorise the shop again."),
     ),
     (
         frozenset({"isv.traffic-limited"}),
         frozenset({60000}),
         ThrottledError,
+        Cause.LIMIT,
         _l("The platform limits the calls (code %(code)s)."),
     ),
     (
         frozenset({"isv.signature-invalid", "isv.signature-missing"}),
         frozenset(),
         HubError,
+        Cause.SECRET,
         _l("The platform refuses the signature (%(sub_code)s): the application secret is wrong."),
     ),
     (
         frozenset({"isv.timestamp-invalid", "isv.timestamp-format-error"}),
         frozenset(),
         HubError,
+        Cause.CLOCK,
         _l("The platform finds the time of the request wrong (code %(code)s): set the clock of this machine."),
     ),
     (
         frozenset({"isv.invalid_ip"}),
         frozenset(),
         HubError,
+        Cause.ADDRESS,
         _l("The platform does not know the address of this server (%(sub_code)s): allow it for the application."),
     ),
     (
         frozenset({"dop.no-permissions", "isv.app-permissions-insufficient", "dop.app-forbidden"}),
         frozenset({30001, 30002}),
         HubError,
+        Cause.RIGHTS,
         _l("The application has no right to this call (%(sub_code)s): ask the platform for the permission package."),
     ),
 )
-"""What the gateway itself says of the caller, before the call reaches a service: sub codes, codes, error, sentence."""
+"""What the gateway itself says of the caller, before the call reaches a service: sub codes, codes, error, cause,
+sentence."""
 
 
 def douyin_error(code: int, sub_code: str, message: str) -> HubError:
     """Return the error that one answer means."""
     family, _colon, number = sub_code.partition(":")
     detail = {"code": code, "sub_code": sub_code or "-", "message": message}
-    for families, codes, kind, sentence in _CALLER:
+    for families, codes, kind, cause, sentence in _CALLER:
         if family in families or (code in codes and not family.startswith(_SERVICE)):
-            return kind(str(sentence) % detail, retry_after=PAUSE_SECONDS if kind is ThrottledError else None)
+            wait = PAUSE_SECONDS if kind is ThrottledError else None
+            return because(cause, kind(str(sentence) % detail, retry_after=wait))
     text = _("The platform refused the call: %(message)s (code %(code)s, %(sub_code)s)") % detail
     if family == "isv.idempotent-id-existed" or number in _REPEATED:
         return RepeatedError(text)

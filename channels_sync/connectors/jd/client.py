@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from channels_sync import payloads
 from channels_sync.connectors import http
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.causes import Cause, because
 from orderhub.core.errors import HubError, TemporaryError
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -77,15 +78,17 @@ def jd_error(code: str, message: str, *, is_business: bool = False) -> HubError:
         )
     if code == DAILY_LIMIT:
         text = _("The calls that JD allows this application in a day are used up: it is tried again until midnight.")
-        return ThrottledError(text, retry_after=min(PROBE_SECONDS, _seconds_to_midnight()))
+        wait = min(PROBE_SECONDS, _seconds_to_midnight())
+        return because(Cause.QUOTA, ThrottledError(text, retry_after=wait))
     if code in _CLOCK_CODES:
         text = _("JD finds the time of the request wrong (code %(code)s): set the clock of this machine.")
-        return HubError(text % detail)
+        return because(Cause.CLOCK, HubError(text % detail))
     if code in _SIGN_CODES:
-        return HubError(_("JD refuses the signature (code %(code)s): the application secret is wrong.") % detail)
+        text = _("JD refuses the signature (code %(code)s): the application secret is wrong.")
+        return because(Cause.SECRET, HubError(text % detail))
     if code in _APP_CODES:
         text = _("JD does not let this application or shop make the call: %(message)s (code %(code)s)")
-        return HubError(text % detail)
+        return because(Cause.SECRET if code == "21" else Cause.RIGHTS, HubError(text % detail))
     text = _("JD refused the call: %(message)s (code %(code)s)") % detail
     if passes(code, message):
         return TemporaryError(text)
@@ -128,7 +131,7 @@ class JdClient:
             value = payloads.loads(answer.body, answer.content_type)
         except payloads.BodyError as error:
             message = _("The answer of JD was cut short or is not JSON: %(reason)s") % {"reason": error}
-            raise TemporaryError(message) from error
+            raise because(Cause.ANSWER, TemporaryError(message)) from error
         return _content(value, secrets)
 
 

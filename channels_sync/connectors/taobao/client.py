@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from channels_sync import payloads
 from channels_sync.connectors import http
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.causes import Cause, because
 from orderhub.core.errors import HubError, TemporaryError
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -28,6 +29,7 @@ _SESSION_CODES = frozenset({26, 27, 53})
 _LIMIT_CODES = frozenset({4, 5, 6, 7, 8})
 _CLOCK_CODES = frozenset({30, 31})
 _REMOTE_CODES = frozenset({15, 50})
+_CAUSES = {11: Cause.RIGHTS, 12: Cause.RIGHTS, 13: Cause.RIGHTS, 28: Cause.SECRET, 29: Cause.SECRET, 42: Cause.RIGHTS}
 DEFAULT_BAN_SECONDS = 2.0
 """The wait after a call-limit answer that names no seconds."""
 
@@ -69,16 +71,15 @@ def top_error(code: int, sub_code: str, message: str) -> HubError:
             retry_after=seconds,
         )
     if code in _CLOCK_CODES:
-        return HubError(
-            _("The platform finds the time of the request wrong (code %(code)s): set the clock of this machine.")
-            % detail
-        )
+        wrong = _("The platform finds the time of the request wrong (code %(code)s): set the clock of this machine.")
+        return because(Cause.CLOCK, HubError(wrong % detail))
     if code == 25:
-        return HubError(_("The platform refuses the signature (code 25): the application secret is wrong."))
+        text = _("The platform refuses the signature (code 25): the application secret is wrong.")
+        return because(Cause.SECRET, HubError(text))
     text = _("The platform refused the call: %(message)s (code %(code)s, %(sub_code)s)") % detail
     if code == 10 or (code in _REMOTE_CODES and sub_code.startswith("isp.")):
         return TemporaryError(text)
-    return RefusedError(text) if code in _REMOTE_CODES else HubError(text)
+    return RefusedError(text) if code in _REMOTE_CODES else because(_CAUSES.get(code, Cause.REFUSED), HubError(text))
 
 
 def _ban_seconds(message: str) -> float:
@@ -123,7 +124,7 @@ class TopClient:
             value = payloads.loads(answer.body, answer.content_type)
         except payloads.BodyError as error:
             message = _("The answer of the platform was cut short or is not JSON: %(reason)s") % {"reason": error}
-            raise TemporaryError(message) from error
+            raise because(Cause.ANSWER, TemporaryError(message)) from error
         return self._content(value, secrets)
 
     @staticmethod

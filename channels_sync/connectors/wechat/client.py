@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from channels_sync import payloads
 from channels_sync.connectors import http
 from channels_sync.connectors.base import ShopAccess, ThrottledError
+from channels_sync.connectors.causes import Cause, because
 from channels_sync.connectors.wechat.errors import TokenRefusedError, address_error, wechat_error
 from channels_sync.connectors.wechat.token import Tokens
 from orderhub.core.errors import HubError, TemporaryError
@@ -108,7 +109,7 @@ class WechatClient:
             raise address_error() if error.status == 403 else error from error
         except payloads.BodyError as error:
             message = _("The answer of the platform was cut short or is not JSON: %(reason)s") % {"reason": error}
-            raise TemporaryError(message) from error
+            raise because(Cause.ANSWER, TemporaryError(message)) from error
         if not isinstance(value, dict) or not isinstance(value.get("errcode"), int):
             raise TemporaryError(_("The answer of the platform has no known envelope."))
         if value["errcode"]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.causes import Cause, because
 from orderhub.core.errors import HubError, TemporaryError
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -42,15 +43,13 @@ def wechat_error(code: int, message: str, now: datetime | None = None) -> HubErr
     if code in TOKEN_CODES:
         return TokenRefusedError(_("The platform does not accept the access token (code %(code)s).") % detail)
     if code in SECRET_CODES:
-        return AuthorisationError(
-            _("The platform refuses app id or app secret (code %(code)s): enter them again.") % detail
-        )
+        text = _("The platform refuses app id or app secret (code %(code)s): enter them again.")
+        return because(Cause.SECRET, AuthorisationError(text % detail))
     if code in ADDRESS_CODES:
         return address_error()
     if code in RIGHTS_CODES:
-        return AuthorisationError(
-            _("The shop may not make this call (code %(code)s): ask for the right in the shop's back office.") % detail
-        )
+        text = _("The shop may not make this call (code %(code)s): ask for the right in the shop's back office.")
+        return because(Cause.RIGHTS, AuthorisationError(text % detail))
     if code in {DAY_LIMIT, MINUTE_LIMIT}:
         return _limit(code, now or datetime.now(UTC))
     text = _("The platform refused the call: %(message)s (code %(code)s)") % detail
@@ -63,7 +62,8 @@ def wechat_error(code: int, message: str, now: datetime | None = None) -> HubErr
 
 def address_error() -> HubError:
     """Return the error of a caller whose IP address is not on the shop's allow list."""
-    return HubError(_("The platform does not know this server's address: add it to the allow list of the shop."))
+    text = _("The platform does not know this server's address: add it to the allow list of the shop.")
+    return because(Cause.ADDRESS, HubError(text))
 
 
 def _limit(code: int, now: datetime) -> ThrottledError:
@@ -75,4 +75,5 @@ def _limit(code: int, now: datetime) -> ThrottledError:
         end = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     seconds = max((end - local).total_seconds(), 1.0)
     text = _("The platform limits the calls (code %(code)s): it asks to wait %(seconds)s seconds.")
-    return ThrottledError(text % {"code": code, "seconds": f"{seconds:.0f}"}, retry_after=seconds)
+    error = ThrottledError(text % {"code": code, "seconds": f"{seconds:.0f}"}, retry_after=seconds)
+    return because(Cause.LIMIT if code == MINUTE_LIMIT else Cause.QUOTA, error)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from channels_sync import payloads
 from channels_sync.connectors import http
 from channels_sync.connectors.base import AuthorisationError, ShopAccess
+from channels_sync.connectors.causes import Cause, because
 from channels_sync.connectors.wechat.errors import address_error, wechat_error
 from orderhub.core.errors import TemporaryError
 
@@ -103,7 +104,7 @@ class Tokens:
             raise address_error() if error.status == 403 else error from error
         except payloads.BodyError as error:
             message = _("The answer of the platform was cut short or is not JSON: %(reason)s") % {"reason": error}
-            raise TemporaryError(message) from error
+            raise because(Cause.ANSWER, TemporaryError(message)) from error
         value = value if isinstance(value, dict) else {}
         if value.get("errcode"):
             message = http.redact(str(value.get("errmsg", ""))[:300], (self._secret,))
