@@ -4,8 +4,9 @@ A feature fills the two registries from its `admin.py`:
 `platforms.add(key, SystemKind(key, label, connector.credential_fields))`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, cast
 
 from django import forms
@@ -13,6 +14,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
@@ -21,6 +23,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from orderhub.console.columns import exact
 from orderhub.console.model_admin import ConsoleModelAdmin
 from orderhub.core.registry import Registry
 from orderhub.models.shop import SealedSettings
@@ -62,6 +65,42 @@ platforms: Registry[SystemKind] = Registry("platform")
 """What a shop can be, by `Shop.platform`."""
 adapters: Registry[SystemKind] = Registry("warehouse system")
 """What a warehouse can be, by `Warehouse.adapter`."""
+
+
+def credential_form_fields(wanted: Sequence[CredentialField], obj: SealedSettings) -> dict[str, forms.Field]:
+    """Return the empty form fields of the values that `obj` needs: they say when a value was set, never which."""
+    stored, set_at = (obj.credentials, obj.credentials_set_at) if obj.can_open else ({}, {})
+    fields: dict[str, forms.Field] = {}
+    for item in wanted:
+        attrs = {"placeholder": _state(item.name, stored, set_at), "autocomplete": "off", "spellcheck": "false"}
+        widget = UnfoldAdminPasswordWidget(attrs) if item.is_secret else UnfoldAdminTextInputWidget(attrs)
+        label, text = cast("str", item.label), cast("str", item.help)
+        fields[PREFIX + item.name] = forms.CharField(
+            label=label, help_text=text, required=False, max_length=4000, widget=widget
+        )
+    if obj.sealed_credentials:
+        fields[FORGET] = forms.BooleanField(
+            label=_("Forget the stored credentials"), required=False, widget=UnfoldBooleanSwitchWidget()
+        )
+    return fields
+
+
+def with_typed(stored: Mapping[str, Any], cleaned: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the credentials after a form: an empty field keeps what is stored, unless all is to be forgotten."""
+    given = {
+        name.removeprefix(PREFIX): value.strip()
+        for name, value in cleaned.items()
+        if name.startswith(PREFIX) and value.strip()
+    }
+    return given if cleaned.get(FORGET) else {**stored, **given}
+
+
+def _state(name: str, stored: Mapping[str, Any], set_at: Mapping[str, datetime]) -> str:
+    if not stored.get(name):
+        return gettext("not stored yet")
+    if name in set_at:
+        return gettext("set on %(when)s; type to replace") % {"when": exact(set_at[name])}
+    return gettext("stored; type to replace")
 
 
 class SealedAdmin(ConsoleModelAdmin):
@@ -119,15 +158,11 @@ class SealedAdmin(ConsoleModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: Any) -> None:  # type: ignore[type-arg]
         """Seal what was typed together with what is stored."""
-        given = {
-            name.removeprefix(PREFIX): value.strip()
-            for name, value in form.cleaned_data.items()
-            if name.startswith(PREFIX) and value.strip()
-        }
-        if form.cleaned_data.get(FORGET):
-            obj.credentials = given
-        elif given:
-            obj.credentials = {**obj.credentials, **given}
+        if any(name == FORGET or name.startswith(PREFIX) for name in form.cleaned_data):
+            stored = obj.credentials if obj.can_open else {}
+            typed = with_typed(stored, form.cleaned_data)
+            if typed != stored or form.cleaned_data.get(FORGET):
+                obj.credentials = typed
         super().save_model(request, obj, form, change)
 
     def _fieldsets(self, obj: Any) -> list[Any]:
@@ -141,20 +176,4 @@ class SealedAdmin(ConsoleModelAdmin):
         ]
 
     def _own_fields(self, obj: SealedSettings | None) -> dict[str, Any]:
-        if obj is None:
-            return {}
-        stored = obj.credentials
-        fields: dict[str, Any] = {}
-        for item in self.credential_fields(obj):
-            state = _("stored; type to replace") if stored.get(item.name) else _("not stored yet")
-            attrs = {"placeholder": state, "autocomplete": "off", "spellcheck": "false"}
-            widget = UnfoldAdminPasswordWidget(attrs) if item.is_secret else UnfoldAdminTextInputWidget(attrs)
-            label, text = cast("str", item.label), cast("str", item.help)
-            fields[PREFIX + item.name] = forms.CharField(
-                label=label, help_text=text, required=False, max_length=4000, widget=widget
-            )
-        if stored:
-            fields[FORGET] = forms.BooleanField(
-                label=_("Forget the stored credentials"), required=False, widget=UnfoldBooleanSwitchWidget()
-            )
-        return fields
+        return {} if obj is None else credential_form_fields(self.credential_fields(obj), obj)

@@ -12,6 +12,8 @@ from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from orderhub.console.pages import pages_of
+
 ORDER = "orderhub.order"
 ICONS = {
     "orderhub.order": "receipt_long",
@@ -30,6 +32,18 @@ ICONS = {
     "auth.user": "person",
     "auth.group": "admin_panel_settings",
     "admin.logentry": "history",
+    "triage.rule": "alt_route",
+    "triage.ruleset": "history_edu",
+    "triage.vocabulary": "spellcheck",
+    "triage.campaignprice": "local_offer",
+    "triage.skubaseline": "query_stats",
+    "triage.buyerlisting": "person_alert",
+    "triage.iplisting": "lan",
+    "channels_sync.shopsync": "sync",
+    "channels_sync.syncrun": "manage_history",
+    "channels_sync.listing": "link",
+    "channels_sync.backfill": "fast_rewind",
+    "channels_sync.reconciliation": "difference",
 }
 TITLES: dict[str, str | Promise] = {
     "auth.group": _("Roles"),
@@ -41,22 +55,39 @@ APP_ICONS = {"triage": "rule", "channels_sync": "sync"}
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the side bar: models by `app.model` name, then every other model of `apps`."""
+    """One part of the side bar: pages that name `key`, models by `app.model` name, every other model of `apps`."""
 
+    key: str
     title: str | Promise
     models: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
 
 
 SECTIONS = (
-    Section(_("Triage rules"), apps=("triage",)),
-    Section(_("Channels"), models=("orderhub.shop", "orderhub.reject", "orderhub.inboxitem"), apps=("channels_sync",)),
     Section(
-        _("Warehouses and stock"), ("orderhub.effect", "orderhub.stocklevel", "orderhub.sku", "orderhub.warehouse")
+        "triage",
+        _("Triage rules"),
+        ("triage.rule", "triage.ruleset", "triage.vocabulary", "triage.campaignprice", "triage.skubaseline",
+         "triage.buyerlisting", "triage.iplisting"),
+        ("triage",),
     ),
-    Section(_("People"), ("auth.user", "auth.group", "orderhub.agentgroup", "orderhub.reveal")),
-    Section(_("System"), ("orderhub.jobheartbeat", "django_q.schedule", "orderhub.apitoken", "admin.logentry")),
-)
+    Section(
+        "channels",
+        _("Channels"),
+        ("orderhub.shop", "channels_sync.listing", "orderhub.reject", "orderhub.inboxitem", "channels_sync.backfill",
+         "channels_sync.reconciliation", "channels_sync.syncrun", "channels_sync.shopsync"),
+        ("channels_sync",),
+    ),
+    Section(
+        "stock",
+        _("Warehouses and stock"),
+        ("orderhub.effect", "orderhub.stocklevel", "orderhub.sku", "orderhub.warehouse"),
+    ),
+    Section("people", _("People"), ("auth.user", "auth.group", "orderhub.agentgroup", "orderhub.reveal")),
+    Section(
+        "system", _("System"), ("orderhub.jobheartbeat", "django_q.schedule", "orderhub.apitoken", "admin.logentry")
+    ),
+)  # fmt: skip
 
 QUEUES: tuple[tuple[str, str | Promise, str], ...] = (
     ("confirm", _("To confirm"), "help"),
@@ -75,7 +106,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [{"title": None, "items": list(_first(request, allowed))}]
     if ORDER in allowed:
         groups.append({"title": _("Queues"), "items": [_queue(request, *queue) for queue in QUEUES]})
-    groups += [{"title": section.title, "items": list(_models(request, section, allowed))} for section in SECTIONS]
+    groups += [
+        {"title": section.title, "items": [*_pages(request, section), *_models(request, section, allowed)]}
+        for section in SECTIONS
+    ]
     return [group for group in groups if group["items"]]
 
 
@@ -96,6 +130,13 @@ def _queue(request: HttpRequest, key: str, title: str | Promise, icon: str) -> d
     link = reverse("admin:orderhub_order_changelist")
     here = request.path == link and request.GET.get("view") == key
     return {"title": title, "icon": icon, "link": f"{link}?view={key}", "active": here}
+
+
+def _pages(request: HttpRequest, section: Section) -> Iterator[dict[str, Any]]:
+    for page in pages_of(section.key, request):
+        link = reverse(f"admin:{page.name}")
+        active = request.path.startswith(link)
+        yield {"title": page.title, "icon": page.icon, "link": link, "active": active}
 
 
 def _models(request: HttpRequest, section: Section, allowed: "dict[str, ModelAdmin[Any]]") -> Iterator[dict[str, Any]]:

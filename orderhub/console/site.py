@@ -4,11 +4,12 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from orderhub.console.dashboard import cards_for
+from orderhub.console.pages import console_pages
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -21,8 +22,9 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
     enable_nav_sidebar = True
 
     def get_urls(self) -> list[URLPattern]:
-        """Drop the theme's search of models, whose text would stand in addresses."""
-        return [url for url in super().get_urls() if getattr(url, "name", None) != "search"]
+        """Add the pages of features; drop the theme's search of models, whose text would stand in addresses."""
+        own = [path(page.route, self.admin_view(page.view), name=page.name) for page in console_pages.values()]
+        return [*own, *(url for url in super().get_urls() if getattr(url, "name", None) != "search")]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show the dashboard."""

@@ -1,17 +1,23 @@
 """Shops, warehouses and groups of agents: the few rows everything else points to."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orderhub.core.crypto import open_sealed, seal
+from orderhub.core.crypto import UnreadableError, open_sealed, seal
+
+SET_AT = "__set_at__"
+"""Key beside the sealed values that tells when each of them was set."""
 
 
 class SealedSettings(models.Model):
-    """Credentials that are written by people and read by connectors only, sealed in one column."""
+    """Credentials that are written by people and read by connectors only, sealed in one column together with the
+    time at which each value was set."""
 
     sealed_credentials = models.BinaryField(_("credentials"), default=b"", blank=True, editable=False)
 
@@ -21,14 +27,36 @@ class SealedSettings(models.Model):
     @property
     def credentials(self) -> dict[str, Any]:
         """The clear credentials; an empty dictionary when none were stored."""
+        return {name: value for name, value in self._opened().items() if name != SET_AT}
+
+    @credentials.setter
+    def credentials(self, value: dict[str, Any]) -> None:
+        stored = self._opened() if self.can_open else {}  # new credentials are the way out of a lost data key
+        now = timezone.now().isoformat(timespec="seconds")
+        known: dict[str, str] = stored.get(SET_AT, {})
+        times = {name: known.get(name, now) if stored.get(name) == clear else now for name, clear in value.items()}
+        body = orjson.dumps({**value, SET_AT: times})
+        self.sealed_credentials = seal(body, b"credentials") if value else b""
+
+    @property
+    def can_open(self) -> bool:
+        """Whether the data key that sealed the credentials is there."""
+        try:
+            self._opened()
+        except UnreadableError:
+            return False
+        return True
+
+    @property
+    def credentials_set_at(self) -> dict[str, datetime]:
+        """When each stored value was set, by name; values stored by versions that did not note it are left out."""
+        return {name: datetime.fromisoformat(text) for name, text in self._opened().get(SET_AT, {}).items()}
+
+    def _opened(self) -> dict[str, Any]:
         if not self.sealed_credentials:
             return {}
         clear: dict[str, Any] = orjson.loads(open_sealed(self.sealed_credentials, b"credentials"))
         return clear
-
-    @credentials.setter
-    def credentials(self, value: dict[str, Any]) -> None:
-        self.sealed_credentials = seal(orjson.dumps(value), b"credentials") if value else b""
 
 
 class Warehouse(SealedSettings):
