@@ -19,6 +19,7 @@ TEXTS = ("buyer_remark", "seller_remark", "channel_hold")
 WORDS = {"status": cells.STATUSES, "flag": cells.FLAGS, "presale": cells.PRESALES}
 BUYER = {"buyer_id": "id", "buyer_nickname": "nickname", "buyer_ip": "ip"}
 RECEIVER = ("phone", "country", "province", "city", "district", "town", "postcode")
+CHANNEL_IDS = {"item_id": "item_id", "channel_sku_id": "sku_id"}
 UNREADABLE = "\ufffd"
 
 
@@ -132,6 +133,8 @@ def _line(place: int, line: dict[str, str], row: Any) -> dict[str, Any]:
         "unit_price_fen": price,
         "paid_fen": price * quantity if paid is None else paid,
         "refund": refund,
+        **{ours: cells.identifier(line[name], f"{path}.{name}") for name, ours in CHANNEL_IDS.items() if name in line},
+        "spec": line.get("spec", "")[:500],
     }
 
 

@@ -1,5 +1,6 @@
 """Reading what the synchronisation knows."""
 
+from channels_sync.selectors.listings import sellable
 from channels_sync.selectors.sync import (
     LATE,
     Health,
@@ -17,5 +18,6 @@ __all__ = [
     "known_versions",
     "pulling_platforms",
     "recent_failures",
+    "sellable",
     "sync_health",
 ]

@@ -41,13 +41,18 @@ _TIME = re.compile(
 
 
 def order_number(text: str) -> str:
-    """Return an order number without what spreadsheets put around it (`="123"`, a leading quote).
+    """Return an order number as `identifier` does."""
+    return identifier(text, "external_no")
+
+
+def identifier(text: str, path: str) -> str:
+    """Return a number that is a name, without what spreadsheets put around it (`="123"`, a leading quote).
 
     Raises FieldError for one that a spreadsheet has turned into a number.
     """
     number = text.strip().removeprefix("=").strip("\"'\t ")
     if _SCIENTIFIC.match(number):
-        raise FieldError("external_no", f"{number} lost its last digits in a spreadsheet; format the column as text")
+        raise FieldError(path, f"{number} lost its last digits in a spreadsheet; format the column as text")
     return number
 
 

@@ -47,6 +47,9 @@ LINE_FIELDS = {
     "unit_price": "单价 商品单价 价格 商品价格 price",
     "line_paid": "商品实付 明细实付 子订单实付 实付小计 小计 line_total",
     "refund": "退款状态 售后状态 refund_status",
+    "item_id": "商品id 宝贝id 商品链接id 平台商品id num_iid product_id",
+    "channel_sku_id": "规格id 平台规格id 平台sku_id",
+    "spec": "规格 商品规格 商品属性 销售属性 规格名称 sku_properties_name variant",
 }
 """By field: further header names, besides the field's own. Spaces, brackets and case do not count."""
 MONEY = ("total", "discount", "freight", "paid", "unit_price", "line_paid")

@@ -67,7 +67,11 @@ class ReceiverDraft(Struct, frozen=True, kw_only=True):
 
 
 class LineDraft(Struct, frozen=True, kw_only=True):
-    """One line; `unit_price_fen` is the price of one piece before order-level discounts."""
+    """One line; `unit_price_fen` is the price of one piece before order-level discounts.
+
+    `sku` is the merchant's code as the source has it. `item_id`, `sku_id` and `spec` are the channel's own ids and
+    words for what was bought; own SKUs are found by them, the pool keeps the result.
+    """
 
     line_no: Key
     sku: Annotated[str, Meta(max_length=100)] = ""
@@ -76,6 +80,9 @@ class LineDraft(Struct, frozen=True, kw_only=True):
     unit_price_fen: Fen = 0
     paid_fen: Fen = 0
     refund: RefundWord = "none"
+    item_id: Annotated[str, Meta(max_length=64)] = ""
+    sku_id: Annotated[str, Meta(max_length=64)] = ""
+    spec: Annotated[str, Meta(max_length=500)] = ""
 
 
 class OrderDraft(Struct, frozen=True, kw_only=True):

@@ -217,16 +217,23 @@ def _line(row: Any, path: str, by_state: str) -> tuple[dict[str, Any], int]:
         "unit_price_fen": (total + quantity // 2) // quantity,
         "paid_fen": max((_fen(row, "pay_amount", path) or 0) - (_fen(row, "promotion_pay_amount", path) or 0), 0),
         "refund": _refund(row, by_state),
+        "item_id": _text(row, "product_id_str") or _text(row, "product_id"),
+        "sku_id": _text(row, "sku_id"),
+        "spec": _spec(row)[:500],
     }
     return line, total
 
 
 def _title(row: Order) -> str:
+    return " ".join(filter(None, [_text(row, "product_name"), _spec(row)]))[:500]
+
+
+def _spec(row: Order) -> str:
     specs = row.get("spec")
     values = (
         [str(spec.get("value") or "") for spec in specs if isinstance(spec, dict)] if isinstance(specs, list) else []
     )
-    return " ".join([_text(row, "product_name"), *filter(None, values)])[:500]
+    return " ".join(filter(None, values))
 
 
 def _refund(row: Order, by_state: str) -> str:

@@ -85,6 +85,8 @@ def _line(item: Any, path: str, reductions: dict[str, int]) -> dict[str, Any]:
         "unit_price_fen": (total + quantity // 2) // quantity,
         "paid_fen": 0,
         "refund": "none",
+        "item_id": text(item, "wareId"),
+        "sku_id": number,
         "total_fen": total,
     }
 

@@ -152,6 +152,9 @@ def _line(row: Any, path: str) -> tuple[dict[str, Any], int]:
         "unit_price_fen": (total + quantity // 2) // quantity,
         "paid_fen": paid,
         "refund": REFUNDS.get(str(row.get("refund_status") or ""), "asked"),
+        "item_id": _text(row, "num_iid"),
+        "sku_id": _text(row, "sku_id"),
+        "spec": _text(row, "sku_properties_name")[:500],
     }
     return line, total
 

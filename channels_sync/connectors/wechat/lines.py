@@ -74,8 +74,16 @@ def _line(row: Any, path: str, sales: Iterable[Node], code: int) -> tuple[dict[s
         "unit_price_fen": price,
         "paid_fen": paid,
         "refund": refund,
+        "item_id": text(row, "product_id"),
+        "sku_id": text(row, "sku_id"),
+        "spec": _spec(row),
     }
     return line, listed
+
+
+def _spec(row: Node) -> str:
+    values = (text(attribute, "attr_value") for attribute in nodes(row, "sku_attrs"))
+    return " ".join(filter(None, values))[:500]
 
 
 def line_keys(rows: Iterable[Node]) -> list[str]:

@@ -54,6 +54,8 @@ def test_a_whole_trade():
     first, second = draft.lines
     assert (first.line_no, first.sku, first.quantity) == ("4012345678901234568", "SERUM-30", 2)
     assert (first.unit_price_fen, first.paid_fen, first.refund) == (12900, 23300, "none")
+    assert (first.item_id, first.sku_id, first.spec) == ("611111111111", "5111111111111", "容量:30ml")
+    assert (second.item_id, second.sku_id, second.spec) == ("622222222222", "", "")
     assert (second.sku, second.unit_price_fen) == ("MASK-10", 4900)
     assert draft.raw == {"type": "fixed"}
 

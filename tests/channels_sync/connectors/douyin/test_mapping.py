@@ -57,6 +57,7 @@ def test_a_whole_order():
         "6921052297377971987", "SERUM-30", "精华液 30ml", 2,
     )  # fmt: skip
     assert (first.unit_price_fen, first.paid_fen, first.refund) == (12900, 22900, "none")
+    assert (first.item_id, first.sku_id, first.spec) == ("3600000000000000001", "1803000000000001", "30ml")
     assert (second.sku, second.unit_price_fen) == ("MASK-10", 4900)
     assert (gift.sku, gift.unit_price_fen, gift.quantity) == ("SAMPLE-5", 0, 1)
     assert draft.raw["sealed"] == {

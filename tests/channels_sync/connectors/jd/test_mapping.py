@@ -77,6 +77,7 @@ def test_a_whole_order():
     first, second = draft.lines
     assert (first.line_no, first.sku, first.quantity) == ("100000000001", "SERUM-30", 2)
     assert (first.unit_price_fen, first.paid_fen, first.refund) == (12900, 21855, "none")
+    assert (first.item_id, first.sku_id, first.spec) == ("10000000000", "100000000001", "")
     assert (second.unit_price_fen, second.paid_fen) == (3450, 5845)
     assert draft.raw["paid_from"] == "actualPay"
 

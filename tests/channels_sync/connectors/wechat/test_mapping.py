@@ -77,6 +77,7 @@ def test_a_whole_order():
     first, gift, second = draft.lines
     assert (first.line_no, first.sku, first.quantity) == ("620000007919:6200000079191", "SERUM-30", 2)
     assert (first.unit_price_fen, first.paid_fen, first.refund) == (12900, 23300, "none")
+    assert (first.item_id, first.sku_id, first.spec) == ("620000007919", "6200000079191", "")
     assert (gift.line_no, gift.paid_fen) == ("620000007919:6200000079191:gift", 0)
     assert (second.line_no, second.sku) == ("620000015838:6200000158381", "MASK-10")
     assert draft.raw == {
@@ -286,3 +287,10 @@ def test_any_value_anywhere_gives_a_draft_or_a_named_field(place, data, value):
         read_order(row)
     except FieldError as error:
         assert error.reason
+
+
+def test_the_variant_of_a_line_is_told_in_its_values():
+    row = copy.deepcopy(ORDER)
+    attributes = [{"attr_key": "颜色", "attr_value": "红"}, {"attr_key": "容量", "attr_value": "30ml"}, "broken"]
+    row["order_detail"]["product_infos"][0]["sku_attrs"] = attributes
+    assert read_order(row).lines[0].spec == "红 30ml"

@@ -1,0 +1,127 @@
+"""A channel's line as lines of own SKUs, and back: the money of a bundle is split to the fen, nothing is lost."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from orderhub.core.draft import LineDraft, OrderDraft
+
+TOLD = "channel_lines"
+"""Key of `OrderDraft.raw`: what the channel said of each line that is a channel item or was changed."""
+LONGEST_NUMBER = 64
+_DEFAULTS = dict(zip(LineDraft.__struct_fields__[-len(LineDraft.__struct_defaults__) :], LineDraft.__struct_defaults__,
+                     strict=True))  # fmt: skip
+
+
+@dataclass(slots=True, frozen=True)
+class Part:
+    """One own SKU of a channel item. `value_fen` is what a piece counts when the price is split, if known."""
+
+    sku: str
+    quantity: int = 1
+    value_fen: int | None = None
+    title: str = ""
+
+
+def split(amount: int, weights: Sequence[int]) -> list[int]:
+    """Return `amount` in parts by weight that add up to it exactly; the same arguments give the same parts."""
+    whole, so_far, given, shares = sum(weights), 0, 0, []
+    for weight in weights:
+        so_far += weight
+        until = amount * so_far // whole
+        shares.append(until - given)
+        given = until
+    return shares
+
+
+def components(line: LineDraft, parts: Sequence[Part], taken: Iterable[str] = ()) -> list[LineDraft]:
+    """Return the lines of own SKUs that one line of a channel stands for.
+
+    A plain SKU keeps the line's number and title. The parts of a bundle are numbered `<no>.<k>`, past the numbers that
+    are `taken`. Their `paid_fen` adds up to the line's; so do price times pieces, except for the fen that whole prices
+    cannot express (none where a part has one piece).
+    """
+    if len(parts) == 1 and parts[0].quantity == 1:
+        return [replace(line, sku=parts[0].sku)]
+    prices = _prices(line.unit_price_fen, parts)
+    worth = [price * part.quantity for price, part in zip(prices, parts, strict=True)]
+    paid = split(line.paid_fen, worth if any(worth) else _weights(parts))
+    numbers = _numbers(line.line_no, len(parts), set(taken))
+    return [
+        replace(
+            line, line_no=number, sku=part.sku, title=part.title or line.title,
+            quantity=line.quantity * part.quantity, unit_price_fen=price, paid_fen=share,
+        )
+        for number, part, price, share in zip(numbers, parts, prices, paid, strict=True)
+    ]  # fmt: skip
+
+
+def noted(line: LineDraft, becomes: Sequence[LineDraft]) -> dict[str, Any]:
+    """Return what must be kept of a channel's line so that `as_told` can make it again."""
+    if len(becomes) == 1 and becomes[0] is line:
+        return {"line_no": line.line_no, "item_id": line.item_id, "sku_id": line.sku_id}
+    kept = {name: value for name in line.__struct_fields__ if (value := getattr(line, name)) != _DEFAULTS.get(name)}
+    return {**kept, "as": [component.line_no for component in becomes]}
+
+
+def as_told(draft: OrderDraft) -> OrderDraft:
+    """Return a draft of the pool with the lines as the channel told them, for mapping them anew."""
+    notes = notes_of(draft.raw)
+    if not notes:
+        return draft
+    origin = {number: note for note in notes for number in note.get("as", [note["line_no"]])}
+    lines: dict[str, LineDraft] = {}
+    for line in draft.lines:
+        note = origin.get(line.line_no)
+        number = note["line_no"] if note else line.line_no
+        if number not in lines:
+            lines[number] = _line(note, line) if note else line
+    raw = {name: value for name, value in draft.raw.items() if name != TOLD}
+    return replace(draft, lines=tuple(lines.values()), raw=raw)
+
+
+def notes_of(raw: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the channel's lines that were kept with an order, none where there are none or they make no sense."""
+    notes = (raw or {}).get(TOLD)
+    try:
+        found = msgspec.convert(notes or [], list[dict[str, Any]])
+    except msgspec.ValidationError:
+        return []
+    return found if all(isinstance(note.get("line_no"), str) for note in found) else []
+
+
+def _line(note: Mapping[str, Any], line: LineDraft) -> LineDraft:
+    if "as" not in note:
+        return replace(line, item_id=note.get("item_id", ""), sku_id=note.get("sku_id", ""))
+    return msgspec.convert({name: value for name, value in note.items() if name != "as"}, LineDraft)
+
+
+def _weights(parts: Sequence[Part]) -> list[int]:
+    if all(part.value_fen for part in parts):
+        return [(part.value_fen or 0) * part.quantity for part in parts]
+    return [part.quantity for part in parts]
+
+
+def _prices(price: int, parts: Sequence[Part]) -> list[int]:
+    """Return the price of one piece of each part; what rounding leaves goes to the part with the fewest pieces."""
+    shares = split(price, _weights(parts))
+    prices = [share // part.quantity for share, part in zip(shares, parts, strict=True)]
+    left = price - sum(each * part.quantity for each, part in zip(prices, parts, strict=True))
+    place = min(range(len(parts)), key=lambda place: parts[place].quantity)
+    prices[place] += left // parts[place].quantity
+    return prices
+
+
+def _numbers(number: str, count: int, taken: set[str]) -> list[str]:
+    found: list[str] = []
+    step = 0
+    while len(found) < count:
+        step += 1
+        suffix = f".{step}"
+        name = number[: LONGEST_NUMBER - len(suffix)] + suffix
+        if name not in taken:
+            found.append(name)
+    return found
