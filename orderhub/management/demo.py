@@ -22,7 +22,7 @@ from triage.services import set_campaign_prices
 ACTOR = "demo"
 ROLES = ("supervisor", "agent", "risk", "warehouse", "auditor")
 """One account each, named like the role."""
-TAOBAO_SHOP, MINI_SHOP, WECHAT_SHOP, JD_SHOP = "taobao", "mini", "wechat", "jd"
+TAOBAO_SHOP, MINI_SHOP, WECHAT_SHOP, JD_SHOP, DOUYIN_SHOP = "taobao", "mini", "wechat", "jd", "douyin"
 CAMPAIGN_BEFORE, CAMPAIGN_AFTER = timedelta(days=1), timedelta(days=60)
 MERGE_WINDOW = timedelta(seconds=20)
 """Short, so that a regular order reaches the warehouse while one looks on."""
@@ -71,11 +71,19 @@ def shops_of(keys: Credentials) -> list[tuple[str, str, str, dict[str, str]]]:
         "access_token": keys.jd_token,
         "refresh_token": keys.jd_refresh_token,
     }
+    douyin = {
+        "app_key": keys.douyin_app_key,
+        "app_secret": keys.douyin_secret,
+        "shop_id": keys.douyin_shop_id,
+        "access_token": keys.douyin_token,
+        "refresh_token": keys.douyin_refresh_token,
+    }
     return [
         (TAOBAO_SHOP, "taobao", keys.seller_nick, taobao),
         (MINI_SHOP, "own", keys.mini_shop_nick, {}),
         (WECHAT_SHOP, "wechat", keys.wechat_shop_nick, wechat),
         (JD_SHOP, "jd", keys.jd_shop_name, jd),
+        (DOUYIN_SHOP, "douyin", keys.douyin_shop_name, douyin),
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from channels_sync.connectors.base import connectors
 from channels_sync.connectors.exchange import Shipment
-from channels_sync.connectors.wechat import token
+from channels_sync.connectors.wechat import pull, token
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services.access import shop_access
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def shop(transactional_db):
     load_defaults()
     token._slots.clear()
+    pull._handed_out.clear()
     shop = make_shop("wx", platform="wechat", settings={"calls_per_second": 1000, "look_back_hours": 1})
     shop.credentials = {
         "app_id": SANDBOX.wechat_app_id, "app_secret": SANDBOX.wechat_secret,

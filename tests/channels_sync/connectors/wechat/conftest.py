@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from channels_sync.connectors.base import ShopAccess, Window, connectors
-from channels_sync.connectors.wechat import token
+from channels_sync.connectors.wechat import pull, token
 from channels_sync.readers import read
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
@@ -83,8 +83,10 @@ class WechatSide:
 
 
 @pytest.fixture(autouse=True)
-def no_token_at_hand():
+def nothing_at_hand():
+    """What the process keeps for its next pull is not the business of the next test."""
     token._slots.clear()
+    pull._handed_out.clear()
 
 
 @pytest.fixture
