@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from channels_sync.sandbox import catalogue, evolve
@@ -38,6 +39,7 @@ class Control:
             "orders": self._orders,
             "labels": self._labels,
             "deliveries": self._deliveries,
+            "callbacks": self._callbacks,
             "catalogue": self._catalogue,
             "writes": self._writes,
         }
@@ -101,6 +103,12 @@ class Control:
             found = self._store.query(query, limit)
         return json_reply({"total": self._store.totals()["deliveries"], "deliveries": [dict(row) for row in found]})
 
+    def _callbacks(self, params: Params) -> Reply:
+        """List what the warehouse told the hub and will tell it, latest first; with `code`, of one delivery order."""
+        floor = self._warehouse.floor
+        calls = floor.calls(params.get("code", ""), int(params.get("limit", "1000"))) if floor else []
+        return json_reply({"callbacks": calls})
+
     def _catalogue(self, params: Params) -> Reply:
         return _lines(list(catalogue.stock_rows(params.get("warehouse") or self._credentials.warehouse_code)))
 
@@ -132,11 +140,15 @@ class Control:
         return json_reply({"order": order.draft, "label": order.label()})
 
     def _options(self, options: dict[str, Any]) -> Reply:
-        """Set `rate` (orders per minute) or `repeat_is_success` while running."""
+        """Set `rate` (orders per minute), `repeat_is_success` or the pace of the warehouse (`pace`: its names and
+        numbers) while running."""
         if "rate" in options:
             self._live.rate = float(options["rate"])
         if "repeat_is_success" in options:
             self._warehouse.repeat_is_success = bool(options["repeat_is_success"])
+        if self._warehouse.floor and "pace" in options:
+            changed = {name: float(value) for name, value in dict(options["pace"]).items()}
+            self._warehouse.floor.pace = replace(self._warehouse.floor.pace, **changed)
         return self._state({})
 
 

@@ -116,8 +116,27 @@ def move(rng: Random, order: SandboxOrder, at: datetime) -> None:
     order.kinds = [kind for kind in order.kinds if kind not in {"overseas_no_duty", "invalid_phone", *_ADDRESS_KINDS}]
 
 
+def complete(rng: Random, order: SandboxOrder, at: datetime) -> None:
+    """Close an order that has arrived."""
+    del rng, at
+    if order.draft["status"] == "in_transit":
+        order.draft["status"] = "completed"
+
+
 CHANGES: dict[str, Callable[[Random, SandboxOrder, datetime], None]] = {
-    change.__name__: change for change in (pay, cancel, ask_refund, withdraw_refund, hold, release, correct, note, move)
+    change.__name__: change
+    for change in (
+        pay,
+        cancel,
+        ask_refund,
+        withdraw_refund,
+        hold,
+        release,
+        correct,
+        note,
+        move,
+        complete,
+    )
 }
 """Every change by name; `POST /_sandbox/change` takes these names."""
 

@@ -10,6 +10,7 @@ from defusedxml.ElementTree import fromstring
 
 from channels_sync.sandbox.credentials import Credentials
 from channels_sync.sandbox.faults import Faults
+from channels_sync.sandbox.floor import Floor
 from channels_sync.sandbox.masking import oaid
 from channels_sync.sandbox.replies import Reply, xml_reply
 from channels_sync.sandbox.signatures import is_signed
@@ -49,6 +50,8 @@ class Warehouse:
         self._faults = faults
         self._now = now
         self.repeat_is_success = False
+        self.floor: Floor | None = None
+        """Who works on what was taken and tells the hub; without it an order stays where it is."""
         self._methods: dict[str, Callable[[str, Element], dict[str, Any]]] = {
             "deliveryorder.create": self._create,
             "deliveryorder.query": self._query,
@@ -114,6 +117,8 @@ class Warehouse:
                 number = db.execute("SELECT count(*) FROM deliveries").fetchone()[0] + 1
                 values = (code, f"WMS{number:010d}", self._credentials.customer_id, now, body, body)
                 db.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?, 1, ?, ?)", values)
+                if self.floor:
+                    self.floor.take(code, values[1], root)
         if known and not self.repeat_is_success:
             raise Refused("S003", f"发货单已存在: {code}")
         return {

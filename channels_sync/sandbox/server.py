@@ -18,6 +18,7 @@ from channels_sync.sandbox.credentials import Credentials
 from channels_sync.sandbox.douyin import DouyinGateway
 from channels_sync.sandbox.douyin_push import DouyinPush
 from channels_sync.sandbox.faults import Faults
+from channels_sync.sandbox.floor import Floor, Pace
 from channels_sync.sandbox.jd import JdGateway
 from channels_sync.sandbox.live import LabelLog, Live
 from channels_sync.sandbox.mix import Mix
@@ -72,6 +73,8 @@ class Options:
     hub: Hub | None = None
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Where platforms push their orders to, by shop name: `<hub>/hooks/<shop code>/`; silent without."""
+    pace: Pace = field(default_factory=Pace)
+    """How the warehouse works on what it took; it does when `hooks` names a `warehouse`."""
     repeat_is_success: bool = False
     backlog: int = 0
     backlog_hours: float = 3.0
@@ -110,6 +113,12 @@ class Sandbox:
         if "douyin" in options.hooks:
             hook = options.hooks["douyin"]
             self.pushers.append(DouyinPush(self.store, options.credentials, self.faults, now, hook))
+        if "warehouse" in options.hooks:
+            hook = options.hooks["warehouse"]
+            floor = Floor(self.store, options.credentials, self.faults, now, hook, options.seed)
+            floor.pace = options.pace
+            self.warehouse.floor = floor
+            self.pushers.append(floor)
         self.control = Control(self.store, options.credentials, self.faults, self.live, self.warehouse, self.push)
         self._server = _Server((options.host, options.port), self)
         self._threads: list[threading.Thread] = []

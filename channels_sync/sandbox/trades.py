@@ -26,6 +26,7 @@ _STATUS = {
     "presale_deposit": "WAIT_BUYER_PAY",
     "paid": "WAIT_SELLER_SEND_GOODS",
     "in_transit": "WAIT_BUYER_CONFIRM_GOODS",
+    "completed": "TRADE_FINISHED",
     "cancelled": "TRADE_CLOSED_BY_TAOBAO",
     "refunded": "TRADE_CLOSED",
 }

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from channels_sync.sandbox.credentials import Credentials
+from channels_sync.sandbox.floor import Pace
 from channels_sync.sandbox.mix import Mix
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.sandbox.shop_push import Hub
@@ -42,6 +43,15 @@ class Command(BaseCommand):
             "--hooks", type=_codes, default={name: name for name in HOOKED},
             help="code in the hub of each shop whose platform pushes, e.g. wechat=wx",
         )  # fmt: skip
+        parser.add_argument(
+            "--warehouse", default="", help="code of the warehouse in the hub, which is told what became of its orders"
+        )
+        parser.add_argument(
+            "--warehouse-seconds", type=float, default=Pace().seconds, help="from taking an order to its hand-over"
+        )
+        parser.add_argument(
+            "--warehouse-split", type=float, default=Pace().split, help="part of the orders that leave in two parcels"
+        )
         parser.add_argument("--state-dir", type=Path, help="where orders are kept over a restart; memory without it")
         parser.add_argument("--labels", type=Path, help="log of the right answers; labels.ndjson in the state dir")
         parser.add_argument("--repeat-is-success", action="store_true", help="answer a repeated delivery order with ok")
@@ -88,6 +98,8 @@ def _options(given: dict[str, Any]) -> Options:
         labels = state_dir / "labels.ndjson"
     hub = Hub(given["hub"], given["token"], given["shop_mini"]) if given["hub"] else None
     hooks = {name: f"{given['hub'].rstrip('/')}/hooks/{code}/" for name, code in given["hooks"].items()} if hub else {}
+    if hub and given["warehouse"]:
+        hooks["warehouse"] = f"{given['hub'].rstrip('/')}/hooks/warehouse/{given['warehouse']}/"
     same = (
         "host", "port", "rate", "mix", "taobao_share", "shares", "seed", "repeat_is_success", "backlog",
         "backlog_hours",
@@ -98,5 +110,6 @@ def _options(given: dict[str, Any]) -> Options:
         hub=hub,
         hooks=hooks,
         credentials=Credentials.from_environment(),
+        pace=Pace(seconds=given["warehouse_seconds"], split=given["warehouse_split"]),
         **{name: given[name] for name in same},
     )
