@@ -2,6 +2,7 @@
 
     delivery  raw bytes are stored before anything else (`receive`)
     read      the connector's reader makes drafts of them; what cannot be read becomes a reject with its reason
+    map       the channel's items become own SKUs, bundles the lines of their parts; unknown items are noted
     pool      new, changed, unchanged or stale, by (shop, order number); older versions never overwrite
     stock     each line gets its pieces or is short
     triage    facts, findings, lane, urgent
@@ -25,8 +26,8 @@ from django.db.backends.utils import CursorWrapper
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
 from channels_sync.readers import ReadRow
-from channels_sync.services import sync
-from channels_sync.services.access import shop_access
+from channels_sync.services import sync, tokens
+from channels_sync.services.listings import map_drafts
 from orderhub.core.draft import json_row
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
@@ -184,11 +185,12 @@ def take_in(
 ) -> IntakeResult:
     """Take read rows into the pool in batches, one transaction each; `keep` stores refused rows as rejects."""
     result = IntakeResult()
+    rows = map_drafts(None, shop, rows)
     refused = [row for row in rows if row.draft is None]
     result.add(_rejected(row.row, row.external_no, row.error) for row in refused)
     if keep:
         _keep_rejects(shop, inbox_id, refused)
-    good = [DraftRow(row.row, row.draft) for row in rows if row.draft is not None]
+    good = [DraftRow(row.row, row.draft, row.told) for row in rows if row.draft is not None]
     raw = {row.row: row for row in rows if row.draft is not None}
     size = settings.HUB_BATCH_SIZE
     batches = [good[i : i + size] for i in range(0, len(good), size)] or [[]]
@@ -232,7 +234,8 @@ def _read(item: InboxItem) -> list[ReadRow]:
     """Return the rows of a delivery; a push that only names orders has them fetched first."""
     if item.reader != inbox.EVENT_READER:
         return readers.read(item.reader, item.body, item.content_type)
-    pages = connectors.get(item.shop.platform).fetch(shop_access(item.shop), item.headers.get("numbers", []))
+    connector, numbers = connectors.get(item.shop.platform), item.headers.get("numbers", [])
+    pages = tokens.calling(item.shop, lambda access: list(connector.fetch(access, numbers)))
     rows: list[ReadRow] = []
     for page in pages:
         for row in readers.read(page.reader, page.body, page.content_type):

@@ -16,6 +16,7 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from channels_sync.selectors import due_shops
+from channels_sync.services import tokens
 from channels_sync.services.sync import prune_runs
 from orderhub import pipeline
 from orderhub.services import jobs, leases, retention
@@ -80,6 +81,7 @@ JOBS: dict[str, Periodic] = {
         Periodic("inbox", 1, drain_inbox),
         Periodic("outbox", 1, drain_outbox),
         Periodic("siblings", 1, pipeline.recheck_siblings),
+        Periodic("tokens", 1, tokens.keep_fresh),
         Periodic("baselines", 10, refresh_baselines),
         Periodic("prune", 60, prune),
     )

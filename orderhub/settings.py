@@ -221,9 +221,11 @@ SPECTACULAR_SETTINGS = {
 
 # Gateways are settings, never console fields: an operator must not be able to point the hub at an inner address.
 TAOBAO_GATEWAY_URL = env.text("HUB_TAOBAO_GATEWAY_URL", "https://eco.taobao.com/router/rest")
+TAOBAO_AUTHORISE_URL = env.text("HUB_TAOBAO_AUTHORISE_URL", "https://oauth.taobao.com/authorize")
 JD_GATEWAY_URL = env.text("HUB_JD_GATEWAY_URL", "https://api.jd.com/routerjson")
 JD_OAUTH_URL = env.text("HUB_JD_OAUTH_URL", "https://open-oauth.jd.com/oauth2")
 DOUYIN_GATEWAY_URL = env.text("HUB_DOUYIN_GATEWAY_URL", "https://openapi-fxg.jinritemai.com")
+DOUYIN_AUTHORISE_URL = env.text("HUB_DOUYIN_AUTHORISE_URL", "https://fuwu.jinritemai.com/authorize")
 QIMEN_GATEWAY_URL = env.text("HUB_QIMEN_GATEWAY_URL", "https://qimen.api.taobao.com/router/qimen/service")
 WECHAT_GATEWAY_URL = env.text("HUB_WECHAT_GATEWAY_URL", "https://api.weixin.qq.com")
 OUTBOUND_TIMEOUT_SECONDS = env.number("HUB_OUTBOUND_TIMEOUT", 10)

@@ -11,6 +11,7 @@ from channels_sync.sandbox.douyin_errors import DouyinError
 from channels_sync.sandbox.store import Store
 
 _TOKENS = "douyin_tokens"
+_REFRESH = "douyin_refresh_token"
 LIFETIME = 7 * 86_400
 HOUR = 3_600
 Params = Mapping[str, Any]
@@ -24,6 +25,8 @@ class Tokens:
         self._credentials = credentials
         self._now = now
         self.is_revoked = False
+        self.rotates = False
+        """Whether a refresh that gives a new token gives a new refresh token too, and the old one is dead."""
 
     def check(self, token: str) -> None:
         """Raise DouyinError for a token that is not valid."""
@@ -51,7 +54,7 @@ class Tokens:
     def refresh(self, params: Params) -> dict[str, Any]:
         """Answer `token.refresh`. More than an hour before its end the present token comes back; in the last hour a new
         one does, and the old one lives on for an hour."""
-        if self.is_revoked or params.get("refresh_token") != self._credentials.douyin_refresh_token:
+        if self.is_revoked or params.get("refresh_token") != self._refresh_token:
             raise DouyinError(50001, "dop.token-generate-failed:token-expired", "refresh_token已过期")
         now, known = self._now().timestamp(), self._known()
         living = {token: ends for token, ends in known.items() if ends - now > HOUR}
@@ -59,6 +62,8 @@ class Tokens:
             token = max(living, key=living.__getitem__)
             return self._answer(token, int(living[token] - now))
         self._keep({token: min(ends, now + HOUR) for token, ends in known.items() if ends > now})
+        if self.rotates:
+            self._store.set_fact(_REFRESH, f"sandbox-douyin-refresh-{secrets.token_hex(12)}")
         return self._issue()
 
     def shorten(self, seconds: float) -> None:
@@ -74,12 +79,16 @@ class Tokens:
         return {
             "access_token": token,
             "expires_in": seconds,
-            "refresh_token": self._credentials.douyin_refresh_token,
+            "refresh_token": self._refresh_token,
             "scope": "SCOPE",
             "shop_id": int(self._credentials.douyin_shop_id),
             "shop_name": self._credentials.douyin_shop_name,
             "authority_id": self._credentials.douyin_shop_id,
         }
+
+    @property
+    def _refresh_token(self) -> str:
+        return self._store.fact(_REFRESH, self._credentials.douyin_refresh_token)
 
     def _known(self) -> dict[str, float]:
         found: dict[str, float] = json.loads(self._store.fact(_TOKENS, "{}"))

@@ -20,10 +20,18 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from channels_sync.connectors.base import Connector, RawPage, TooManyRowsError, Window, connectors
-from channels_sync.models import RunState, ShopSync, SyncRun
-from channels_sync.services import health
+from channels_sync.connectors.base import (
+    AuthorisationError,
+    Connector,
+    RawPage,
+    TooManyRowsError,
+    Window,
+    connectors,
+)
+from channels_sync.models import RunKind, RunState, ShopSync, SyncRun
+from channels_sync.services import health, tokens
 from channels_sync.services.access import shop_access
+from channels_sync.services.pages import PageLog
 from orderhub.core.errors import TemporaryError
 from orderhub.core.results import IntakeResult
 from orderhub.models import Shop
@@ -106,11 +114,13 @@ class PullRun:
         self._stack = stack
         self._stop_at = time.monotonic() + RUN_SECONDS
         self._state = RunState.DONE
+        self._is_renewed = False
         self._end = timezone.now().replace(microsecond=0) - DELAY
         self._start = min(self._first_moment(), self._end - SHORTEST_SLICE)
         self._cursor_to: datetime | None = None
         self._complete_to: datetime | None = None
         self.log = self._open_log()
+        self._pages = PageLog(shop.pk, run_id=self.log.pk)
 
     def pages(self) -> Iterator[RawPage]:
         """Yield the raw pages of all windows, oldest first; `is_last` marks the end of a window.
@@ -135,8 +145,10 @@ class PullRun:
 
     def count(self, result: IntakeResult) -> None:
         """Add what the intake made of one page to the log."""
-        for name, count in result.counts().items():
+        counts = result.counts()
+        for name, count in counts.items():
             setattr(self.log, name, getattr(self.log, name) + count)
+        self._pages.taken_in(counts)
 
     def finish(self) -> None:
         """Close the run after all its pages are in: the cursor stands at the end of the last complete window."""
@@ -156,6 +168,7 @@ class PullRun:
                 with connection.cursor() as cursor:
                     move_cursor(cursor, self.shop.pk, self._complete_to)
             sentence = health.record_failure(self.shop, error)
+            self._pages.failed(sentence)
             self._close_log(RunState.FAILED, sentence)
         finally:
             self._stack.close()
@@ -171,7 +184,10 @@ class PullRun:
 
     def _slice(self, start: datetime) -> Generator[RawPage, None, datetime]:
         """Yield the pages of one window from `start` and return where the next one begins; a window that holds too
-        many rows is halved before anything of it was handed out."""
+        many rows is halved before anything of it was handed out.
+
+        A session that the platform refuses is renewed once in a run, and the window begun anew.
+        """
         span = min(LONGEST_SLICE, self._end - start)
         while True:
             window = Window(start, start + span)
@@ -183,6 +199,11 @@ class PullRun:
                     raise TemporaryError(str(error)) from error
                 span = max(span / 2, SHORTEST_SLICE)
                 continue
+            except AuthorisationError:
+                if self._is_renewed or not tokens.renewed_after_refusal(self.shop):
+                    raise
+                self._is_renewed = True
+                continue
             if self._state != RunState.STOPPED:
                 self._complete_to = window.end
             return window.end
@@ -191,6 +212,7 @@ class PullRun:
         for page in pages:
             if not self._lease.extend(LEASE_SECONDS):
                 raise TemporaryError("another worker has taken this shop over")
+            self._pages.came(page)
             yield page
             self.log.pages += 1
             self.log.rows += page.rows
@@ -201,7 +223,8 @@ class PullRun:
     def _open_log(self) -> SyncRun:
         """Note the begin; a run of this shop that never ended is noted as abandoned, since we hold the lease."""
         now = timezone.now()
-        SyncRun.objects.filter(shop=self.shop, state=RunState.RUNNING).update(state=RunState.ABANDONED, finished_at=now)
+        running = SyncRun.objects.filter(shop=self.shop, kind=RunKind.PULL, state=RunState.RUNNING)
+        running.update(state=RunState.ABANDONED, finished_at=now)
         ShopSync.objects.filter(pk=self.sync.pk).update(last_attempt_at=now)
         return SyncRun.objects.create(shop=self.shop, window_start=self._start, window_end=self._end, started_at=now)
 

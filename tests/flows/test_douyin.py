@@ -132,13 +132,12 @@ def test_an_order_under_review_is_neither_judged_nor_sent(platform):
     assert Order.objects.get(external_no=number).lane != ""
 
 
-def test_a_token_that_runs_out_is_told_in_the_shops_state_and_nothing_is_lost(platform, shop):
+def test_a_token_that_runs_out_is_renewed_and_nothing_is_lost(platform, shop):
     paid(platform, 5)
     platform.faults.add({"kind": "expired_token", "method": "order.searchList"})
     pull_shop(shop.pk, force=True)
     sync = ShopSync.objects.get()
-    assert (sync.error_kind, sync.last_error != "") == ("authorisation", True)
-    pull_shop(shop.pk, force=True)
+    assert (sync.error_kind, sync.token_state, sync.consecutive_failures) == ("", "valid", 0)
     compare(platform)
 
 

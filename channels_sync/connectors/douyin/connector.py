@@ -1,6 +1,7 @@
 """The connector of Douyin shops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +30,9 @@ class DouyinConnector(Connector):
     label = _("Douyin shop")
     pulls = pushes = fetches = writes_stock = ships = writes_memo = refreshes = reveals = rereads = True
     stock_batch = 20
+    authorises = learns_end = True
+    renews_within = timedelta(minutes=50)
+    reread_minutes = 10
     credential_fields = (
         CredentialField("app_key", _("App key")),
         CredentialField("app_secret", _("App secret"), is_secret=True),
@@ -65,6 +69,18 @@ class DouyinConnector(Connector):
     def refresh_token(self, access: ShopAccess) -> dict[str, Any]:
         """Return new tokens; more than an hour before its end the platform returns the present ones."""
         return token.new_token(access)
+
+    def can_renew(self, credentials: Mapping[str, Any]) -> bool:
+        """A refresh token, an unused code, or for the shop's own application its number."""
+        return any(credentials.get(name) for name in ("refresh_token", "authorization_code", "shop_id"))
+
+    def authorise_url(self, access: ShopAccess, redirect_uri: str, state: str) -> str:
+        """Return the authorisation page; the platform knows the address that it comes back to by its service."""
+        return token.authorise_url(access, state)
+
+    def obtain_token(self, access: ShopAccess, code: str) -> dict[str, Any]:
+        """Exchange a code for both tokens."""
+        return token.obtain(access, code)
 
     def mask(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
         """Return masked texts, 50 a call."""

@@ -8,7 +8,9 @@ token that works. A refresh token lives 14 days.
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import AuthorisationError, ShopAccess
@@ -40,6 +42,26 @@ def new_token(access: ShopAccess) -> dict[str, Any]:
     if refusal is None:
         raise AuthorisationError(_("There is neither a refresh token nor a code: authorise the shop."))
     raise AuthorisationError(str(refusal)) from refusal
+
+
+def obtain(access: ShopAccess, code: str) -> dict[str, Any]:
+    """Return the credentials that change with the token for a code: valid ten minutes, used once. Raises HubError."""
+    client = DouyinClient(access.credential("app_key"), access.credential("app_secret"))
+    data = client.call("token.create", {"grant_type": "authorization_code", "code": code})
+    return _credentials(data, datetime.now(UTC))
+
+
+def authorise_url(access: ShopAccess, state: str) -> str:
+    """Return the page of the service market on which a shop lets an application of a third party in.
+
+    Raises HubError for the shop's own application, which needs none.
+    """
+    service_id = str(access.settings.get("service_id") or "")
+    if not service_id:
+        raise HubError(
+            _("Set service_id in the shop's settings; the shop's own application gets its token by the shop's number.")
+        )
+    return f"{settings.DOUYIN_AUTHORISE_URL}?{urlencode({'service_id': service_id, 'state': state})}"
 
 
 def _ways(credentials: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:

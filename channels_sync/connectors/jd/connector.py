@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -31,6 +31,8 @@ class JdConnector(Connector):
     key = "jd"
     label = _("JD")
     pulls = fetches = rereads = writes_stock = ships = writes_memo = refreshes = True
+    authorises = True
+    renews_within = tokens.RENEW_BEFORE - timedelta(minutes=10)
     stock_batch = writes.STOCK_BATCH
     credential_fields = (
         CredentialField("app_key", _("App key")),
@@ -68,6 +70,14 @@ class JdConnector(Connector):
     def refresh_token(self, access: ShopAccess) -> dict[str, Any]:
         """Renew the access token; JD takes that only in the token's last day."""
         return dict(tokens.refresh(access))
+
+    def authorise_url(self, access: ShopAccess, redirect_uri: str, state: str) -> str:
+        """Return JD's authorisation page."""
+        return tokens.authorise_url(access, redirect_uri, state)
+
+    def obtain_token(self, access: ShopAccess, code: str) -> dict[str, Any]:
+        """Exchange a code for both tokens."""
+        return dict(tokens.obtain(access, code))
 
     def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
         """Set what SKUs show, at most 30 of them; the setting `store` names a store of the shop."""

@@ -6,6 +6,7 @@ An expired token cannot be renewed, and renewals are limited by the month: they 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -28,6 +29,18 @@ def refresh(access: ShopAccess) -> dict[str, str]:
 def obtain(access: ShopAccess, code: str) -> dict[str, str]:
     """Return the credentials for the code that JD gave after a person authorised the shop."""
     return _tokens(access, "access_token", {"code": code}, grant="authorization_code")
+
+
+def authorise_url(access: ShopAccess, redirect_uri: str, state: str) -> str:
+    """Return the page on which the shop's owner lets the application in; the code comes to `redirect_uri`."""
+    query = {
+        "app_key": access.credential("app_key"),
+        "response_type": "code",
+        "redirect_uri": redirect_uri,
+        "state": state,
+        "scope": "snsapi_base",
+    }
+    return f"{settings.JD_OAUTH_URL.rstrip('/')}/to_login?{urlencode(query)}"
 
 
 def _tokens(access: ShopAccess, path: str, given: dict[str, str], grant: str = "refresh_token") -> dict[str, str]:

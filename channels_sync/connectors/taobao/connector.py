@@ -1,14 +1,15 @@
 """The connector of Taobao and Tmall shops."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from channels_sync.connectors.base import Connector, CredentialField, RawPage, ShopAccess, Window, connectors, mark_last
 from channels_sync.connectors.exchange import Memo, Pushed, Shipment, StockWrite, WriteResult
-from channels_sync.connectors.taobao import events, writes
+from channels_sync.connectors.taobao import events, tokens, writes
 from channels_sync.connectors.taobao.client import TopClient
 from channels_sync.connectors.taobao.pull import Options, Pull
 
@@ -20,6 +21,9 @@ class TaobaoConnector(Connector):
     key = "taobao"
     label = _("Taobao / Tmall")
     pulls = fetches = keeps_events = writes_stock = ships = writes_memo = True
+    refreshes = authorises = True
+    session_field = "session"
+    renews_within = timedelta(hours=12)
     stock_batch = writes.SKUS_PER_CALL
     hidden_facts = {
         "receiver.name": _("The platform shows the first character only."),
@@ -32,6 +36,13 @@ class TaobaoConnector(Connector):
         CredentialField("app_key", _("App key")),
         CredentialField("app_secret", _("App secret"), is_secret=True),
         CredentialField("session", _("Session (access token)"), is_secret=True),
+        CredentialField(
+            "refresh_token",
+            _("Refresh token"),
+            is_secret=True,
+            is_required=False,
+            help=_("Only for applications of the service market; others are authorised again by a person."),
+        ),
     )
 
     def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
@@ -43,6 +54,18 @@ class TaobaoConnector(Connector):
         now = datetime.now(UTC)
         return mark_last(Pull(_client(access), access, Window(now, now), Options.of(access.settings)).single(numbers))
 
+    def refresh_token(self, access: ShopAccess) -> dict[str, Any]:
+        """Renew the session; the platform takes that from applications of the service market only."""
+        return tokens.refresh(access)
+
+    def authorise_url(self, access: ShopAccess, redirect_uri: str, state: str) -> str:
+        """Return the page on which the seller lets the application in."""
+        return tokens.authorise_url(access, redirect_uri, state)
+
+    def obtain_token(self, access: ShopAccess, code: str) -> dict[str, Any]:
+        """Exchange a code for a session."""
+        return tokens.obtain(access, code)
+
     def events(self, access: ShopAccess) -> Sequence[Pushed]:
         """Return the messages that wait for the shop."""
         return events.waiting(_client(access), access.settings)
@@ -53,7 +76,10 @@ class TaobaoConnector(Connector):
 
     def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
         """Set the stock of items; those of one item go in one call."""
-        return writes.write_stock(_client(access), rows)
+        rate = Options.of(access.settings).calls_per_second
+        # A queue of its own: the platform counts each method for itself, and stock must not wait behind a long pull.
+        budget = access.budget(f"taobao:{access.credential('app_key')}:stock", rate)
+        return writes.write_stock(_client(access), rows, budget)
 
     def ship(self, access: ShopAccess, shipment: Shipment) -> None:
         """Tell a parcel; one that the platform knows already is not told again."""

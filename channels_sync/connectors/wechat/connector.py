@@ -1,6 +1,7 @@
 """The connector of WeChat shops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +31,8 @@ class WechatConnector(Connector):
     pulls = pushes = fetches = rereads = refreshes = True
     writes_stock = ships = writes_memo = True
     stock_batch = 20
+    renews_within = timedelta(minutes=5)
+    learns_end = True
     credential_fields = (
         CredentialField("app_id", _("App ID")),
         CredentialField("app_secret", _("App secret"), is_secret=True),
@@ -61,6 +64,10 @@ class WechatConnector(Connector):
     def refresh_token(self, access: ShopAccess) -> dict[str, Any]:
         """Ask for the token of the application; the platform hands everybody the same one while it lives."""
         return credentials_of(*Tokens(settings.WECHAT_GATEWAY_URL.rstrip("/"), access).ask())
+
+    def can_renew(self, credentials: Mapping[str, Any]) -> bool:
+        """The application's own secret is all that a token needs."""
+        return bool(credentials.get("app_id") and credentials.get("app_secret"))
 
     def accept_push(self, access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
         """Verify a message push and return the order that it names."""
