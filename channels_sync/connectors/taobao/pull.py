@@ -23,6 +23,8 @@ from orderhub.core.errors import HubError
 log = structlog.get_logger(__name__)
 
 LIST = "taobao.trades.sold.increment.get"
+CREATED_LIST = "taobao.trades.sold.get"
+"""The same list by creation time (protocol reference 1.6)."""
 FULL = "taobao.trade.fullinfo.get"
 FIELDS = (
     "tid,tid_str,status,type,title,created,modified,pay_time,end_time,consign_time,payment,total_fee,post_fee,"
@@ -66,13 +68,17 @@ class Options:
 
 
 class Pull:
-    """One window of one shop."""
+    """One window of one shop, by time of change; `by_creation`: by time of order, whatever the pool has."""
 
-    def __init__(self, client: TopClient, access: ShopAccess, window: Window, options: Options) -> None:
+    def __init__(
+        self, client: TopClient, access: ShopAccess, window: Window, options: Options, *, by_creation: bool = False
+    ) -> None:
         self._client = client
         self._access = access
         self._window = window
         self._options = options
+        self._method, self._column = (CREATED_LIST, "created") if by_creation else (LIST, "modified")
+        self._skips_known = not by_creation
         self._budget = access.budget(f"taobao:{access.credential('app_key')}", options.calls_per_second)
         self._seen: dict[str, str] = {}
         """Modification time, as text, by order number of all rows of this window that were handed out or skipped."""
@@ -129,8 +135,8 @@ class Pull:
     def _list(self, page: int, *, use_has_next: str) -> dict[str, Any]:
         params = {
             "fields": FIELDS,
-            "start_modified": top_time(self._window.start),
-            "end_modified": top_time(self._window.end),
+            f"start_{self._column}": top_time(self._window.start),
+            f"end_{self._column}": top_time(self._window.end),
             "page_no": str(page),
             "page_size": str(self._options.page_size),
             "use_has_next": use_has_next,
@@ -138,7 +144,7 @@ class Pull:
         for attempt in range(1, ROUNDS + 1):
             _wait_until(self._budget.take(1)[0])
             try:
-                return self._client.call(LIST, params)
+                return self._client.call(self._method, params)
             except ThrottledError as error:
                 self._budget.block(error.retry_after or 1.0)
                 if attempt == ROUNDS:
@@ -148,7 +154,7 @@ class Pull:
     def _deliver(self, rows: Sequence[Any]) -> Iterator[RawPage]:
         """Yield one page of the rows that are new to this run and to the pool, with their details; or nothing."""
         fresh = [row for row in rows if self._is_new(row)]
-        known = self._access.known(_versions(fresh))
+        known = self._access.known(_versions(fresh)) if self._skips_known else set()
         wanted = [row for row in fresh if number_of(row) not in known]
         if not wanted:
             return
