@@ -1,4 +1,4 @@
-"""The contract of a warehouse adapter: how one delivery order reaches one warehouse system."""
+"""The contract of a warehouse adapter: how a delivery order reaches a warehouse system, and what comes back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from typing import Any
 from django.utils.functional import Promise
 
 from channels_sync.connectors.base import CredentialField
+from channels_sync.connectors.exchange import NotOfferedError, PushRequest
+from channels_sync.connectors.exchange import PushAnswer as ReportAnswer
 from orderhub.core.errors import HubError
 from orderhub.core.registry import Registry
 
@@ -91,16 +93,97 @@ class PushAnswer:
     is_repeat: bool = False
 
 
+@dataclass(slots=True, frozen=True)
+class Reported:
+    """One thing that a warehouse told, to be stored before it is read. The same thing has the same `delivery_key`."""
+
+    delivery_key: str
+    method: str
+    order_code: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(slots=True, frozen=True)
+class Step:
+    """A step of the work on a delivery order: the warehouse's own word and, where it has one, the word of the one
+    status; a `problem` is told in the timeline although it moves no status."""
+
+    node: str
+    status: str = ""
+    at: datetime | None = None
+    info: str = ""
+    tracking_no: str = ""
+    is_problem: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Pieces:
+    """Pieces of one line; a warehouse may leave out the line number or the SKU."""
+
+    line_no: str
+    sku: str
+    quantity: int
+
+
+@dataclass(slots=True, frozen=True)
+class ToldParcel:
+    """A parcel as the warehouse tells it: carrier by its common code; no `lines` means that it did not say."""
+
+    carrier: str
+    tracking_no: str
+    weight_grams: int | None = None
+    lines: Sequence[Pieces] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class Confirmed:
+    """A hand-over to the carrier, the last one if `is_final`; `lines` are the pieces that left in all its parcels."""
+
+    at: datetime | None
+    is_final: bool
+    parcels: Sequence[ToldParcel] = ()
+    lines: Sequence[Pieces] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class StockChanged:
+    """Sellable pieces that came (+) or went (-) for another reason than an order of the hub."""
+
+    sku: str
+    delta: int
+    reason: str
+
+
+Report = Step | Confirmed | StockChanged | None
+"""What one report says; None when there is nothing in it for the hub."""
+
+
 class WarehouseAdapter:
     """One kind of warehouse system."""
 
     key: str
     label: str | Promise
     credential_fields: Sequence[CredentialField] = ()
+    reports: bool = False
 
     def create_order(self, access: WarehouseAccess, order: PushOrder) -> PushAnswer:
         """Hand one delivery order over. Raises HubError, permanent or temporary; a repeat is no error."""
         raise NotImplementedError
+
+    def accept_report(self, access: WarehouseAccess, request: PushRequest) -> Sequence[Reported]:
+        """Verify one callback over its raw bytes and return what it tells; no network, no database.
+
+        Raises PushRefusedError for a wrong signature or a body that is not the warehouse's.
+        """
+        raise NotOfferedError(f"{self.key} tells nothing")
+
+    def read_report(self, method: str, body: bytes) -> Report:
+        """Return what a stored report says. Raises HubError when it cannot be read."""
+        raise NotOfferedError(f"{self.key} tells nothing")
+
+    def answer_report(self, error: HubError | None = None) -> ReportAnswer:
+        """Return what the warehouse wants to hear: that its report is stored, or why not."""
+        raise NotOfferedError(f"{self.key} tells nothing")
 
 
 warehouses: Registry[WarehouseAdapter] = Registry("warehouse adapter", "channels_sync.warehouses")
