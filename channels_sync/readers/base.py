@@ -24,6 +24,8 @@ class ReadRow:
     reader: str
     source: Any = None
     """The row as decoded; `raw` makes bytes of it that the same reader reads again."""
+    told: OrderDraft | None = None
+    """The draft as the channel told it, once own SKUs were put into `draft`."""
 
     @property
     def raw(self) -> bytes:

@@ -20,10 +20,15 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True, frozen=True)
 class DraftRow:
-    """One readable row of a delivery: its place and its draft."""
+    """One readable row of a delivery: its place and its draft.
+
+    `told` is what the source said where own SKUs were put into the draft since: a repeat is known by it, whatever the
+    SKUs of a channel item are by then.
+    """
 
     row: int
     draft: OrderDraft
+    told: OrderDraft | None = None
 
 
 @dataclass(slots=True)
@@ -163,12 +168,12 @@ def _latest(batch: Batch, rows: Iterable[DraftRow]) -> dict[str, Incoming]:
         number = item.draft.external_no
         rival = latest.get(number)
         if rival is None:
-            latest[number] = Incoming(item.row, item.draft, content_hash(item.draft))
+            latest[number] = Incoming(item.row, item.draft, content_hash(item.told or item.draft))
             continue
         loser = item.row
         if item.draft.modified_at >= rival.draft.modified_at:
             loser = rival.row
-            latest[number] = Incoming(item.row, item.draft, content_hash(item.draft))
+            latest[number] = Incoming(item.row, item.draft, content_hash(item.told or item.draft))
         batch.results.append(RowResult(loser, number, Outcome.STALE))
     return latest
 

@@ -1,0 +1,271 @@
+"""Own SKUs for what channels tell: the step of the pipeline between reading and taking in.
+
+One look-up a delivery finds the items by the channel's ids; what was never seen is noted as a listing, so that people
+can say what it is. An order does not wait for that: its line keeps the channel's code, for which no stock is reserved.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from msgspec.structs import replace
+
+from channels_sync.bundles import TOLD, Part, components, noted, notes_of
+from channels_sync.readers import ReadRow
+from orderhub.core.draft import LineDraft, OrderDraft
+from orderhub.core.words import Status
+from orderhub.models import Shop
+from orderhub.services.bulk import records
+from orderhub.services.pool import BEFORE_WAREHOUSE
+
+Key = tuple[str, str, str]
+"""Item id, SKU id and code of a line."""
+Parts = tuple[Part, ...]
+
+OPEN_ORDER = f"""(o.status IN ({", ".join(f"'{status}'" for status in sorted(BEFORE_WAREHOUSE))})
+    OR (o.status = '{Status.REFUNDING}' AND o.warehouse_claim = ''))"""
+"""Orders (as `o`) that have not gone to the warehouse: a changed mapping still reaches them."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is known of one item: its parts where it is matched, and since when they differ from its code."""
+
+    parts: Parts
+    mapped_at: datetime | None
+    is_stale: bool
+
+
+def map_drafts(cursor: CursorWrapper | None, shop: Shop, rows: Sequence[ReadRow]) -> Sequence[ReadRow]:
+    """Put own SKUs into the drafts of a delivery and return the rows; `told` keeps what the channel said.
+
+    Bundles become lines of their parts. One query, one more where something was never seen before. An order that has
+    gone to the warehouse keeps the parts that it left with. Safe to repeat: rows are mapped from what was told.
+    """
+    lines, is_plain = _lines_by_key(rows)
+    if not lines:
+        return rows
+    if cursor is not None:
+        _map(cursor, shop, rows, lines, is_plain=is_plain)
+        return rows
+    with connection.cursor() as own:
+        _map(own, shop, rows, lines, is_plain=is_plain)
+    return rows
+
+
+def _map(
+    cursor: CursorWrapper, shop: Shop, rows: Sequence[ReadRow], lines: Mapping[Key, LineDraft], *, is_plain: bool
+) -> None:
+    plans = plans_of(cursor, shop.pk, lines)
+    unseen = {key: line for key, line in lines.items() if key not in plans and (key[0] or key[1])}
+    if unseen:
+        note(cursor, shop.pk, unseen)
+        plans |= plans_of(cursor, shop.pk, unseen)
+    stale = {key: lines[key] for key, plan in plans.items() if plan.is_stale}
+    if stale:
+        _touch(cursor, shop.pk, stale)
+    changing = {key: plan.parts for key, plan in plans.items() if plan.parts and not is_itself(key, plan.parts)}
+    if is_plain and not changing:
+        return
+    settled = _settled(cursor, shop.pk, rows, plans)
+    for row in rows:
+        told = row.told or row.draft
+        if told is not None:
+            row.told, row.draft = told, mapped(told, changing, settled.get(told.external_no, {}))
+
+
+def mapped(told: OrderDraft, changing: Mapping[Key, Parts], settled: Mapping[str, Parts]) -> OrderDraft:
+    """Return a draft with the lines that `changing` makes of it; `settled` goes before, by line number."""
+    lines: list[LineDraft] = []
+    notes: list[dict[str, Any]] = []
+    taken = {line.line_no for line in told.lines}
+    for line in told.lines:
+        key = (line.item_id, line.sku_id, line.sku)
+        parts = settled.get(line.line_no) or changing.get(key)
+        is_changed = parts is not None and not is_itself(key, parts)
+        found = components(line, parts, taken) if parts and is_changed else [line]
+        if is_changed or line.item_id or line.sku_id:
+            notes.append(noted(line, found))
+        if len(found) > 1:
+            taken.update(each.line_no for each in found)
+        lines += found
+    raw = {name: value for name, value in told.raw.items() if name != TOLD}
+    return replace(told, lines=tuple(lines), raw={**raw, TOLD: notes} if notes else raw)
+
+
+def plans_of(cursor: CursorWrapper, shop_id: int, keys: Iterable[Key]) -> dict[Key, Plan]:
+    """Return what is known of the items under `keys`. One query, two where codes without ids are among them."""
+    wanted: dict[Key, list[Key]] = {}
+    for item, sku, code in keys:
+        wanted.setdefault((item, sku, _outer_id(item, sku, code)), []).append((item, sku, code))
+    codes = [outer for item, sku, outer in wanted if not item and not sku]
+    named = [key for key in wanted if key[0] or key[1]]
+    found: list[tuple[Any, ...]] = []
+    if named:
+        cursor.execute(_BY_ID, [records([dict(zip(_NAMES, key, strict=True)) for key in named]), shop_id])
+        found += cursor.fetchall()
+    if codes:
+        cursor.execute(_BY_CODE, [shop_id, codes])
+        found += cursor.fetchall()
+    plans: dict[Key, Plan] = {}
+    for item, sku, outer, mapped_at, is_stale, part, quantity, value, title in found:
+        plan = plans.setdefault((item, sku, outer), Plan((), mapped_at, is_stale))
+        if part is not None:
+            plan.parts = (*plan.parts, Part(part, quantity, value, title or ""))
+    return {key: plan for known, plan in plans.items() for key in wanted[known]}
+
+
+_NAMES = ("item_id", "sku_id", "outer_id")
+_COLUMNS = """
+    SELECT l.item_id, l.sku_id, l.outer_id, l.mapped_at, l.last_seen_at < now() - interval '1 hour',
+           p.sku, p.quantity, p.value_fen, s.title
+"""
+_PARTS = """
+    LEFT JOIN channels_sync_listingpart p ON p.listing_id = l.id AND l.state = 'matched'
+    LEFT JOIN orderhub_sku s ON s.code = p.sku
+"""
+_BY_ID = f"""{_COLUMNS} FROM json_to_recordset(%s::json) AS k(item_id text, sku_id text, outer_id text)
+    JOIN channels_sync_listing l
+      ON l.shop_id = %s AND l.item_id = k.item_id AND l.sku_id = k.sku_id AND l.outer_id = k.outer_id
+    {_PARTS} ORDER BY p.id"""
+_BY_CODE = f"""{_COLUMNS} FROM channels_sync_listing l {_PARTS}
+    WHERE l.shop_id = %s AND l.item_id = '' AND l.sku_id = '' AND l.outer_id = ANY(%s) ORDER BY p.id"""
+
+
+def note(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, LineDraft]) -> None:
+    """Keep items that were never seen, in one statement; another worker's rows stay as they are.
+
+    One whose code is an own SKU, or stands for parts in this shop, is matched from the start.
+    """
+    rows = [
+        {"item_id": item, "sku_id": sku, "outer_id": _outer_id(item, sku, code), "code": code,
+         "title": lines[item, sku, code].title, "spec": lines[item, sku, code].spec}
+        for item, sku, code in sorted(lines)
+    ]  # fmt: skip
+    cursor.execute(
+        """
+        WITH given AS MATERIALIZED (
+            SELECT * FROM json_to_recordset(%(rows)s::json) AS r(
+                item_id text, sku_id text, outer_id text, code text, title text, spec text)),
+        parts AS MATERIALIZED (
+            SELECT g.item_id, g.sku_id, g.outer_id, p.sku, p.quantity, p.value_fen, p.id
+            FROM given g
+            JOIN channels_sync_listing l ON l.shop_id = %(shop)s AND l.item_id = '' AND l.sku_id = ''
+                AND l.outer_id = g.code AND l.state = 'matched'
+            JOIN channels_sync_listingpart p ON p.listing_id = l.id
+            UNION ALL
+            SELECT g.item_id, g.sku_id, g.outer_id, s.code, 1, NULL, 0
+            FROM given g JOIN orderhub_sku s ON s.code = g.code
+            WHERE NOT EXISTS (
+                SELECT FROM channels_sync_listing l WHERE l.shop_id = %(shop)s AND l.item_id = '' AND l.sku_id = ''
+                    AND l.outer_id = g.code AND l.state = 'matched')),
+        made AS (
+            INSERT INTO channels_sync_listing (shop_id, item_id, sku_id, outer_id, title, spec, state, suggestions,
+                stock_error)
+            SELECT %(shop)s, item_id, sku_id, outer_id, title, spec,
+                CASE WHEN EXISTS (SELECT FROM parts p WHERE (p.item_id, p.sku_id, p.outer_id)
+                    = (g.item_id, g.sku_id, g.outer_id)) THEN 'matched' ELSE 'unmatched' END, '[]', ''
+            FROM given g ORDER BY item_id, sku_id, outer_id
+            ON CONFLICT (shop_id, item_id, sku_id, outer_id) DO NOTHING
+            RETURNING id, item_id, sku_id, outer_id)
+        INSERT INTO channels_sync_listingpart (listing_id, sku, quantity, value_fen)
+        SELECT made.id, p.sku, p.quantity, p.value_fen FROM made JOIN parts p USING (item_id, sku_id, outer_id)
+        ORDER BY p.id
+        """,
+        {"rows": records(rows), "shop": shop_id},
+    )
+
+
+def _touch(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, LineDraft]) -> None:
+    """Note that items were seen again, at most once an hour each, with the names that they have now."""
+    rows = [
+        {"item_id": item, "sku_id": sku, "outer_id": _outer_id(item, sku, code), "title": line.title, "spec": line.spec}
+        for (item, sku, code), line in lines.items()
+    ]
+    cursor.execute(
+        """
+        WITH seen AS (
+            SELECT l.id, r.title, r.spec FROM json_to_recordset(%s::json) AS r(
+                item_id text, sku_id text, outer_id text, title text, spec text)
+            JOIN channels_sync_listing l USING (item_id, sku_id, outer_id)
+            WHERE l.shop_id = %s FOR NO KEY UPDATE OF l SKIP LOCKED)
+        UPDATE channels_sync_listing l SET last_seen_at = now(),
+            title = coalesce(nullif(seen.title, ''), l.title), spec = coalesce(nullif(seen.spec, ''), l.spec)
+        FROM seen WHERE l.id = seen.id
+        """,
+        [records(rows), shop_id],
+    )
+
+
+def _settled(
+    cursor: CursorWrapper, shop_id: int, rows: Sequence[ReadRow], plans: Mapping[Key, Plan]
+) -> dict[str, dict[str, Parts]]:
+    """Return the parts, by order and line number, of orders that went to the warehouse before their items changed."""
+    changed_at = {key: plan.mapped_at for key, plan in plans.items() if plan.mapped_at}
+    numbers = [
+        told.external_no for row in rows if (told := row.told or row.draft) and _is_older(told, changed_at)
+    ] if changed_at else []  # fmt: skip
+    if not numbers:
+        return {}
+    cursor.execute(
+        f"""
+        SELECT o.external_no, (o.extra -> '{TOLD}')::json, json_agg(json_build_array(
+            l.line_no, l.sku, l.quantity, l.unit_price_fen, l.title) ORDER BY l.id)
+        FROM orderhub_order o JOIN orderhub_orderline l ON l.order_id = o.id AND l.shop_id = o.shop_id
+        WHERE o.shop_id = %s AND o.external_no = ANY(%s) AND NOT {OPEN_ORDER} GROUP BY o.id
+        """,  # noqa: S608  (constant texts)
+        [shop_id, numbers],
+    )
+    return {number: _parts_in_pool(notes, lines) for number, notes, lines in cursor.fetchall()}
+
+
+def _parts_in_pool(notes: Any, lines: Sequence[Sequence[Any]]) -> dict[str, Parts]:
+    by_number = {line[0]: line for line in lines}
+    found: dict[str, Parts] = {number: (Part(line[1]),) for number, line in by_number.items()}
+    for entry in notes_of({TOLD: notes}):
+        own = [by_number[number] for number in entry.get("as", ()) if number in by_number]
+        if own and entry["as"] != [entry["line_no"]]:
+            whole = max(int(entry.get("quantity", 1)), 1)
+            found[entry["line_no"]] = tuple(
+                Part(sku, max(quantity // whole, 1), price, title) for _no, sku, quantity, price, title in own
+            )
+    return found
+
+
+def _is_older(draft: OrderDraft, changed_at: Mapping[Key, datetime]) -> bool:
+    return any(
+        moment > draft.created_at
+        for line in draft.lines
+        if (moment := changed_at.get((line.item_id, line.sku_id, line.sku)))
+    )
+
+
+def _lines_by_key(rows: Sequence[ReadRow]) -> tuple[dict[Key, LineDraft], bool]:
+    """Return one line of each item, and whether all of them are told by their codes alone."""
+    lines: dict[Key, LineDraft] = {}
+    is_plain = True
+    for row in rows:
+        draft = row.told or row.draft
+        if draft is None:
+            continue
+        if TOLD in draft.raw:
+            is_plain = False
+        for line in draft.lines:
+            key = (line.item_id, line.sku_id, line.sku)
+            if key not in lines:
+                lines[key] = line
+    lines.pop(("", "", ""), None)
+    return lines, is_plain and not any(item or sku for item, sku, _code in lines)
+
+
+def _outer_id(item_id: str, sku_id: str, code: str) -> str:
+    """Return the merchant's code; readers put the platform's id into its place where there is none."""
+    return "" if code in (sku_id, item_id) else code
+
+
+def is_itself(key: Key, parts: Parts) -> bool:
+    """Tell whether an item is just the SKU that its code says."""
+    return len(parts) == 1 and parts[0].quantity == 1 and parts[0].sku == key[2]
