@@ -19,6 +19,7 @@ from channels_sync.connectors.exchange import (
     StockWrite,
     WriteResult,
 )
+from channels_sync.connectors.readback import StockItem, StockShown
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.registry import Registry
 
@@ -120,6 +121,7 @@ class Connector:
     pushes: bool = False
     fetches: bool = False
     writes_stock: bool = False
+    reads_stock: bool = False
     ships: bool = False
     writes_memo: bool = False
     refreshes: bool = False
@@ -208,6 +210,14 @@ class Connector:
     def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
         """Set what channel items show, at most `stock_batch` of them; one result for each row."""
         raise NotOfferedError(f"{self.key} takes no stock")
+
+    def read_stock(self, access: ShopAccess, items: Sequence[StockItem]) -> list[StockShown]:
+        """Return how many pieces the platform shows of each item, in the sense in which it is told them."""
+        raise NotOfferedError(f"{self.key} shows no stock")
+
+    def tracking_numbers(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """Return the tracking numbers that an order names, as it stands in this connector's pages. No network."""
+        return frozenset()
 
     def ship(self, access: ShopAccess, shipment: Shipment) -> None:
         """Tell the channel that a parcel was handed over; telling it again is no error."""

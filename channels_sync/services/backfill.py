@@ -1,8 +1,8 @@
 """Back-fill: a range of one shop is read again from its platform, beside the ordinary pull and without its cursor.
 
-Each slice asks for what was ordered in it, whatever the pool has of it, where the platform lists by creation time; then
-for what changed in it. Everything goes through the inbox and the ordinary intake, gate included. Deliveries are keyed by
-the back-fill: a slice that is read again after a crash is not taken in again, while an earlier pull of the same page
+Each slice asks for what was ordered in it, whatever the pool has of it, where the platform lists by creation time;
+then for what changed in it. Everything goes through the inbox and the ordinary intake, gate included. Deliveries are
+keyed by the back-fill: a slice that is read again after a crash is not taken in again, while an earlier pull of the same page
 does not hide what the pool has lost since.
 """
 
@@ -113,4 +113,5 @@ def _take_in(shop: Shop, page: RawPage, key: str) -> Mapping[str, int]:
     if result.rows:
         return result.counts()
     stored = InboxItem.objects.values_list("result", flat=True).get(pk=item.pk)
-    return (stored or {}).get("counts", {})
+    counts: Mapping[str, int] = (stored or {}).get("counts", {})
+    return counts

@@ -47,8 +47,8 @@ class PageLog:
         item = InboxItem.objects.filter(shop_id=self._shop_id, delivery_key=key)
         SyncPage.objects.create(
             shop_id=self._shop_id, **self._owner, number=self._number, delivery_key=key,
-            inbox_id=Subquery(item.values("pk")), rows=page.rows, is_last=page.is_last, fetch_ms=_ms(self._came_at - self._asked_at), intake_ms=_ms(now - self._came_at),
-            **values,
+            inbox_id=Subquery(item.values("pk")), rows=page.rows, is_last=page.is_last,
+            fetch_ms=_ms(self._came_at - self._asked_at), intake_ms=_ms(now - self._came_at), **values,
         )  # fmt: skip
         self._asked_at = now
 

@@ -74,7 +74,10 @@ class Turn:
         return self._stop_at is not None and time.monotonic() >= self._stop_at
 
     def page(self) -> None:
-        """Call before each page. Raises StoppedError when the job is not to go on, OutOfTimeError when the turn ends."""
+        """Call before each page.
+
+        Raises StoppedError when the job is not to go on, OutOfTimeError when the turn ends.
+        """
         if not self._lease.extend(LEASE_SECONDS):
             raise StoppedError
         if not type(self._job).objects.filter(pk=self._job.pk, state=JobState.RUNNING).exists():

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from channels_sync.connectors.base import Connector, CredentialField, RawPage, ShopAccess, Window, connectors, mark_last
-from channels_sync.connectors.douyin import contacts, push, token, write
+from channels_sync.connectors.douyin import contacts, push, readback, token, write
 from channels_sync.connectors.douyin.client import Gateway
 from channels_sync.connectors.douyin.pull import Pull
 from channels_sync.connectors.exchange import (
@@ -21,6 +21,7 @@ from channels_sync.connectors.exchange import (
     StockWrite,
     WriteResult,
 )
+from channels_sync.connectors.readback import StockItem, StockShown
 
 
 class DouyinConnector(Connector):
@@ -29,6 +30,7 @@ class DouyinConnector(Connector):
     key = "douyin"
     label = _("Douyin shop")
     pulls = pushes = fetches = writes_stock = ships = writes_memo = refreshes = reveals = rereads = True
+    reads_stock = True
     stock_batch = 20
     authorises = learns_end = True
     renews_within = timedelta(minutes=50)
@@ -97,6 +99,14 @@ class DouyinConnector(Connector):
     def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
         """Set absolute quantities less what the platform holds for unpaid orders and campaigns."""
         return write.write_stock(Gateway(access), rows)
+
+    def read_stock(self, access: ShopAccess, items: Sequence[StockItem]) -> list[StockShown]:
+        """Return what can be sold of SKUs, with what the platform holds."""
+        return readback.read_stock(Gateway(access), items)
+
+    def tracking_numbers(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """Return the parcels of an order."""
+        return readback.tracking_numbers(row)
 
     def ship(self, access: ShopAccess, shipment: Shipment) -> None:
         """Tell of one parcel, of the whole order or of some lines."""

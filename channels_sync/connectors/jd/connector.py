@@ -1,7 +1,7 @@
 """The connector of JD POP shops."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,9 +20,10 @@ from channels_sync.connectors.base import (
     mark_last,
 )
 from channels_sync.connectors.exchange import Memo, Shipment, StockWrite, WriteResult
-from channels_sync.connectors.jd import tokens, writes
+from channels_sync.connectors.jd import readback, tokens, writes
 from channels_sync.connectors.jd.client import JdClient
 from channels_sync.connectors.jd.pull import Options, Pull, budget_of
+from channels_sync.connectors.readback import StockItem, StockShown
 
 
 class JdConnector(Connector):
@@ -30,7 +31,7 @@ class JdConnector(Connector):
 
     key = "jd"
     label = _("JD")
-    pulls = fetches = rereads = writes_stock = ships = writes_memo = refreshes = True
+    pulls = fetches = rereads = writes_stock = reads_stock = ships = writes_memo = refreshes = True
     authorises = True
     renews_within = tokens.RENEW_BEFORE - timedelta(minutes=10)
     stock_batch = writes.STOCK_BATCH
@@ -84,6 +85,19 @@ class JdConnector(Connector):
         store = str(access.settings.get("store") or "")
         with _turn(access) as client:
             return writes.write_stock(client, rows, store=store)
+
+    def read_stock(self, access: ShopAccess, items: Sequence[StockItem]) -> list[StockShown]:
+        """Return what SKUs show, one call each; in the store of the setting `store` where it names one."""
+        budget = budget_of(access, Options.of(access.settings))
+
+        def wait() -> None:
+            time.sleep(max(0.0, budget.take(1)[0] - time.monotonic()))
+
+        return readback.read_stock(_client(access), items, store=str(access.settings.get("store") or ""), wait=wait)
+
+    def tracking_numbers(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """Return the parcels of an order."""
+        return readback.tracking_numbers(row)
 
     def ship(self, access: ShopAccess, shipment: Shipment) -> None:
         """Tell JD that an order left, with all its parcels at the last one."""

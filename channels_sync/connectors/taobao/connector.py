@@ -1,6 +1,6 @@
 """The connector of Taobao and Tmall shops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels_sync.connectors.base import Connector, CredentialField, RawPage, ShopAccess, Window, connectors, mark_last
 from channels_sync.connectors.exchange import Memo, Pushed, Shipment, StockWrite, WriteResult
-from channels_sync.connectors.taobao import events, tokens, writes
+from channels_sync.connectors.taobao import events, readback, tokens, writes
 from channels_sync.connectors.taobao.client import TopClient
 from channels_sync.connectors.taobao.pull import Options, Pull
 
@@ -20,7 +20,7 @@ class TaobaoConnector(Connector):
 
     key = "taobao"
     label = _("Taobao / Tmall")
-    pulls = fetches = keeps_events = writes_stock = ships = writes_memo = True
+    pulls = fetches = rereads = keeps_events = writes_stock = ships = writes_memo = True
     refreshes = authorises = True
     session_field = "session"
     renews_within = timedelta(hours=12)
@@ -48,6 +48,16 @@ class TaobaoConnector(Connector):
     def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
         """Yield the orders modified in `window`, oldest pages first."""
         return mark_last(Pull(_client(access), access, window, Options.of(access.settings)).pages())
+
+    def reread(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
+        """Yield the orders created in `window` in their present version; every change of one moves its modification
+        time, so this is for comparing both sides."""
+        pull = Pull(_client(access), access, window, Options.of(access.settings), by_creation=True)
+        return mark_last(pull.pages())
+
+    def tracking_numbers(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """Return the parcels of a trade."""
+        return readback.tracking_numbers(row)
 
     def fetch(self, access: ShopAccess, numbers: Sequence[str]) -> Iterator[RawPage]:
         """Yield the present version of single orders."""

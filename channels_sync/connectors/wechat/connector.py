@@ -17,7 +17,8 @@ from channels_sync.connectors.exchange import (
     StockWrite,
     WriteResult,
 )
-from channels_sync.connectors.wechat import push, writes
+from channels_sync.connectors.readback import StockItem, StockShown
+from channels_sync.connectors.wechat import push, readback, writes
 from channels_sync.connectors.wechat.client import WechatClient
 from channels_sync.connectors.wechat.pull import Reader
 from channels_sync.connectors.wechat.token import Tokens, credentials_of
@@ -29,7 +30,7 @@ class WechatConnector(Connector):
     key = "wechat"
     label = _("WeChat shop")
     pulls = pushes = fetches = rereads = refreshes = True
-    writes_stock = ships = writes_memo = True
+    writes_stock = reads_stock = ships = writes_memo = True
     stock_batch = 20
     renews_within = timedelta(minutes=5)
     learns_end = True
@@ -76,6 +77,14 @@ class WechatConnector(Connector):
     def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
         """Set the stock of items; the platform takes one a call, a few run at once."""
         return writes.write_stock(WechatClient(access), rows)
+
+    def read_stock(self, access: ShopAccess, items: Sequence[StockItem]) -> list[StockShown]:
+        """Return the ordinary stock of SKUs."""
+        return readback.read_stock(WechatClient(access), items)
+
+    def tracking_numbers(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """Return the parcels of an order."""
+        return readback.tracking_numbers(row)
 
     def ship(self, access: ShopAccess, shipment: Shipment) -> None:
         """Tell a parcel; one that the platform knows already is not told again."""

@@ -22,7 +22,7 @@ def tracking_numbers(row: Mapping[str, Any]) -> frozenset[str]:
 
 
 def read_stock(client: WechatClient, items: Sequence[StockItem]) -> list[StockShown]:
-    """Return the ordinary stock of each SKU, which is what the platform is told. Raises HubError for what concerns all."""
+    """Return the ordinary stock of each SKU: that is what a platform is told. Raises HubError for what concerns all."""
     found: list[StockShown] = []
     for first in range(0, len(items), AT_ONCE):
         part = items[first : first + AT_ONCE]
@@ -36,8 +36,6 @@ def _shown(answer: Content | HubError) -> StockShown:
         return StockShown(error=answer)
     data = answer.get("data")
     number = whole(data.get("normal_stock_num")) if isinstance(data, Mapping) else None
-    return (
-        StockShown(number)
-        if number is not None
-        else StockShown(error=RefusedError(_("The platform told no quantity.")))
-    )
+    if number is None:
+        return StockShown(error=HubError(_("The platform told no quantity.")))
+    return StockShown(number)
