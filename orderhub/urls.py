@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from channels_sync.authorisation import AuthorisedView, AuthoriseView, CodeView
 from channels_sync.webhooks import PushView
 from orderhub.api import health
 from orderhub.desk import errors
@@ -17,6 +18,9 @@ urlpatterns = [
     path("desk/", include("orderhub.desk.urls")),
     path("api/", include("orderhub.api.urls")),
     path("hooks/<slug:shop_code>/", PushView.as_view(), name="push"),
+    path("channels/<int:shop_id>/authorise/", AuthoriseView.as_view(), name="authorise"),
+    path("channels/<int:shop_id>/code/", CodeView.as_view(), name="authorise_code"),
+    path("channels/authorised/", AuthorisedView.as_view(), name="authorised"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -62,22 +62,45 @@ def keep_fresh() -> dict[str, str]:
     return found
 
 
-def renew(shop_id: int, *, refused: str | None = None) -> Renewal:
-    """Renew the session of a shop now and say what became of it; nothing is raised for a platform that fails.
+def renew(shop_id: int, *, refused: str | None = None, force: bool = False) -> Renewal:
+    """Renew the session of a shop if that is due and say what became of it; a platform that fails raises nothing.
 
     `refused` is the session that the platform did not accept a moment ago: when another one is stored already, nothing
-    is asked, and another worker's renewal is waited for.
+    is asked, and another worker's renewal is waited for. `force` renews one that is not due.
     """
     deadline = time.monotonic() + (WAIT_SECONDS if refused is not None else 0.0)
     while True:
         with leases.hold(f"token:{shop_id}", LEASE_SECONDS) as lease:
             if lease is not None:
-                return _renew(Shop.objects.get(pk=shop_id), refused)
+                return _renew(Shop.objects.get(pk=shop_id), refused, force=force)
         if refused is not None and _token(Shop.objects.get(pk=shop_id)) != refused:
             return Renewal.CURRENT
         if time.monotonic() >= deadline:
             return Renewal.BUSY
         time.sleep(LOOK_SECONDS)
+
+
+def renew_now(*, shop_id: int, actor: str) -> None:
+    """Renew the session of a shop because a person wants it.
+
+    Raises HubError with what to do instead: where nothing renews it, where the platform does not renew it yet, where
+    the platform fails or refuses.
+    """
+    shop = Shop.objects.get(pk=shop_id)
+    connector = connectors.get(shop.platform) if shop.platform in connectors else Connector()
+    if not _may_renew(shop, connector):
+        raise HubError(_("Nothing is stored that renews this session: authorise the shop again."))
+    ends = ends_at(shop.credentials, connector)
+    if ends is not None and not connector.learns_end and ends - timezone.now() > connector.renews_within:
+        begin = timezone.localtime(ends - connector.renews_within)
+        text = _("The platform renews a session only towards its end: this one from %(time)s on, by itself.")
+        raise HubError(text % {"time": f"{begin:%Y-%m-%d %H:%M}"})
+    log.info("renewal wanted", shop=shop.code, actor=actor)
+    outcome = renew(shop_id, force=True)
+    if outcome == Renewal.BUSY:
+        raise HubError(_("The session of this shop is being renewed just now; try again in a minute."))
+    if outcome in {Renewal.FAILED, Renewal.REFUSED}:
+        raise HubError(ShopSync.objects.values_list("token_error", flat=True).get(shop_id=shop_id))
 
 
 def calling(shop: Shop, call: Callable[[ShopAccess], T]) -> T:
@@ -180,12 +203,12 @@ def _may_renew(shop: Shop, connector: Connector) -> bool:
     return connector.refreshes and connector.can_renew(shop.credentials)
 
 
-def _renew(shop: Shop, refused: str | None) -> Renewal:
+def _renew(shop: Shop, refused: str | None, *, force: bool) -> Renewal:
     """Renew under the lease; everything is read again, for another worker may have been faster."""
     connector = connectors.get(shop.platform)
     sync, _is_new = ShopSync.objects.get_or_create(shop=shop)
     shop.sync = sync
-    if refused is None and not _is_due(shop, connector):
+    if refused is None and not force and not _is_due(shop, connector):
         return Renewal.CURRENT
     if refused is not None and _token(shop) != refused:
         return Renewal.CURRENT

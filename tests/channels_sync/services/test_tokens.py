@@ -419,3 +419,26 @@ def test_two_workers_at_once_ask_once_and_both_have_the_new_session(transactiona
     assert len(seen) == 2
     assert seen[0] == seen[1] == stored(shop)["access_token"] != "run-out"
     assert state(shop).token_error == ""
+
+
+def test_a_person_may_renew_a_session_at_any_time_where_the_platform_lets_them(sandbox, douyin):
+    tokens.renew_now(shop_id=douyin.pk, actor="boss")
+    first = stored(douyin)
+    tokens.renew_now(shop_id=douyin.pk, actor="boss")
+    assert stored(douyin)["access_token"] == first["access_token"]
+
+
+def test_a_person_reads_from_when_on_a_session_is_renewed(jd):
+    jd.credentials = {**jd.credentials, "expires_at": soon(days=9)}
+    jd.save()
+    with pytest.raises(HubError, match="only towards its end"):
+        tokens.renew_now(shop_id=jd.pk, actor="boss")
+    assert stored(jd)["access_token"] == SANDBOX.jd_token
+
+
+def test_a_person_reads_why_a_session_was_not_renewed(sandbox, douyin, taobao):
+    sandbox.douyin.tokens.is_revoked = True
+    with pytest.raises(HubError, match="authorise the shop again"):
+        tokens.renew_now(shop_id=douyin.pk, actor="boss")
+    with pytest.raises(HubError, match="Nothing is stored"):
+        tokens.renew_now(shop_id=taobao.pk, actor="boss")
