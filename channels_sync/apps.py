@@ -11,6 +11,6 @@ class ChannelsSyncConfig(AppConfig):
     verbose_name = _("Channels")
 
     def ready(self) -> None:
-        """Register what carries the warehouse push out, and the figures of the synchronisation."""
+        """Register what carries effects out, and the figures of the synchronisation."""
         from channels_sync import api  # noqa: F401, PLC0415  (models must be loaded first)
-        from channels_sync.services import push  # noqa: F401, PLC0415  (models must be loaded first)
+        from channels_sync.services import push, stock  # noqa: F401, PLC0415  (models must be loaded first)

@@ -6,6 +6,9 @@ from datetime import datetime
 
 from orderhub.core.errors import HubError
 
+WRITE_SECONDS = 60.0
+"""`Connector.write_stock` begins no further call after this long: who called holds the shop for a limited time."""
+
 
 class PushRefusedError(HubError):
     """A push whose signature, time or shape is not the platform's; nothing of it is stored."""

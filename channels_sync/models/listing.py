@@ -56,7 +56,7 @@ class Listing(models.Model):
     asked = models.IntegerField(null=True, editable=False)
     """The quantity of a write whose answer is not known: what the channel shows is not known either."""
     asked_no = models.PositiveIntegerField(db_default=0, editable=False)
-    """Counts the different writes; a repeat of one and the same write keeps its number."""
+    """Counts what the channel was asked; part of the key of a write."""
 
     class Meta:
         verbose_name = _("channel item")

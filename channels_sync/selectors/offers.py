@@ -167,7 +167,7 @@ def shop_offers(shop_ids: Sequence[int]) -> dict[int, ShopOffers]:
         """,  # noqa: S608
         {"terms": as_json(terms)},
     )
-    by_shop = {row[0]: row[1:] for row in counts}
+    by_shop = {shop_id: (listings, differing, failing) for shop_id, listings, differing, failing in counts}
     effects = {
         effect.shop_id: effect
         for effect in Effect.objects.filter(
@@ -177,12 +177,10 @@ def shop_offers(shop_ids: Sequence[int]) -> dict[int, ShopOffers]:
     return {one.shop_id: _shop(by_shop.get(one.shop_id, (0, 0, 0)), effects.get(one.shop_id)) for one in terms}
 
 
-def _shop(counts: Sequence[int], effect: Effect | None) -> ShopOffers:
+def _shop(counts: tuple[int, int, int], effect: Effect | None) -> ShopOffers:
     if effect is None:
-        return ShopOffers(*counts, state="", error="", due_at=None, written_at=None)
-    return ShopOffers(
-        *counts, state=effect.state, error=effect.last_error, due_at=effect.due_at, written_at=effect.finished_at
-    )
+        return ShopOffers(*counts, "", "", None, None)
+    return ShopOffers(*counts, effect.state, effect.last_error, effect.due_at, effect.finished_at)
 
 
 def _rows(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:

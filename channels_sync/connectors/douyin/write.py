@@ -1,5 +1,6 @@
 """What is written back: stock, shipments, remarks with their flag (protocol reference 4.6)."""
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -7,11 +8,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import AuthorisationError
+from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.douyin.client import Gateway
 from channels_sync.connectors.douyin.errors import RefusedError, RepeatedError, ShippedError
-from channels_sync.connectors.exchange import Memo, Shipment, StockWrite, WriteResult
-from orderhub.core.errors import HubError
+from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
+from orderhub.core.errors import HubError, TemporaryError
 
 STOCK, STOCK_BATCH, STOCK_READ = "sku.syncStock", "sku.syncStockBatch", "sku.stockNum"
 SHIP, SHIP_PARTS, REMARK = "order.logisticsAdd", "order.logisticsAddMultiPack", "order.addOrderRemark"
@@ -29,10 +30,26 @@ CARRIERS = {
 
 
 def write_stock(gateway: Gateway, rows: Sequence[StockWrite]) -> list[WriteResult]:
-    """Set absolute quantities, the SKUs of one product in one call. Raises AuthorisationError only."""
+    """Set absolute quantities, the SKUs of one product in one call. Raises AuthorisationError only.
+
+    After a call limit no further call is made: all that is left gets that error.
+    """
     results: dict[str, WriteResult] = {}
+    stop_at = time.monotonic() + WRITE_SECONDS
+    stop: HubError | None = None
     for _item, group in groupby(sorted(rows, key=_item_of), key=_item_of):
-        results |= {result.key: result for result in _product(gateway, list(group))}
+        rows_of_item = list(group)
+        if stop is None and time.monotonic() > stop_at:
+            stop = TemporaryError(_("The platform answers too slowly."))
+        try:
+            if stop is not None:
+                raise stop
+            results |= {result.key: result for result in _product(gateway, rows_of_item)}
+        except AuthorisationError:
+            raise
+        except HubError as error:
+            results |= {row.key: WriteResult(row.key, error) for row in rows_of_item}
+            stop = error if isinstance(error, ThrottledError) else stop
     return [results[row.key] for row in rows]
 
 
@@ -114,9 +131,7 @@ def _try_batch(gateway: Gateway, rows: Sequence[StockWrite], quantities: Mapping
         gateway.call(STOCK_BATCH, params)
     except RepeatedError:
         return True
-    except AuthorisationError:
-        raise
-    except HubError:
+    except RefusedError:
         return False
     return True
 

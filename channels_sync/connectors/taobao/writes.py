@@ -1,12 +1,14 @@
 """What the hub tells a Taobao shop: stock, shipments, memo and flag (protocol reference 1.9 and 1.10)."""
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.exchange import Memo, Shipment, StockWrite, WriteResult
+from channels_sync.connectors.base import AuthorisationError, CallBudget, ThrottledError
+from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
 from channels_sync.connectors.taobao.client import TopClient
 from orderhub.core.errors import HubError, TemporaryError
 
@@ -23,16 +25,26 @@ FLAGS = {"grey": "0", "none": "0", "red": "1", "yellow": "2", "green": "3", "blu
 """Orange and cyan are not known here: the flag is left as it is."""
 
 
-def write_stock(client: TopClient, rows: Sequence[StockWrite]) -> list[WriteResult]:
-    """Set the stock of items; SKUs of one item share a call. One result for each row, in the given order."""
+def write_stock(client: TopClient, rows: Sequence[StockWrite], budget: CallBudget) -> list[WriteResult]:
+    """Set the stock of items; SKUs of one item share a call. One result for each row, in the given order.
+
+    After a refused session or a call limit no further call is made: all that is left gets that error.
+    """
     errors: dict[int, HubError | None] = {}
     by_item: dict[str, list[tuple[int, StockWrite]]] = defaultdict(list)
     for place, row in enumerate(rows):
         by_item[row.item_id].append((place, row))
-    for item_id, group in by_item.items():
-        for method, params, places in _stock_calls(item_id, group):
-            error = _refused(client, method, params) if item_id else HubError(_("The channel item has no item id."))
-            errors |= dict.fromkeys(places, error)
+    calls = [call for item_id, group in by_item.items() if item_id for call in _stock_calls(item_id, group)]
+    errors |= {place: HubError(_("The channel item has no item id.")) for place, _row in by_item.get("", ())}
+    stop_at = time.monotonic() + WRITE_SECONDS
+    stop: HubError | None = None
+    for method, params, places in calls:
+        if stop is None and time.monotonic() > stop_at:
+            stop = TemporaryError(_("The platform answers too slowly."))
+        error = stop or _refused(client, method, params, budget)
+        if isinstance(error, AuthorisationError | ThrottledError):
+            stop = error
+        errors |= dict.fromkeys(places, error)
     return [WriteResult(row.key, errors[place]) for place, row in enumerate(rows)]
 
 
@@ -87,10 +99,13 @@ def _stock_calls(
     return calls
 
 
-def _refused(client: TopClient, method: str, params: Mapping[str, str]) -> HubError | None:
+def _refused(client: TopClient, method: str, params: Mapping[str, str], budget: CallBudget) -> HubError | None:
     try:
+        time.sleep(max(0.0, budget.take(1)[0] - time.monotonic()))
         client.call(method, params)
     except HubError as error:
+        if isinstance(error, ThrottledError):
+            budget.block(error.retry_after or 1.0)
         return error
     return None
 
