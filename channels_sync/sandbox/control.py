@@ -12,7 +12,7 @@ from channels_sync.sandbox.live import Live
 from channels_sync.sandbox.qimen import Warehouse
 from channels_sync.sandbox.replies import Reply, json_reply
 from channels_sync.sandbox.shop_push import ShopPush
-from channels_sync.sandbox.store import Store
+from channels_sync.sandbox.store import Store, unix
 
 Params = Mapping[str, str]
 MOST_ORDERS = 10_000
@@ -35,13 +35,14 @@ class Control:
         self._live, self._warehouse, self._push = live, warehouse, push
         self._get: dict[str, Callable[[Params], Reply]] = {
             "state": self._state,
-            "faults": lambda _: json_reply({"set": faults.listing(), "kinds": KINDS}),
+            "faults": self._fault_list,
             "orders": self._orders,
             "labels": self._labels,
             "deliveries": self._deliveries,
             "callbacks": self._callbacks,
             "catalogue": self._catalogue,
             "writes": self._writes,
+            "totals": self._totals,
         }
         self._post: dict[str, Callable[[dict[str, Any]], Reply]] = {
             "faults": self._set_fault,
@@ -113,9 +114,25 @@ class Control:
         return _lines(list(catalogue.stock_rows(params.get("warehouse") or self._credentials.warehouse_code)))
 
     def _writes(self, params: Params) -> Reply:
-        """List what the platforms were told, latest first, by `platform`, `kind` (stock, shipment, memo) and `key`."""
+        """List what the platforms were told, latest first, by `platform`, `kind` (stock, shipment, memo) and `key`;
+        with `last=1` only the last word on each key."""
         platform, kind, key = (params.get(name, "") for name in ("platform", "kind", "key"))
-        return json_reply({"writes": self._store.writes(platform, kind, key, limit=int(params.get("limit", "1000")))})
+        limit, last = int(params.get("limit", "1000")), params.get("last") == "1"
+        return json_reply({"writes": self._store.writes(platform, kind, key, limit=limit, last=last)})
+
+    def _fault_list(self, params: Params) -> Reply:
+        """List the faults that are set, those that came at random, and all kinds."""
+        del params
+        chaos = self._faults.chaos
+        random = chaos.report() if chaos else None
+        return json_reply({"set": self._faults.listing(), "random": random, "kinds": KINDS})
+
+    def _totals(self, params: Params) -> Reply:
+        """Count and add up the orders that each platform (`shop`) shows by now, by status; `from` and `to` are ISO
+        times of creation, both ends belong to it."""
+        start, end = (unix(params[name]) if params.get(name) else None for name in ("from", "to"))
+        now = int(self._live.now().timestamp())
+        return json_reply({"shops": self._store.sums(params.get("shop", ""), now, start, end)})
 
     def _set_fault(self, options: dict[str, Any]) -> Reply:
         self._faults.add(options)
@@ -140,10 +157,12 @@ class Control:
         return json_reply({"order": order.draft, "label": order.label()})
 
     def _options(self, options: dict[str, Any]) -> Reply:
-        """Set `rate` (orders per minute), `repeat_is_success` or the pace of the warehouse (`pace`: its names and
-        numbers) while running."""
+        """Set `rate` (orders per minute), `fault_rate`, `repeat_is_success` or the pace of the warehouse (`pace`: its
+        names and numbers) while running."""
         if "rate" in options:
             self._live.rate = float(options["rate"])
+        if "fault_rate" in options and self._faults.chaos:
+            self._faults.chaos.set_rate(float(options["fault_rate"]))
         if "repeat_is_success" in options:
             self._warehouse.repeat_is_success = bool(options["repeat_is_success"])
         if self._warehouse.floor and "pace" in options:

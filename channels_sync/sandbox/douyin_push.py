@@ -64,8 +64,11 @@ class DouyinPush:
         if not rows:
             return 1.0
         events = [json.loads(row["body"]) for row in rows]
-        fault = self._faults.take(METHOD, "disconnect", "duplicates", "out_of_order")
+        fault = self._faults.take(METHOD, "disconnect", "duplicates", "out_of_order", "slow")
         kind = fault.kind if fault else ""
+        if fault and kind == "slow":
+            self._hold([row["number"] for row in rows], now + max(round(fault.seconds), 1))
+            return 0.0
         if kind == "disconnect":
             self._close([row["number"] for row in rows], "lost")
             return 0.0
@@ -143,6 +146,10 @@ class DouyinPush:
         with self._store.transaction() as db:
             db.executemany("UPDATE douyin_events SET state = ? WHERE number = ?", [(state, n) for n in numbers])
             db.execute("DELETE FROM douyin_events WHERE state = 'done' AND number <= ?", (max(numbers) - KEEP,))
+
+    def _hold(self, numbers: list[int], until: int) -> None:
+        with self._store.transaction() as db:
+            db.executemany("UPDATE douyin_events SET due = ? WHERE number = ?", [(until, n) for n in numbers])
 
     def _put_off(self, tried: list[tuple[int, int]], now: int) -> None:
         with self._store.transaction() as db:

@@ -1,8 +1,10 @@
-"""Faults on demand: each set fault answers for a number of requests and counts how often it did."""
+"""Faults: on demand, each answering for a number of requests and counting how often it did, and at random."""
 
 import threading
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from channels_sync.sandbox.chaos import Chaos, platform_of
 
 KINDS = {
     "throttle": "the platform's own call limit; TOP: code 7 with a ban of `seconds`, `scope` app, api or app_api",
@@ -31,7 +33,7 @@ KINDS = {
 
 @dataclass(slots=True)
 class Fault:
-    """One fault; `method` empty means any request of any platform."""
+    """One fault; `method` empty means any request of `platform`, which empty means any."""
 
     kind: str
     times: int = 1
@@ -41,12 +43,20 @@ class Fault:
     orders: int = 1
     message: str = "系统繁忙,请稍后再试"
     fired: int = 0
+    platform: str = ""
+    is_random: bool = False
+
+    def answers(self, method: str) -> bool:
+        """Whether it is left for this method."""
+        names = {"", method, method.removeprefix("taobao.qimen.")}
+        return self.fired < self.times and self.method in names and self.platform in {"", platform_of(method)}
 
 
 class Faults:
     """The faults that are set. Safe for many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, chaos: Chaos | None = None) -> None:
+        self.chaos = chaos
         self._lock = threading.Lock()
         self._set: list[Fault] = []
 
@@ -70,13 +80,33 @@ class Faults:
 
     def take(self, method: str, *kinds: str) -> Fault | None:
         """Return the first fault of these kinds that is left for this method, and count it."""
-        short = method.removeprefix("taobao.qimen.")
         with self._lock:
             for fault in self._set:
-                if fault.kind in kinds and fault.fired < fault.times and fault.method in {"", method, short}:
+                if fault.kind in kinds and fault.answers(method):
                     fault.fired += 1
+                    self._forget(fault)
                     return fault
-        return None
+            return self._random(method, kinds)
+
+    def _random(self, method: str, kinds: tuple[str, ...]) -> Fault | None:
+        strike = self.chaos.strike(method, kinds) if self.chaos else None
+        if strike is None:
+            return None
+        # A platform has one random fault at a time: what is left of its last one ran out of time.
+        self._set = [fault for fault in self._set if not fault.is_random or fault.platform != strike.platform]
+        fault = Fault(
+            kind=strike.kind, times=strike.times, method=strike.method, seconds=strike.seconds, orders=strike.orders,
+            fired=1, platform=strike.platform, is_random=True,
+        )  # fmt: skip
+        self._set.append(fault)
+        self._forget(fault)
+        return fault
+
+    def _forget(self, fault: Fault) -> None:
+        """Take a random fault off that is used up."""
+        if fault.is_random and fault.fired >= fault.times and self.chaos:
+            self._set.remove(fault)
+            self.chaos.over(fault.platform)
 
     def listing(self) -> list[dict[str, Any]]:
         """Return all set faults with their counts."""

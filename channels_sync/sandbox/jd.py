@@ -102,16 +102,16 @@ class JdGateway:
             raise GatewayError("15", "Invalid Method", "不存在的方法名")
         if params.get("app_key") != self._credentials.jd_app_key:
             raise GatewayError("21", "Invalid App Key", "无效 app_key")
-        self._check_clock(params.get("timestamp", ""))
+        self._check_clock(params.get("timestamp", ""), params["method"])
         if not params.get("sign"):
             raise GatewayError("11", "Missing Signature", "缺少签名参数")
         if not hmac.compare_digest(self._signature(params).encode(), params["sign"].encode()):
             raise GatewayError("12", "Invalid Signature", "无效签名")
 
-    def _check_clock(self, text: str) -> None:
+    def _check_clock(self, text: str, method: str) -> None:
         if not text:
             raise GatewayError("7", "Missing Timestamp", "缺少时间戳参数")
-        skew = self._faults.take("", "clock_skew")
+        skew = self._faults.take(method, "clock_skew")
         now = self._now() + timedelta(seconds=skew.seconds if skew else 0)
         moment = parse_time(text)
         if moment is None or abs((now - moment).total_seconds()) > CLOCK_TOLERANCE:

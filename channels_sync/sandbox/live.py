@@ -61,7 +61,7 @@ class Live:
     ) -> None:
         self._store = store
         self._labels = labels
-        self._now = now
+        self.now = now
         self._lock = threading.Lock()
         self._seed, self._mix, self.rate = seed, mix, rate
         self._shares = _weights(shares or {"taobao": taobao_share, "mini": 1 - taobao_share})
@@ -79,7 +79,7 @@ class Live:
             self._owed += self.rate / 60 * min(seconds, BURST)
             made = 0
             while self._owed >= 1:
-                group = self._next_group(self._now())
+                group = self._next_group(self.now())
                 self._keep(group)
                 made += len(group)
                 self._owed -= len(group)
@@ -88,7 +88,7 @@ class Live:
 
     def make(self, count: int) -> list[str]:
         """Make `count` orders that show at once, and return their numbers."""
-        now = self._now().astimezone(SHANGHAI)
+        now = self.now().astimezone(SHANGHAI)
         orders: list[SandboxOrder] = []
         with self._lock:
             while len(orders) < count:
@@ -100,7 +100,7 @@ class Live:
 
     def backlog(self, count: int, hours: float) -> None:
         """Fill an empty sandbox with orders of the last hours, along the day's curve."""
-        start = self._now().astimezone(SHANGHAI) - timedelta(hours=hours)
+        start = self.now().astimezone(SHANGHAI) - timedelta(hours=hours)
         left, last = count, next(reversed(self._shares))
         for shop, share in self._shares.items():
             part = left if shop == last else min(round(count * share), left)
@@ -145,11 +145,11 @@ class Live:
 
     def _change_due(self) -> None:
         with self._store.transaction():
-            for order, name in self._store.due_changes(unix(self._now().isoformat())):
+            for order, name in self._store.due_changes(unix(self.now().isoformat())):
                 self._apply(order, name)
 
     def _apply(self, order: SandboxOrder, name: str) -> None:
-        now = self._now().astimezone(SHANGHAI)
+        now = self.now().astimezone(SHANGHAI)
         evolve.apply(name, self._rng, order, now)
         self._store.save(order)
         plan = evolve.next_change(self._rng, order) if name == "pay" else None

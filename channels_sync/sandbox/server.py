@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
+from channels_sync.sandbox.chaos import Chaos
 from channels_sync.sandbox.control import Control
 from channels_sync.sandbox.credentials import Credentials
 from channels_sync.sandbox.douyin import DouyinGateway
@@ -75,6 +76,8 @@ class Options:
     """Where platforms push their orders to, by shop name: `<hub>/hooks/<shop code>/`; silent without."""
     pace: Pace = field(default_factory=Pace)
     """How the warehouse works on what it took; it does when `hooks` names a `warehouse`."""
+    fault_rate: float = 0.0
+    """Chance of a random fault at each point where a platform can go wrong (`chaos`)."""
     repeat_is_success: bool = False
     backlog: int = 0
     backlog_hours: float = 3.0
@@ -91,7 +94,8 @@ class Sandbox:
         if options.state_dir:
             options.state_dir.mkdir(parents=True, exist_ok=True)
         self.store = Store(options.state_dir / "sandbox.sqlite3" if options.state_dir else None)
-        self.faults = Faults()
+        log = options.state_dir / "faults.ndjson" if options.state_dir else None
+        self.faults = Faults(Chaos(options.fault_rate, options.seed, now, log))
         self.stopping = threading.Event()
         self.live = Live(
             self.store, LabelLog(options.labels), now,
@@ -107,7 +111,7 @@ class Sandbox:
         self.wechat = WechatShop(self.store, options.credentials, self.faults, now)
         self.emulators.append(self.wechat)
         if "wechat" in options.hooks:
-            self.pushers.append(WechatPush(self.store, options.credentials, options.hooks["wechat"], now))
+            self.pushers.append(WechatPush(self.store, options.credentials, self.faults, options.hooks["wechat"], now))
         self.douyin = DouyinGateway(self.store, options.credentials, self.faults, now)
         self.emulators.append(self.douyin)
         if "douyin" in options.hooks:

@@ -161,6 +161,22 @@ class Store:
         shops = self._rows("SELECT shop, count(*) AS n FROM orders WHERE shop NOT IN ('taobao', 'mini') GROUP BY shop")
         return {**dict(one), **{row["shop"]: row["n"] for row in shops}}
 
+    def sums(self, shop: str, now: int, start: int | None, end: int | None) -> dict[str, Row]:
+        """Return count and sums in fen of the orders that show by `now`, of each shop and status; `start` and `end`
+        bound their creation. A hold counts as a status."""
+        found: dict[str, Row] = {}
+        for row in self._rows(
+            "SELECT shop, status, count(*) AS orders, sum(json_extract(draft, '$.total_fen')) AS total_fen,"
+            " sum(json_extract(draft, '$.paid_fen')) AS paid_fen FROM orders"
+            " WHERE ? IN ('', shop) AND due <= ? AND created >= ? AND created <= ? GROUP BY shop, status",
+            shop, now, start or 0, end or now,
+        ):  # fmt: skip
+            whole = found.setdefault(row["shop"], {"orders": 0, "total_fen": 0, "paid_fen": 0, "by_status": {}})
+            for name in ("orders", "total_fen", "paid_fen"):
+                whole[name] += row[name]
+            whole["by_status"][row["status"]] = row["orders"]
+        return found
+
     def is_empty(self) -> bool:
         """Whether no order was ever made."""
         return not self._rows("SELECT 1 FROM orders LIMIT 1")
@@ -173,12 +189,15 @@ class Store:
                 (platform, kind, key, at, json.dumps(body, ensure_ascii=False)),
             )
 
-    def writes(self, platform: str = "", kind: str = "", key: str = "", limit: int = 1000) -> list[Row]:
-        """Return what platforms were told, latest first; empty arguments match everything."""
+    def writes(
+        self, platform: str = "", kind: str = "", key: str = "", limit: int = 1000, *, last: bool = False
+    ) -> list[Row]:
+        """Return what platforms were told, latest first, with `last` only the last word on each key; empty arguments
+        match everything."""
         found = self._rows(
             "SELECT * FROM writes WHERE ? IN ('', platform) AND ? IN ('', kind) AND ? IN ('', key)"
-            " ORDER BY id DESC LIMIT ?",
-            platform, kind, key, limit,
+            " AND (NOT ? OR id IN (SELECT max(id) FROM writes GROUP BY platform, kind, key)) ORDER BY id DESC LIMIT ?",
+            platform, kind, key, last, limit,
         )  # fmt: skip
         return [{**dict(row), "body": json.loads(row["body"])} for row in found]
 

@@ -87,7 +87,15 @@ class Orders:
             # In the same transaction: the very next page must already see the change.
             self._mutate(params["method"], window, statuses)
         page = [project(trade(order.draft, self._credentials), fields, full=False) for order in orders]
+        page = self._spoiled(params["method"], page)
         return {**_wrapped("trades", "trade", page), **_paging(params, total, number * size)}
+
+    def _spoiled(self, method: str, page: list[Answer]) -> list[Answer]:
+        """Return the page with some rows twice, or in reverse, if a fault says so."""
+        fault = self._faults.take(method, "duplicates", "out_of_order")
+        if fault is None:
+            return page
+        return page[: fault.orders] + page if fault.kind == "duplicates" else page[::-1]
 
     def _mutate(self, method: str, window: Window, statuses: tuple[str, ...]) -> None:
         """Modify orders of the window now: they leave their place, and all behind them move up."""

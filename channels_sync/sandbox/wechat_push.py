@@ -14,11 +14,15 @@ from urllib.parse import urlencode, urlsplit
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from channels_sync.sandbox.credentials import Credentials
+from channels_sync.sandbox.faults import Faults
 from channels_sync.sandbox.store import Store
 
 REPEATS = (0, 0, 10, 60, 300, 1800, 3600, 3600, 3600)
 """Seconds to wait before each repetition: ten deliveries at most, over some 3.6 hours."""
 TIMEOUT = 5.0
+METHOD = "wechat.push"
+"""Under this name faults are set for the push: `disconnect` loses an event, `duplicates` tells it twice, `slow` holds
+it back for `seconds`, `out_of_order` until the next one was told."""
 ORDER_ID = "gh_sandbox"
 BLOCK = 32
 
@@ -33,10 +37,13 @@ class _Event:
 class WechatPush:
     """Tells one address of new, changed and shipped orders."""
 
-    def __init__(self, store: Store, credentials: Credentials, url: str, now: Callable[[], datetime]) -> None:
-        self._store, self._credentials, self._url, self._now = store, credentials, url, now
+    def __init__(
+        self, store: Store, credentials: Credentials, faults: Faults, url: str, now: Callable[[], datetime]
+    ) -> None:
+        self._store, self._credentials, self._faults, self._url, self._now = store, credentials, faults, url, now
         self._waiting: list[_Event] = []
-        self.told = self.given_up = 0
+        self._held: list[_Event] = []
+        self.told = self.given_up = self.lost = 0
         self.last_error = ""
 
     def step(self) -> float:
@@ -44,23 +51,47 @@ class WechatPush:
         moment = self._now().timestamp()
         due = next((event for event in self._waiting if event.due <= moment), None) or self._next_event()
         if due is None:
-            return 0.5
-        if self._tell(due.body):
-            self.told += 1
-            if due in self._waiting:
-                self._waiting.remove(due)
+            return 0.0 if self._release() else 0.5
+        if due in self._waiting:
+            self._waiting.remove(due)
+        return self._carry_out(due, moment)
+
+    def _carry_out(self, due: _Event, moment: float) -> float:
+        """Tell one event, or what a fault makes of that."""
+        fault = self._faults.take(METHOD, "disconnect", "duplicates", "out_of_order", "slow")
+        kind = fault.kind if fault else ""
+        if kind == "disconnect":
+            self.lost += 1
             return 0.0
-        return self._put_off(due, moment)
+        if fault and kind == "slow":
+            due.due = moment + fault.seconds
+            self._waiting.append(due)
+            return 0.0
+        if kind == "out_of_order":
+            self._held.append(due)
+            return 0.0
+        if not self._tell(due.body):
+            return self._put_off(due, moment)
+        self.told += 1
+        if kind == "duplicates" and self._tell(due.body):
+            self.told += 1
+        self._release()
+        return 0.0
+
+    def _release(self) -> int:
+        """Let the events that were held back be told next; return how many."""
+        count = len(self._held)
+        self._waiting += self._held
+        self._held.clear()
+        return count
 
     def _put_off(self, event: _Event, moment: float) -> float:
-        if event not in self._waiting:
-            self._waiting.append(event)
         if event.tries >= len(REPEATS):
-            self._waiting.remove(event)
             self.given_up += 1
         else:
             event.due = moment + REPEATS[event.tries]
             event.tries += 1
+            self._waiting.append(event)
         return 0.05
 
     def _next_event(self) -> _Event | None:

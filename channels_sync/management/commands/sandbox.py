@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: run the local stand-ins for Taobao, the warehouse and the own mini-program shop."""
+"""`manage.py sandbox`: run the local stand-ins for the platforms, the warehouse and the own mini-program shop."""
 
 import os
 import signal
@@ -33,6 +33,10 @@ class Command(BaseCommand):
             "--shares", type=_shares, default={}, help="weight of each shop instead, e.g. taobao=2,mini=1,jd=1"
         )
         parser.add_argument("--seed", type=int, default=11)
+        parser.add_argument(
+            "--fault-rate", type=float, default=0.0,
+            help="chance of a random fault at each point where a platform can go wrong, e.g. 0.01; drawn from --seed",
+        )  # fmt: skip
         parser.add_argument("--hub", help="base address of the hub to which the mini-program shop pushes")
         parser.add_argument("--token", default=os.environ.get("SANDBOX_HUB_TOKEN", ""), help="API token for the push")
         parser.add_argument("--shop-mini", default="mini", help="code of the mini-program shop in the hub")
@@ -73,6 +77,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  Taobao ({given['shop_taobao']})  {sandbox.url}/router/rest")
             self.stdout.write(f"  WeChat shop  {sandbox.url}/wechat")
             self.stdout.write(f"  JD  {sandbox.url}/jd/routerjson")
+            self.stdout.write(f"  Douyin  {sandbox.url}/douyin")
             self.stdout.write(f"  Qimen  {sandbox.url}/router/qimen/service")
             self.stdout.write(f"  Mini-program shop ({given['shop_mini']}) -> {given['hub'] or 'no hub given, silent'}")
             self.stdout.write(f"  Side door  {sandbox.url}/_sandbox/state")
@@ -101,7 +106,7 @@ def _options(given: dict[str, Any]) -> Options:
     if hub and given["warehouse"]:
         hooks["warehouse"] = f"{given['hub'].rstrip('/')}/hooks/warehouse/{given['warehouse']}/"
     same = (
-        "host", "port", "rate", "mix", "taobao_share", "shares", "seed", "repeat_is_success", "backlog",
+        "host", "port", "rate", "mix", "taobao_share", "shares", "seed", "fault_rate", "repeat_is_success", "backlog",
         "backlog_hours",
     )  # fmt: skip
     return Options(

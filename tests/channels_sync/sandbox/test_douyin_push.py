@@ -148,6 +148,16 @@ def test_faults_of_the_push(sandbox, hub, pusher, kind, calls):
         assert hub.tags()[-1] == "100"
 
 
+def test_late_events_come_after_their_time(sandbox, hub, pusher, clock):
+    paid(sandbox)
+    sandbox.faults.add({"kind": "slow", "method": "douyin.push", "seconds": 5})
+    drain(pusher)
+    assert (hub.calls, pusher.open_events() > 0) == ([], True)
+    clock.forward(seconds=6)
+    drain(pusher)
+    assert hub.tags()[0] == "100"
+
+
 def test_what_was_not_told_goes_out_after_a_restart(clock, hub, tmp_path):
     options = Options(shares={"douyin": 1}, moves=False, hooks={"douyin": hub.url}, state_dir=tmp_path)
     hub.answers = [(500, b"")]

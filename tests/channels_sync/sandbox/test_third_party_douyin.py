@@ -56,7 +56,7 @@ def test_a_foreign_client_accepts_its_pushes(sandbox, monkeypatch):
     calls = []
     monkeypatch.setattr(hooks, "post", lambda url, headers, body: calls.append((headers, body)) or (200, b"{}"))
     (number,) = sandbox.live.make(1)
-    pusher = douyin_push.DouyinPush(sandbox.store, SANDBOX, sandbox.faults, sandbox.live._now, "http://x/")
+    pusher = douyin_push.DouyinPush(sandbox.store, SANDBOX, sandbox.faults, sandbox.now, "http://x/")
     pusher.step()
     headers, body = calls[0]
     events = client(sandbox).callback(headers, body)

@@ -261,6 +261,18 @@ def test_wrong_page(taobao):
     assert tids(taobao.listing(page_no="1", page_size="2")) == right
 
 
+def test_rows_come_twice_or_in_reverse_and_the_clock_is_wrong(taobao):
+    taobao.make(4)
+    right = tids(taobao.listing())
+    taobao.control("faults", kind="duplicates", orders=2)
+    assert tids(taobao.listing()) == right[:2] + right
+    taobao.control("faults", kind="out_of_order")
+    assert tids(taobao.listing()) == right[::-1]
+    taobao.control("faults", kind="clock_skew", seconds=700)
+    assert error(taobao.listing()) == 31
+    assert tids(taobao.listing()) == right
+
+
 def test_faults_are_counted_and_can_be_taken_back(taobao):
     taobao.control("faults", kind="throttle", times=5)
     taobao.listing()

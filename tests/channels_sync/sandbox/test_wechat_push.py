@@ -107,3 +107,33 @@ def test_a_hub_that_is_away_is_told_later(hub, sandbox, clock):
     push.step()
     assert len(hub.events) == 1
     assert push.told == 1
+
+
+def told(hub):
+    return [event["order_info"]["order_id"] for event in hub.events]
+
+
+@pytest.mark.parametrize(
+    ("kind", "order"), [("disconnect", [1, 2]), ("duplicates", [0, 0, 1, 2]), ("out_of_order", [1, 0, 2])]
+)
+def test_faults_of_the_push(hub, sandbox, kind, order):
+    (push,) = sandbox.pushers
+    made = [int(number) for number in sandbox.live.make(3)]
+    sandbox.faults.add({"kind": kind, "method": "wechat.push"})
+    while push.step() == 0:
+        pass
+    first = sorted(made)
+    assert [first.index(number) for number in told(hub)] == order
+    assert push.lost == (kind == "disconnect")
+
+
+def test_a_late_event_comes_after_its_time(hub, sandbox, clock):
+    (push,) = sandbox.pushers
+    sandbox.live.make(1)
+    sandbox.faults.add({"kind": "slow", "method": "wechat.push", "seconds": 5})
+    while push.step() == 0:
+        pass
+    assert told(hub) == []
+    clock.forward(seconds=6)
+    push.step()
+    assert len(told(hub)) == 1
