@@ -2,8 +2,8 @@
 
 Each slice asks for what was ordered in it, whatever the pool has of it, where the platform lists by creation time;
 then for what changed in it. Everything goes through the inbox and the ordinary intake, gate included. Deliveries are
-keyed by the back-fill: a slice that is read again after a crash is not taken in again, while an earlier pull of the same page
-does not hide what the pool has lost since.
+keyed by the back-fill: a slice that is read again after a crash is not taken in again, while an earlier pull of the
+same page does not hide what the pool has lost since.
 """
 
 from collections import Counter
