@@ -113,7 +113,7 @@ def test_a_person_stops_it_at_the_next_page_and_what_came_stays(platform, taobao
     monkeypatch.setattr(backfill, "_take_in", then_stopped)
     assert backfill.run(job.pk)
     job.refresh_from_db()
-    assert (job.state, job.closed_by, job.percent) == (JobState.CANCELLED, "meimei", 0)
+    assert (job.state, job.closed_by, job.percent) == (JobState.CANCELLED, "meimei", 50)
     assert 0 < len(stored()) <= 10
     assert not backfill.run(job.pk)
     assert not backfill.cancel(job.pk, "meimei")
