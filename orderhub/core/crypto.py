@@ -88,6 +88,7 @@ def _forget(*, setting: str, **_kwargs: object) -> None:
     if setting in {"HUB_DATA_KEYS", "HUB_INDEX_KEY"}:
         keyring.cache_clear()
         gram.cache_clear()
+        _blind_hash.cache_clear()
 
 
 def seal(clear: bytes, purpose: bytes) -> bytes:
@@ -105,8 +106,15 @@ def blind(purpose: bytes, value: str) -> int:
 
     `purpose` (at most 16 bytes) keeps the indexes of different columns apart.
     """
-    digest = blake2b(value.encode(), digest_size=8, key=keyring().index_key, person=purpose).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    digest = _blind_hash(purpose).copy()
+    digest.update(value.encode())
+    return int.from_bytes(digest.digest(), "big", signed=True)
+
+
+@cache
+def _blind_hash(purpose: bytes) -> "blake2b":
+    """A hash that has taken in key and purpose: copying it costs a third less than making one."""
+    return blake2b(digest_size=8, key=keyring().index_key, person=purpose)
 
 
 @lru_cache(maxsize=65536)

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from orderhub.core.crypto import blind
 from orderhub.models import Shop
+from orderhub.services.bulk import LISTED, listed
 from triage.decisions import Candidate
 from triage.models import BuyerListing, Finding, IpListing
 from triage.networks import ranges
@@ -44,8 +45,8 @@ def batch_context(
     if Need.LISTED_BUYERS in needs:
         context.denied, context.trusted = _listed(candidates, now)
     if Need.NETWORKS in needs and any(candidate.draft.buyer.ip for candidate in candidates):
-        listed = IpListing.objects.filter(_live(now)).values_list("network", flat=True)
-        context.networks = ranges(listed)
+        shared = IpListing.objects.filter(_live(now)).values_list("network", flat=True)
+        context.networks = ranges(shared)
     if Need.RETURNS in needs:
         context.returns = _returns(candidates, now, known)
     return context
@@ -140,7 +141,13 @@ def _listed(
     buyers = {candidate.draft.buyer.id for candidate in candidates if candidate.draft.buyer.id}
     if not buyers:
         return frozenset(), frozenset()
-    rows = BuyerListing.objects.filter(_live(now), buyer__in=list(buyers)).values_list("shop_id", "buyer", "kind")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT shop_id, buyer, kind FROM triage_buyerlisting "  # noqa: S608  (a constant)
+            f"WHERE buyer = {LISTED} AND (expires_at IS NULL OR expires_at > %s)",
+            [listed(buyers), now],
+        )
+        rows: list[Any] = cursor.fetchall()
     by_kind: Mapping[str, set[tuple[int, str]]] = {kind: set() for kind in BuyerListing.Kind.values}
     for shop_id, buyer, kind in rows:
         by_kind[kind].add((shop_id, buyer))
@@ -155,11 +162,12 @@ def _returns(candidates: Sequence[Candidate], now: datetime, known: list[int]) -
         cursor.execute(
             """
             SELECT buyer_id, count(*) FROM orderhub_order
-            WHERE buyer_id = ANY(%s) AND created_at > %s AND (status IN ('returning', 'refunded') OR refund = 'done')
+            WHERE buyer_id = ANY(ARRAY(SELECT json_array_elements_text(%s::json)::bigint)) AND created_at > %s
+              AND (status IN ('returning', 'refunded') OR refund = 'done')
               AND NOT id = ANY(%s)
             GROUP BY buyer_id
             """,
-            [list(buyers), now - timedelta(days=RETURN_DAYS), known],
+            [listed(buyers), now - timedelta(days=RETURN_DAYS), known],
         )
         rows: list[Any] = cursor.fetchall()
     return dict(rows)

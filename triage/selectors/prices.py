@@ -77,10 +77,10 @@ def _stored(pairs: Iterable[Pair], now: datetime) -> dict[Pair, tuple[int, int |
 def _campaigns(skus: Sequence[str], first: datetime, last: datetime) -> dict[str, list[Campaign]]:
     """Return campaigns that run while the batch was ordered, or ended so lately that their sales still count."""
     found: dict[str, list[Campaign]] = defaultdict(list)
-    for row in CampaignPrice.objects.filter(sku__in=skus, starts_at__lte=last, ends_at__gt=first - WINDOW):
-        found[row.sku].append(
-            Campaign(row.pk, row.shop_id, row.price_fen, row.starts_at, row.ends_at, row.max_quantity)
-        )
+    rows = CampaignPrice.objects.filter(sku__in=skus, starts_at__lte=last, ends_at__gt=first - WINDOW)
+    columns = ("sku", "pk", "shop_id", "price_fen", "starts_at", "ends_at", "max_quantity")
+    for sku, key, shop_id, price_fen, starts_at, ends_at, most in rows.values_list(*columns):
+        found[sku].append(Campaign(key, shop_id, price_fen, starts_at, ends_at, most))
     return dict(found)
 
 
