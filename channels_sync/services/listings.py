@@ -15,19 +15,14 @@ from msgspec.structs import replace
 
 from channels_sync.bundles import TOLD, Part, components, noted, notes_of
 from channels_sync.readers import ReadRow
+from channels_sync.selectors.listings import OPEN_ORDER
 from orderhub.core.draft import LineDraft, OrderDraft
-from orderhub.core.words import Status
 from orderhub.models import Shop
 from orderhub.services.bulk import records
-from orderhub.services.pool import BEFORE_WAREHOUSE
 
 Key = tuple[str, str, str]
 """Item id, SKU id and code of a line."""
 Parts = tuple[Part, ...]
-
-OPEN_ORDER = f"""(o.status IN ({", ".join(f"'{status}'" for status in sorted(BEFORE_WAREHOUSE))})
-    OR (o.status = '{Status.REFUNDING}' AND o.warehouse_claim = ''))"""
-"""Orders (as `o`) that have not gone to the warehouse: a changed mapping still reaches them."""
 
 
 @dataclass(slots=True)

@@ -39,5 +39,12 @@ rerun_reject: Hook[[int, str], bool] = Hook("rerun_reject")
 retriage: Hook[[Sequence[int], str], int] = Hook("retriage")
 """Judge orders again: `retriage(order_ids, actor)`; returns how many lanes changed."""
 
+remap: Hook[[Sequence[int], str, int], tuple[int, int]] = Hook("remap")
+"""Let open orders follow changed channel items: `remap(listing_ids, actor, most)`; returns how many orders changed, and
+how many beyond `most` were left to the job."""
+
+start_pull: Hook[[int], None] = Hook("start_pull")
+"""Ask the workers to pull one shop now, whatever it waits for: `start_pull(shop_id)`."""
+
 release_order: Hook[[int, str, str], None] = Hook("release_order")
 """Let a held order go: `release_order(order_id, actor, reason)`."""

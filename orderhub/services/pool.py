@@ -103,7 +103,8 @@ def write_changed(cursor: CursorWrapper, batch: Batch) -> None:
     shape = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in ["id", *_CHANGED])
     cursor.execute(
         f"""
-        UPDATE orderhub_order o SET {", ".join(f"{name} = r.{name}" for name in _CHANGED)}
+        UPDATE orderhub_order o SET {", ".join(f"{name} = r.{name}" for name in _CHANGED if name != "inbox_id")},
+            inbox_id = coalesce(r.inbox_id, o.inbox_id)
         FROM json_to_recordset(%s::json) AS r(id bigint, {shape.removeprefix("id text, ")}) WHERE o.id = r.id
         """,  # noqa: S608  (constant column names)
         [records([{**row, "extra": inc.draft.raw or None} for row, inc in zip(rows, batch.changed, strict=True)])],

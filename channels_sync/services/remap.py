@@ -1,0 +1,81 @@
+"""Open orders follow a changed mapping: which ones, and what their lines become. The pipeline writes them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from django.db.backends.utils import CursorWrapper
+from django.db.models.functions import Now
+
+from channels_sync.bundles import as_told
+from channels_sync.models import Listing
+from channels_sync.readers import ReadRow
+from channels_sync.selectors.listings import is_open
+from channels_sync.services.listings import map_drafts
+from orderhub.core.draft import LineDraft
+from orderhub.core.results import Outcome
+from orderhub.models import Shop
+from orderhub.selectors.drafts import drafts_of
+from orderhub.services.batch import Batch, DraftRow, Incoming
+
+_IN_POOL = ("line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund")
+
+
+def due() -> tuple[list[int], datetime | None]:
+    """Return the items whose open orders have to follow, and the time of the database now. One query."""
+    rows = list(Listing.objects.filter(remap_until__isnull=False).values_list("pk", Now()))
+    return [pk for pk, _now in rows], rows[0][1] if rows else None
+
+
+def done(*, listing_ids: Sequence[int], began: datetime) -> int:
+    """Note that a pass that began then is over, and return how many items are settled by it.
+
+    An item that changed shortly before stays: a delivery may be on its way with what was true before.
+    """
+    return Listing.objects.filter(pk__in=listing_ids, remap_until__lte=began).update(remap_until=None)
+
+
+def rows_to_change(shop: Shop, order_ids: Sequence[int]) -> list[DraftRow]:
+    """Return the orders, mapped anew, whose lines come out otherwise than they are. Six queries."""
+    drafts = list(drafts_of(order_ids).values())
+    rows = [ReadRow(place, as_told(draft), None, draft.external_no, "") for place, draft in enumerate(drafts)]
+    map_drafts(None, shop, rows)
+    return [
+        DraftRow(row.row, row.draft)
+        for row, draft in zip(rows, drafts, strict=True)
+        if row.draft is not None and _shape(row.draft.lines) != _shape(draft.lines)
+    ]
+
+
+class OpenOrdersOnly:
+    """The door of a remapping: under the lock of the batch, an order that went to the warehouse meanwhile, or that the
+    channel changed, keeps its lines."""
+
+    def before(self, cursor: CursorWrapper, rows: Sequence[DraftRow]) -> Sequence[DraftRow]:
+        """Return all rows."""
+        return rows
+
+    def after(self, cursor: CursorWrapper, batch: Batch) -> None:
+        """Take out of the sorted batch what must stay as it is."""
+        batch.new = []
+        batch.changed = [incoming for incoming in batch.changed if _may_follow(incoming)]
+        follow = {incoming.row for incoming in batch.changed}
+        batch.results = [
+            told if told.row in follow else replace(told, outcome=Outcome.UNCHANGED) for told in batch.results
+        ]
+
+    def close(self, cursor: CursorWrapper) -> None:
+        """Nothing is left to do."""
+
+
+def _may_follow(incoming: Incoming) -> bool:
+    known = incoming.known
+    return (
+        known is not None
+        and is_open(known.status, known.warehouse_claim)
+        and known.modified_at == incoming.draft.modified_at
+    )
+
+
+def _shape(lines: Sequence[LineDraft]) -> list[tuple[object, ...]]:
+    return [tuple(getattr(line, name) for name in _IN_POOL) for line in lines]
