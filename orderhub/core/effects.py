@@ -45,3 +45,8 @@ class GivesUp(Protocol):
 
 
 effect_handlers: Registry[EffectHandler] = Registry("effect handler")
+
+
+def shared_kinds() -> list[str]:
+    """Return the kinds that the common drain of the outbox carries out: those whose handler has no lane of its own."""
+    return [kind for kind, handler in effect_handlers.items() if not getattr(handler, "own_lane", False)]
