@@ -13,4 +13,4 @@ class ChannelsSyncConfig(AppConfig):
     def ready(self) -> None:
         """Register what carries effects out, and the figures of the synchronisation."""
         from channels_sync import api  # noqa: F401, PLC0415  (models must be loaded first)
-        from channels_sync.services import push, stock  # noqa: F401, PLC0415  (models must be loaded first)
+        from channels_sync.services import memo, push, shipping, stock  # noqa: F401, PLC0415  (models first)

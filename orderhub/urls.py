@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from channels_sync.authorisation import AuthorisedView, AuthoriseView, CodeView
-from channels_sync.webhooks import PushView
+from channels_sync.webhooks import PushView, WarehouseView
 from orderhub.api import health
 from orderhub.desk import errors
 from orderhub.desk.views.start import start
@@ -17,6 +17,7 @@ urlpatterns = [
     path("ops/", admin.site.urls),
     path("desk/", include("orderhub.desk.urls")),
     path("api/", include("orderhub.api.urls")),
+    path("hooks/warehouse/<str:code>/", WarehouseView.as_view(), name="warehouse_report"),
     path("hooks/<slug:shop_code>/", PushView.as_view(), name="push"),
     path("channels/<int:shop_id>/authorise/", AuthoriseView.as_view(), name="authorise"),
     path("channels/<int:shop_id>/code/", CodeView.as_view(), name="authorise_code"),

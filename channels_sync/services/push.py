@@ -79,11 +79,16 @@ class WarehousePush:
     def settle(self, done: Sequence[tuple[Job, PushAnswer]]) -> None:
         """Note the warehouse's word on the orders that it took."""
         now = timezone.now()
+        ids = [job.order_id for job, _answer in done]
+        houses = dict(Order.objects.filter(pk__in=ids).values_list("pk", "shop__warehouse__code"))
         claims = [
-            Claim(job.order_id, Source.WAREHOUSE, Status.WMS_ACCEPTED, now, "wms_push", _told(job, answer))
+            Claim(
+                job.order_id, Source.WAREHOUSE, Status.WMS_ACCEPTED, now, "wms_push",
+                _told(job, answer, houses.get(job.order_id)),
+            )
             for job, answer in done
             if job.order_id is not None
-        ]
+        ]  # fmt: skip
         if claims:
             apply_claims(claims=claims, actor=ACTOR)
 
@@ -107,8 +112,12 @@ def delivery_order_code(shop_code: str, external_no: str) -> str:
     return f"{shop_code}-{external_no}"
 
 
-def _told(job: Job, answer: PushAnswer) -> dict[str, Any]:
-    told = {"warehouse_order_id": answer.warehouse_order_id, "warehouse": answer.warehouse_code}
+def _told(job: Job, answer: PushAnswer, warehouse: str | None) -> dict[str, Any]:
+    """Return what the timeline keeps; by `warehouse` a later report of that warehouse finds the order, wherever the
+    shop sends by then."""
+    told = {"warehouse_order_id": answer.warehouse_order_id, "warehouse": warehouse}
+    if answer.warehouse_code != warehouse:
+        told["warehouse_code"] = answer.warehouse_code
     kept: dict[str, Any] = {name: value for name, value in told.items() if value}
     if answer.is_repeat:
         kept["repeat"] = True

@@ -11,6 +11,7 @@ from channels_sync.connectors.base import CredentialField
 from channels_sync.connectors.exchange import NotOfferedError, PushRequest
 from channels_sync.connectors.exchange import PushAnswer as ReportAnswer
 from orderhub.core.errors import HubError
+from orderhub.core.parcels import Pieces, ToldParcel
 from orderhub.core.registry import Registry
 
 
@@ -114,25 +115,6 @@ class Step:
     info: str = ""
     tracking_no: str = ""
     is_problem: bool = False
-
-
-@dataclass(slots=True, frozen=True)
-class Pieces:
-    """Pieces of one line; a warehouse may leave out the line number or the SKU."""
-
-    line_no: str
-    sku: str
-    quantity: int
-
-
-@dataclass(slots=True, frozen=True)
-class ToldParcel:
-    """A parcel as the warehouse tells it: carrier by its common code; no `lines` means that it did not say."""
-
-    carrier: str
-    tracking_no: str
-    weight_grams: int | None = None
-    lines: Sequence[Pieces] = ()
 
 
 @dataclass(slots=True, frozen=True)

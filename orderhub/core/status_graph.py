@@ -29,16 +29,21 @@ ALLOWED: dict[Status, frozenset[Status]] = {
     S.WMS_QUEUED: frozenset(
         _IN_WAREHOUSE | _ON_THE_ROAD | {S.READY, S.WMS_FAILED, S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.DELIVERED}
     ),
-    S.WMS_FAILED: frozenset({S.READY, S.WMS_QUEUED, S.WMS_ACCEPTED, S.CANCELLED, S.REFUNDING, S.REFUNDED}),
+    S.WMS_FAILED: frozenset(
+        {S.READY, S.WMS_QUEUED, S.CANCELLED, S.REFUNDING, S.REFUNDED, S.DELIVERED} | _IN_WAREHOUSE | _ON_THE_ROAD
+    ),
     S.WMS_ACCEPTED: frozenset(
         (_IN_WAREHOUSE - {S.WMS_QUEUED}) | _ON_THE_ROAD
         | {S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.WMS_FAILED, S.DELIVERED, S.SHORT}
     ),
     S.PICKING: frozenset(
-        {S.PACKED, S.AWAITING_PICKUP, S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.SHORT, S.DELIVERED} | _ON_THE_ROAD
+        {S.PACKED, S.AWAITING_PICKUP, S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.WMS_FAILED, S.SHORT, S.DELIVERED}
+        | _ON_THE_ROAD
     ),
-    S.PACKED: frozenset({S.AWAITING_PICKUP, S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.DELIVERED} | _ON_THE_ROAD),
-    S.AWAITING_PICKUP: frozenset({S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.DELIVERED} | _ON_THE_ROAD),
+    S.PACKED: frozenset(
+        {S.AWAITING_PICKUP, S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.WMS_FAILED, S.DELIVERED} | _ON_THE_ROAD
+    ),
+    S.AWAITING_PICKUP: frozenset({S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.WMS_FAILED, S.DELIVERED} | _ON_THE_ROAD),
     S.INTERCEPTING: frozenset(
         _IN_WAREHOUSE | _ON_THE_ROAD | {S.CANCELLED, S.RETURNING, S.REFUNDING, S.REFUNDED, S.DELIVERED}
     ),
@@ -120,6 +125,8 @@ def drifts(status: str, channel_claim: str, warehouse_claim: str, carrier_claim:
     handed_over = any(
         claim and RANK.get(S(claim), -1) >= RANK[S.IN_TRANSIT] for claim in (warehouse_claim, carrier_claim)
     )
+    if status == S.CANCELLED and handed_over:
+        return True
     if channel_claim in {S.CANCELLED, S.REFUNDED} and status not in {S.CANCELLED, S.REFUNDED, S.REFUNDING}:
         return True
     if channel_shipped and not handed_over:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from orderhub.core.status_graph import HOLDS_STOCK, RANK, Verdict, drifts, judge
+from orderhub.core.status_graph import HOLDS_STOCK, RANK, Step, Verdict, drifts, judge
 from orderhub.core.words import Source, Status
 from orderhub.services import stock
 from orderhub.services.bulk import records
@@ -32,6 +32,8 @@ class Claim:
     at: datetime
     kind: str = "claim"
     data: dict[str, Any] | None = field(default=None)
+    is_partial: bool = False
+    """Said of a part of the order only: kept beside the status, which stays."""
 
 
 @transaction.atomic
@@ -92,6 +94,8 @@ def _lock(cursor: CursorWrapper, order_ids: set[int]) -> dict[int, dict[str, Any
 
 def _apply(state: dict[str, Any], claim: Claim, actor: str, entries: list[Entry]) -> Verdict:
     step = judge(state["status"], claim.status, claim.source)
+    if claim.is_partial or _is_old_news(state, claim):
+        step = Step(Verdict.LATE, Status(state["status"]))
     news = _keep_claim(state, claim)
     old = state["status"]
     if step.verdict is Verdict.APPLY:
@@ -120,19 +124,41 @@ def _apply(state: dict[str, Any], claim: Claim, actor: str, entries: list[Entry]
     return step.verdict
 
 
+def _is_old_news(state: dict[str, Any], claim: Claim) -> bool:
+    """Tell whether the department itself has said something newer, so that this claim moves the status no more.
+
+    On the main road the places decide, not the times: clocks of departments differ, and theirs tell seconds only.
+    """
+    column = CLAIM_COLUMN.get(Source(claim.source))
+    known_at = state[f"{column}_at"] if column else None
+    if known_at is None or known_at <= claim.at:
+        return False
+    return not (claim.status in RANK and state["status"] in RANK)
+
+
 def _keep_claim(state: dict[str, Any], claim: Claim) -> bool:
     """Store the claim beside the status unless a newer one of the same department is there; true when it is new."""
     column = CLAIM_COLUMN.get(Source(claim.source))
     if column is None:
         return False
-    known_at = state[f"{column}_at"]
-    if known_at is not None and known_at > claim.at:
+    known, known_at = state[column], state[f"{column}_at"]
+    if known_at is not None and not _is_later(known, known_at, claim):
         return False
-    is_new: bool = state[column] != claim.status
+    is_new: bool = known != claim.status
     if is_new or known_at != claim.at:
-        state[column], state[f"{column}_at"] = claim.status, claim.at
+        state[column], state[f"{column}_at"] = claim.status, max(claim.at, known_at or claim.at)
         state["touched"] = True
     return is_new
+
+
+def _is_later(known: str, known_at: datetime, claim: Claim) -> bool:
+    if known in RANK and claim.status in RANK and claim.source != Source.CHANNEL:
+        ahead = RANK[Status(claim.status)] - RANK[Status(known)]
+        if ahead > 0:
+            return True
+        if ahead < 0 and known_at == claim.at:
+            return False
+    return known_at <= claim.at
 
 
 def _write(cursor: CursorWrapper, states: Sequence[dict[str, Any]]) -> None:

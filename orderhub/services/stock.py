@@ -124,8 +124,60 @@ def release(cursor: CursorWrapper, order_ids: Sequence[int]) -> None:
 
 
 def use_up(cursor: CursorWrapper, order_ids: Sequence[int], *, actor: str) -> None:
-    """Turn the reservations of shipped orders into less stock on hand, with a ledger row per SKU and warehouse."""
+    """Turn the reservations of shipped orders into less stock on hand, with a ledger row per SKU and warehouse.
+
+    What left is remembered by line, so that a hand-over told later takes nothing off twice.
+    """
+    cursor.execute(
+        """
+        INSERT INTO orderhub_parcelline AS p (shop_id, order_id, parcel_id, line_no, sku, warehouse, quantity)
+        SELECT shop_id, order_id, NULL, line_no, sku, warehouse, reserved FROM orderhub_orderline
+        WHERE order_id = ANY(%s) AND reserved > 0
+        ON CONFLICT (order_id, parcel_id, line_no, sku, shop_id) DO UPDATE SET quantity = p.quantity + excluded.quantity
+        """,
+        [list(order_ids)],
+    )
     _settle(cursor, order_ids, used_up=True, actor=actor)
+
+
+@dataclass(slots=True, frozen=True)
+class Moved:
+    """Pieces of one level: `off` leave the stock on hand (negative: come back), `freed` are reserved no longer."""
+
+    sku: str
+    warehouse: str
+    off: int
+    freed: int
+
+
+def move(cursor: CursorWrapper, moves: Sequence[Moved], *, cause: str, actor: str) -> None:
+    """Book pieces out or in, in key order, with a ledger row where the stock on hand changed; a level that nobody
+    counts is left alone."""
+    rows = [
+        {"sku": m.sku, "warehouse": m.warehouse, "off_hand": m.off, "freed": m.freed}
+        for m in moves
+        if m.off or m.freed
+    ]  # fmt: skip
+    if not rows:
+        return
+    cursor.execute(
+        """
+        WITH moved AS (
+            SELECT sku, warehouse, sum(off_hand)::int AS off_hand, sum(freed)::int AS freed
+            FROM json_to_recordset(%s::json) AS m(sku text, warehouse text, off_hand int, freed int)
+            GROUP BY sku, warehouse),
+        locked AS MATERIALIZED (
+            SELECT s.id, m.off_hand, m.freed FROM orderhub_stocklevel s JOIN moved m USING (sku, warehouse)
+            ORDER BY s.id FOR NO KEY UPDATE OF s),
+        changed AS (
+            UPDATE orderhub_stocklevel s SET reserved = greatest(s.reserved - l.freed, 0),
+                on_hand = s.on_hand - l.off_hand, updated_at = now()
+            FROM locked l WHERE s.id = l.id RETURNING s.sku, s.warehouse, l.off_hand, s.on_hand)
+        INSERT INTO orderhub_stockchange (sku, warehouse, delta, on_hand, cause, actor, at)
+        SELECT sku, warehouse, -off_hand, on_hand, %s, %s, now() FROM changed WHERE off_hand <> 0
+        """,
+        [records(rows), cause, actor],
+    )
 
 
 def _settle(cursor: CursorWrapper, order_ids: Sequence[int], *, used_up: bool, actor: str) -> None:

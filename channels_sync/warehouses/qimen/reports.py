@@ -21,16 +21,15 @@ from channels_sync.connectors.exchange import PushAnswer, PushRefusedError, Push
 from channels_sync.connectors.taobao.client import SHANGHAI, sign
 from channels_sync.warehouses.base import (
     Confirmed,
-    Pieces,
     Report,
     Reported,
     Step,
     StockChanged,
-    ToldParcel,
     WarehouseAccess,
 )
 from channels_sync.warehouses.qimen.client import XML, text_of
 from orderhub.core.errors import FieldError, HubError
+from orderhub.core.parcels import Pieces, ToldParcel
 from orderhub.core.words import Status
 
 PREFIX = "taobao.qimen."
@@ -180,7 +179,11 @@ def _confirmed(root: Element) -> Report:
         at=at,
         is_final=text_of(root, "deliveryOrder/confirmType") != "1" and state != "PARTDELIVERED",
         parcels=parcels,
-        lines=[_pieces(line, "actualQty", f"orderLines[{place}]") for place, line in enumerate(lines)],
+        lines=[
+            _pieces(line, "actualQty", f"orderLines[{place}]")
+            for place, line in enumerate(lines)
+            if text_of(line, "actualQty")
+        ],
     )
 
 

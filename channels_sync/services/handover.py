@@ -1,0 +1,222 @@
+"""What steps and hand-overs of a warehouse mean for the orders: claims, parcels, stock, and what channels are told."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels_sync.connectors.base import connectors
+from channels_sync.warehouses.base import Confirmed, Step, StockChanged
+from orderhub.core.words import EffectKind, EffectState, Source, Status
+from orderhub.models import Effect, Parcel, Shop, Warehouse
+from orderhub.services import shipments, stock
+from orderhub.services.bulk import records
+from orderhub.services.outbox import NewEffect, add_effects
+from orderhub.services.shipments import Handed, HandOver
+from orderhub.services.status import Claim, apply_claims
+from orderhub.services.timeline import Entry, record
+
+KIND = "warehouse_step"
+"""The timeline's word for what a warehouse says."""
+LATE_CONFIRMATION = timedelta(seconds=60)
+"""How long the last parcel of an order waits for earlier ones that were not told yet."""
+
+
+@dataclass(slots=True, frozen=True)
+class Told:
+    """One report of one known order."""
+
+    order_id: int
+    received_at: datetime
+    said: Step | Confirmed
+
+    @property
+    def at(self) -> datetime:
+        """When it happened by the warehouse's clock, but never later than we heard of it."""
+        return min(self.said.at or self.received_at, self.received_at)
+
+
+def find_orders(codes: Iterable[tuple[Warehouse, str]]) -> dict[tuple[int, str], int]:
+    """Return the order ids of delivery order codes by (warehouse id, code), in one query; unknown ones are left out.
+
+    A code is `<shop code>-<order number>`, and both may hold hyphens: each way to part it is looked up. An order is its
+    warehouse's when its shop sends there now, or when the order was pushed there before the shop changed.
+    """
+    wanted = {(house.pk, house.code, code) for house, code in codes}
+    splits = [
+        {"house": house, "house_code": house_code, "code": code, "shop": code[:place], "number": code[place + 1 :]}
+        for house, house_code, code in sorted(wanted)
+        for place, letter in enumerate(code)
+        if letter == "-"
+    ]
+    if not splits:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT r.house, r.code, min(o.id)
+            FROM json_to_recordset(%s::json)
+                AS r(house bigint, house_code text, code text, shop text, number text)
+            JOIN orderhub_shop s ON s.code = r.shop
+            JOIN orderhub_order o ON o.shop_id = s.id AND o.external_no = r.number
+            WHERE s.warehouse_id = r.house OR EXISTS (
+                SELECT FROM orderhub_timelineentry t
+                WHERE t.order_id = o.id AND t.kind = 'wms_push' AND t.data ->> 'warehouse' = r.house_code)
+            GROUP BY r.house, r.code HAVING count(*) = 1
+            """,
+            [records(splits)],
+        )
+        return {(house, code): order_id for house, code, order_id in cursor.fetchall()}
+
+
+def book(*, warehouse: Warehouse, told: Sequence[Told]) -> None:
+    """Book steps and hand-overs set-wise: parcels and stock first, then the claims, then what channels are told.
+
+    Call it in a transaction.
+    """
+    if not told:
+        return
+    actor = f"warehouse:{warehouse.code}"
+    handed = shipments.hand_over(
+        hand_overs=[
+            HandOver(one.order_id, one.at, one.said.is_final, warehouse.code, one.said.parcels, one.said.lines)
+            for one in told
+            if isinstance(one.said, Confirmed)
+        ],
+        actor=actor,
+    )
+    claims = [claim for one in told for claim in _claims(one)]
+    apply_claims(claims=claims, actor=actor)
+    steps = [(one, one.said) for one in told if isinstance(one.said, Step)]
+    _note_problems(steps, actor)
+    _set_aside_refused(steps)
+    _mark_delivered(steps)
+    _tell_channels(handed)
+
+
+def change_stock(*, warehouse: Warehouse, changes: Sequence[StockChanged]) -> None:
+    """Book pieces that came or went for other reasons than orders; an article without a level gets one."""
+    if not changes:
+        return
+    rows = [{"sku": sku, "warehouse": warehouse.code} for sku in sorted({change.sku for change in changes})]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH rows AS (SELECT * FROM json_to_recordset(%s::json) AS r(sku text, warehouse text)),
+            articles AS (
+                INSERT INTO orderhub_sku (code, title) SELECT sku, '' FROM rows ORDER BY sku ON CONFLICT DO NOTHING)
+            INSERT INTO orderhub_stocklevel (sku, warehouse, on_hand, reserved, updated_at)
+            SELECT sku, warehouse, 0, 0, now() FROM rows ORDER BY sku ON CONFLICT DO NOTHING
+            """,
+            [records(rows)],
+        )
+        for reason in sorted({change.reason for change in changes}):
+            moves = [stock.Moved(c.sku, warehouse.code, -c.delta, 0) for c in changes if c.reason == reason]
+            stock.move(cursor, moves, cause=reason, actor=f"warehouse:{warehouse.code}")
+
+
+def _claims(one: Told) -> list[Claim]:
+    said = one.said
+    if isinstance(said, Step):
+        if not said.status:
+            return []
+        return [Claim(one.order_id, Source.WAREHOUSE, said.status, one.at, KIND, _facts(said))]
+    if said.is_final:
+        return [Claim(one.order_id, Source.WAREHOUSE, Status.IN_TRANSIT, one.at, "handed_over")]
+    return [
+        Claim(one.order_id, Source.WAREHOUSE, Status.PACKED, one.at, KIND),
+        Claim(one.order_id, Source.WAREHOUSE, Status.IN_TRANSIT, one.at, "part_handed_over", is_partial=True),
+    ]
+
+
+def _facts(step: Step) -> dict[str, Any]:
+    facts = {"node": step.node, "info": step.info, "tracking_no": step.tracking_no}
+    return {name: value for name, value in facts.items() if value}
+
+
+def _note_problems(steps: Sequence[tuple[Told, Step]], actor: str) -> None:
+    """Write problems that move no status into the timelines."""
+    problems = {one.order_id: (one, step) for one, step in steps if step.is_problem and not step.status}
+    if not problems:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, shop_id FROM orderhub_order WHERE id = ANY(%s)", [list(problems)])
+        entries = [
+            Entry(shop_id, order_id, problems[order_id][0].at, "warehouse_problem", Source.WAREHOUSE, actor,
+                  data=_facts(problems[order_id][1]))
+            for order_id, shop_id in cursor.fetchall()
+        ]  # fmt: skip
+        record(cursor, entries)
+
+
+def _set_aside_refused(steps: Sequence[tuple[Told, Step]]) -> None:
+    """Make the pushes of orders that the warehouse gave back dead letters, with its words: a person decides."""
+    refused = {one.order_id: step for one, step in steps if step.status == Status.WMS_FAILED}
+    if not refused:
+        return
+    Effect.objects.filter(
+        order_id__in=[*refused], kind=EffectKind.WMS_PUSH, state=EffectState.DONE, order__status=Status.WMS_FAILED
+    ).update(
+        state=EffectState.DEAD, finished_at=timezone.now(),
+        last_error=_("The warehouse gave the order back: see its timeline."),
+    )  # fmt: skip
+
+
+def _mark_delivered(steps: Sequence[tuple[Told, Step]]) -> None:
+    signed = {one.order_id: one.at for one, step in steps if step.status == Status.DELIVERED}
+    for at in sorted(set(signed.values())):
+        orders = [order_id for order_id, moment in signed.items() if moment == at]
+        Parcel.objects.filter(orders__in=orders, delivered_at=None).update(delivered_at=at)
+
+
+def _tell_channels(handed: Sequence[Handed]) -> None:
+    """Queue one effect for each parcel whose channel wants to know; the last parcel says that the order is complete."""
+    shops = Shop.objects.in_bulk({item.shop_id for item in handed})
+    wanted = [item for item in handed if _ships(shops[item.shop_id].platform)]
+    if not wanted:
+        return
+    ended = set(
+        Effect.objects.filter(
+            order_id__in=[item.order_id for item in wanted], kind=EffectKind.SHIPMENT, payload__final=True
+        ).values_list("order_id", flat=True)
+    )
+    effects: list[NewEffect] = []
+    for item in wanted:
+        effects += _effects(item, is_ended=item.order_id in ended)
+        if item.told.is_final:
+            ended.add(item.order_id)
+    with connection.cursor() as cursor:
+        add_effects(cursor, effects)
+
+
+def _ships(platform: str) -> bool:
+    return platform in connectors and connectors.get(platform).ships
+
+
+def _effects(item: Handed, *, is_ended: bool) -> list[NewEffect]:
+    """Return what the channel is told of one hand-over.
+
+    `is_ended`: the channel was told before that the order is complete, so that every further parcel says so too. Some
+    platforms take an order once: while pieces are missing, a late confirmation gets a little time to come in.
+    """
+    is_final = item.told.is_final
+    wait = LATE_CONFIRMATION if is_final and not item.is_complete else timedelta()
+    told = [(f"ship:{item.external_no}:{parcel_id}", parcel_id, is_ended) for parcel_id in item.new_ids]
+    if is_final and not is_ended and item.last_parcel_id is not None:
+        if item.new_ids:
+            key, parcel_id, _is_last = told.pop()
+        else:
+            # Its parcels were told before it was known that they are all.
+            key, parcel_id = f"ship:{item.external_no}:{item.last_parcel_id}:final", item.last_parcel_id
+        told.append((key, parcel_id, True))
+    due_at = timezone.now() + wait
+    return [
+        NewEffect(
+            item.shop_id, item.order_id, EffectKind.SHIPMENT, key, due_at, {"parcel": parcel_id, "final": is_last}
+        )
+        for key, parcel_id, is_last in told
+    ]

@@ -1,0 +1,193 @@
+"""The effect `shipment`: each parcel that the warehouse handed over is told to the channel of its order."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels_sync.bundles import notes_of
+from channels_sync.connectors.base import ShopAccess, connectors
+from channels_sync.connectors.exchange import Shipment, ShippedLine
+from channels_sync.services.access import shop_access
+from orderhub.core.crypto import UnreadableError
+from orderhub.core.effects import Job, effect_handlers
+from orderhub.core.errors import HubError
+from orderhub.core.words import EffectKind, Refund, Source
+from orderhub.models import Order, OrderLine, Parcel, ParcelLine, Shop
+from orderhub.services.timeline import Entry, record
+
+ACTOR = "outbox:shipment"
+Contents = Mapping[tuple[int, int], Mapping[str, int]]
+"""Pieces by line number of every parcel, by (order, parcel)."""
+
+
+@dataclass(slots=True, frozen=True)
+class Prepared:
+    """What one `send` needs; `problem` when it is clear beforehand that it cannot work."""
+
+    platform: str
+    access: ShopAccess | None
+    shipment: Shipment
+    problem: str = ""
+
+
+class ShipmentTeller:
+    """Tells channels of parcels; one that the channel has already is no error there."""
+
+    concurrency = 8
+
+    def prepare(self, jobs: Sequence[Job]) -> Mapping[int, Prepared]:
+        """Read parcels, their lines and what else has left of their orders, five queries for all of them.
+
+        Left out, so that their effect is cancelled: parcels of shops whose platform takes no shipments, parcels that
+        are gone, and parcels whose pieces travel in another one as far as we know.
+        """
+        ids = [job.order_id for job in jobs if job.order_id is not None]
+        orders = Order.objects.filter(pk__in=ids).select_related("shop").in_bulk()
+        contents = _contents(ids)
+        lines: dict[int, list[OrderLine]] = defaultdict(list)
+        for line in OrderLine.objects.filter(order__in=ids).order_by("id"):
+            lines[line.order_id].append(line)
+        parcels = {order_id: _sorted_parcels(found) for order_id, found in _parcels(ids).items()}
+        accesses: dict[int, ShopAccess | None] = {}
+        prepared = {}
+        for job in jobs:
+            order = orders.get(job.order_id or 0)
+            if order is None or not _takes_shipments(order.shop):
+                continue
+            shipment = _shipment(job, order, lines[order.pk], parcels.get(order.pk, []), contents)
+            if shipment is not None:
+                prepared[job.effect_id] = _prepared(order.shop, shipment, accesses)
+        return prepared
+
+    def send(self, prepared: Prepared) -> None:
+        """Tell one parcel. Raises HubError."""
+        if prepared.access is None:
+            raise HubError(prepared.problem)
+        connectors.get(prepared.platform).ship(prepared.access, prepared.shipment)
+
+    def settle(self, done: Sequence[tuple[Job, None]]) -> None:
+        """Note in the timelines that the channels know."""
+        if not done:
+            return
+        found = Parcel.objects.in_bulk([_parcel_id(job) for job, _answer in done])
+        with connection.cursor() as cursor:
+            record(cursor, [entry for job, _answer in done if (entry := _entry(job, found.get(_parcel_id(job))))])
+
+
+effect_handlers.add(EffectKind.SHIPMENT.value, ShipmentTeller())
+
+
+def _takes_shipments(shop: Shop) -> bool:
+    return shop.platform in connectors and connectors.get(shop.platform).ships
+
+
+def _parcel_id(job: Job) -> int:
+    return int((job.payload or {}).get("parcel", 0))
+
+
+def _parcels(order_ids: Sequence[int]) -> dict[int, list[Parcel]]:
+    links = Parcel.orders.through.objects.filter(order_id__in=order_ids).values_list("order_id", "parcel_id")
+    found = Parcel.objects.in_bulk({parcel_id for _order, parcel_id in links})
+    by_order: dict[int, list[Parcel]] = defaultdict(list)
+    for order_id, parcel_id in links:
+        by_order[order_id].append(found[parcel_id])
+    return by_order
+
+
+def _sorted_parcels(parcels: Sequence[Parcel]) -> list[Parcel]:
+    return sorted(parcels, key=lambda parcel: parcel.pk)
+
+
+def _contents(order_ids: Sequence[int]) -> Contents:
+    contents: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
+    for row in ParcelLine.objects.filter(order__in=order_ids, quantity__gt=0).exclude(parcel=None).order_by("id"):
+        lines = contents[row.order_id, row.parcel_id or 0]
+        lines[row.line_no] = lines.get(row.line_no, 0) + row.quantity
+    return contents
+
+
+def _shipment(
+    job: Job, order: Order, lines: Sequence[OrderLine], parcels: Sequence[Parcel], contents: Contents
+) -> Shipment | None:
+    place = next((place for place, parcel in enumerate(parcels) if parcel.pk == _parcel_id(job)), None)
+    if place is None:
+        return None
+    parcel, earlier = parcels[place], [one for one in parcels if one.pk != _parcel_id(job)]
+    is_final = bool((job.payload or {}).get("final"))
+    told: Sequence[ShippedLine] = ()
+    if not connectors.get(order.shop.platform).takes_parts:
+        if not is_final:
+            return None
+    elif not _holds_all(contents.get((order.pk, parcel.pk), {}), lines, is_alone=not earlier):
+        told = _channel_lines(order, lines, parcels[: place + 1], contents)
+        if not told:
+            return None
+    return Shipment(
+        external_no=order.external_no,
+        carrier=parcel.carrier,
+        tracking_no=parcel.tracking_no,
+        lines=told,
+        shipped_at=parcel.handed_over_at,
+        is_final=is_final,
+        earlier=[(one.carrier, one.tracking_no) for one in earlier],
+    )
+
+
+def _holds_all(inside: Mapping[str, int], lines: Sequence[OrderLine], *, is_alone: bool) -> bool:
+    """Tell whether a parcel is the whole order: every piece is in it, or nobody said what is and there is no other."""
+    if not inside:
+        return is_alone
+    return all(inside.get(line.line_no, 0) >= line.quantity for line in lines if line.refund != Refund.DONE)
+
+
+def _channel_lines(
+    order: Order, lines: Sequence[OrderLine], parcels: Sequence[Parcel], contents: Contents
+) -> list[ShippedLine]:
+    """Return the last parcel's pieces by the channel's own lines. A bundle counts in the parcel that completes it."""
+    ordered = {line.line_no: line.quantity for line in lines}
+    notes = [note for note in notes_of(order.extra) if "as" in note]
+    parts = {number for note in notes for number in note["as"]}
+    inside = contents.get((order.pk, parcels[-1].pk), {})
+    told = [ShippedLine(no, count) for no, count in inside.items() if no in ordered and no not in parts]
+    for note in notes:
+        before, after = (_units(note, order, ordered, some, contents) for some in (parcels[:-1], parcels))
+        if after > before:
+            told.append(ShippedLine(note["line_no"], after - before))
+    return told
+
+
+def _units(
+    note: Mapping[str, Any], order: Order, ordered: Mapping[str, int], parcels: Sequence[Parcel], contents: Contents
+) -> int:
+    """Return how many whole bundles of one channel line are in these parcels together."""
+    quantity = int(note.get("quantity", 1))
+    gone = {
+        number: sum(contents.get((order.pk, parcel.pk), {}).get(number, 0) for parcel in parcels)
+        for number in note["as"]
+        if ordered.get(number)
+    }
+    return min((pieces * quantity // ordered[number] for number, pieces in gone.items()), default=0)
+
+
+def _prepared(shop: Shop, shipment: Shipment, accesses: dict[int, ShopAccess | None]) -> Prepared:
+    if shop.pk not in accesses:
+        try:
+            accesses[shop.pk] = shop_access(shop)
+        except UnreadableError:
+            accesses[shop.pk] = None
+    problem = "" if accesses[shop.pk] else _("The sealed data cannot be opened: a data key is missing.")
+    return Prepared(shop.platform, accesses[shop.pk], shipment, problem)
+
+
+def _entry(job: Job, parcel: Parcel | None) -> Entry | None:
+    if job.order_id is None or parcel is None or parcel.handed_over_at is None:
+        return None
+    data: dict[str, Any] = {"tracking_no": parcel.tracking_no}
+    if job.attempts > 1:
+        data["attempts"] = job.attempts
+    return Entry(job.shop_id, job.order_id, timezone.now(), "shipment", Source.HUB, ACTOR, data=data)
