@@ -16,7 +16,7 @@ _TRUE = (True, "true", "True")
 
 
 class Stock:
-    """Keeps what each SKU shows. Pieces of unpaid orders are held and not part of that number."""
+    """Keeps what can be sold of each SKU. Pieces of unpaid orders are held and not part of the number it shows."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
@@ -76,12 +76,13 @@ class Stock:
         return quantity
 
     def _set(self, article: catalogue.Article, quantity: int) -> None:
-        self._store.set_fact(f"douyin_stock/{article.sku}", str(quantity))
+        self._store.set_fact(f"douyin_stock/{article.sku}", str(quantity + self._held(article.sku)))
         body = {"sku_id": sku_id(article), "stock_num": quantity}
         self._store.add_write("douyin", "stock", article.sku, int(self._now().timestamp()), body)
 
     def _shown(self, article: catalogue.Article) -> int:
-        return int(self._store.fact(f"douyin_stock/{article.sku}", str(article.on_hand)))
+        sellable = int(self._store.fact(f"douyin_stock/{article.sku}", str(article.on_hand)))
+        return max(sellable - self._held(article.sku), 0)
 
     def _held(self, sku: str) -> int:
         rows = self._store.query("SELECT draft FROM orders WHERE shop = 'douyin' AND status = 'unpaid'")

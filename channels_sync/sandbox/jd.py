@@ -46,6 +46,7 @@ class JdGateway:
             "jingdong.pop.afs.soa.refundapply.queryPageList": refunds.applications,
             "jingdong.asc.serviceAndRefund.view": refunds.services,
             "jingdong.ware.stock.sku.set": writes.stock,
+            "jingdong.stock.read.findSkuStock": writes.shown_stock,
             "jingdong.pop.order.shipment": writes.ship,
             "jingdong.pop.order.modifyVenderRemark": writes.note,
         }

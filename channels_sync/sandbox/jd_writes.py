@@ -24,6 +24,8 @@ Answer = dict[str, Any]
 
 LARGEST_BATCH = 30
 NOTE_LENGTH = 500
+FIRST_STOCK = 100
+"""What a SKU shows that JD was never told of."""
 CARRIERS = frozenset({"467", "1499", "463", "470", "1327", "2087"})
 _COLOURS = {number: colour for colour, number in FLAGS.items()}
 
@@ -52,6 +54,16 @@ class Writes:
             rows = [self._one_stock(item, is_repeat=is_repeat) for item in wanted]
         success = all(row["success"] for row in rows)
         return {"returnType": {"success": success, "message": "", "obj": {"updateStockResult": rows}}}
+
+    def shown_stock(self, method: str, args: Args) -> Answer:
+        """Answer `stock.read.findSkuStock`: the stores of one SKU; an unknown one has none."""
+        del method
+        sku = str(args.get("skuId") or "")
+        if sku not in skus():
+            return {"skuStocks": []}
+        told = self._store.writes("jd", "stock", skus()[sku], limit=1)
+        quantity = int(told[0]["body"]["quantity"]) if told else FIRST_STOCK
+        return {"skuStocks": [{"skuId": int(sku), "storeId": 0, "stockNum": quantity}]}
 
     def ship(self, method: str, args: Args) -> Answer:
         """Answer `pop.order.shipment`: a whole order, once."""
