@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 
 from channels_sync.connectors.exchange import (
     Memo,
+    MemoRules,
     NotOfferedError,
     Opened,
     PushAnswer,
@@ -128,6 +129,10 @@ class Connector:
     reveals: bool = False
     rereads: bool = False
     keeps_events: bool = False
+    lasting_tokens: bool = True
+    """The token of a receiver stays the same while the receiver does."""
+    takes_parts: bool = True
+    """Each parcel is told when it leaves; otherwise all of an order at once, with the last."""
     stock_batch: int = 1
     """How many items one stock call takes."""
     authorises: bool = False
@@ -222,6 +227,10 @@ class Connector:
     def ship(self, access: ShopAccess, shipment: Shipment) -> None:
         """Tell the channel that a parcel was handed over; telling it again is no error."""
         raise NotOfferedError(f"{self.key} takes no shipments")
+
+    def memo_rules(self, shop_settings: Mapping[str, Any]) -> MemoRules:
+        """Return what the platform takes as remark and flag, with what the shop's settings change about it."""
+        return MemoRules()
 
     def write_memo(self, access: ShopAccess, memo: Memo) -> None:
         """Set the seller's remark and flag of an order."""

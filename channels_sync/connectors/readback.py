@@ -6,6 +6,9 @@ from typing import Any
 
 from orderhub.core.errors import HubError
 
+REFUSED_KEY = "hub_refused"
+"""What every connector puts into an order that its platform refuses to show."""
+
 
 @dataclass(slots=True, frozen=True)
 class StockItem:

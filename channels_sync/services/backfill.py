@@ -19,7 +19,7 @@ from channels_sync.connectors.base import RawPage, Window
 from channels_sync.models import Backfill
 from channels_sync.services import ranges
 from channels_sync.services.pages import COUNTS, PageLog
-from channels_sync.services.ranges import LONGEST_SLICE, Turn, connector_of, gentle_access, slices
+from channels_sync.services.ranges import LONGEST_SLICE, Turn, Worked, connector_of, gentle_access, slices
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
 from orderhub.models import InboxItem, Shop
@@ -78,7 +78,7 @@ def try_again(backfill_id: int, actor: str) -> bool:
     return ranges.try_again(backfill_id, Backfill, actor)
 
 
-def _one_slice(job: Backfill, window: Window, turn: Turn) -> Mapping[str, int]:
+def _one_slice(job: Backfill, window: Window, turn: Turn) -> Worked:
     found: Counter[str] = Counter()
     pages_log = PageLog(job.shop_id, backfill_id=job.pk)
     try:
@@ -92,7 +92,7 @@ def _one_slice(job: Backfill, window: Window, turn: Turn) -> Mapping[str, int]:
     except HubError as error:
         pages_log.failed(str(error))
         raise
-    return found
+    return Worked(found)
 
 
 def _pages(shop: Shop, window: Window) -> Iterator[RawPage]:

@@ -7,7 +7,7 @@ go at half the shop's rate: the ordinary pull beside it keeps the other half.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -86,9 +86,18 @@ class Turn:
             raise OutOfTimeError
 
 
-Slice = Callable[[Any, Window, Turn], Mapping[str, int]]
-"""Works one slice off and returns what to add to the job's counts; it may raise what connectors do."""
-Written = Callable[[Any], None]
+@dataclass(slots=True)
+class Worked:
+    """What one slice brought: `counts` are added to the job's, `values` set; `write` runs in that transaction."""
+
+    counts: Mapping[str, int]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    write: Callable[[], None] | None = None
+
+
+Slice = Callable[[Any, Window, Turn], Worked]
+"""Works one slice off; it may raise what connectors do."""
+Finish = Callable[[Any], None]
 
 
 def connector_of(shop: Shop) -> Connector:
@@ -131,9 +140,7 @@ class GentleBudget:
         self._inner.block(seconds)
 
 
-def work(
-    job_id: int, model: type[J], one_slice: Slice, *, seconds: float | None, finish: Written | None = None
-) -> bool:
+def work(job_id: int, model: type[J], one_slice: Slice, *, seconds: float | None, finish: Finish | None = None) -> bool:
     """Give a job one turn of `seconds` (None: until it ends); false when it is not due, or in other hands.
 
     `finish` is called in the transaction that ends it. Failures are told in the job, not raised.
@@ -188,13 +195,13 @@ def _begin(job: Backfill | Reconciliation) -> bool:
     return True
 
 
-def _all_slices(job: Any, one_slice: Slice, turn: Turn, finish: Written | None) -> None:
+def _all_slices(job: Any, one_slice: Slice, turn: Turn, finish: Finish | None) -> None:
     renewed = False
     while job.position < job.end:
         window = Window(job.position, min(job.position + timedelta(seconds=job.slice_seconds), job.end))
         began = time.monotonic()
         try:
-            counts = one_slice(job, window, turn)
+            worked = one_slice(job, window, turn)
         except (TooManyRowsError, OutOfTimeError) as error:
             _halve(job, error)
             if isinstance(error, OutOfTimeError):
@@ -205,7 +212,7 @@ def _all_slices(job: Any, one_slice: Slice, turn: Turn, finish: Written | None) 
                 raise
             renewed = True
             continue
-        _advance(job, window, counts, is_quick=time.monotonic() - began < QUICK_SECONDS)
+        _advance(job, window, worked, is_quick=time.monotonic() - began < QUICK_SECONDS)
         if turn.is_over and job.position < job.end:
             return
     with transaction.atomic():
@@ -218,10 +225,12 @@ def _all_slices(job: Any, one_slice: Slice, turn: Turn, finish: Written | None) 
             finish(job)
 
 
-def _advance(job: Any, window: Window, counts: Mapping[str, int], *, is_quick: bool) -> None:
+def _advance(job: Any, window: Window, worked: Worked, *, is_quick: bool) -> None:
     """Count a slice and move on, unless the job was stopped or moved meanwhile."""
     longer = min(job.slice_seconds * 2, LONGEST_SLICE) if is_quick else job.slice_seconds
-    values: dict[str, Any] = {name: F(name) + count for name, count in counts.items() if count}
+    values: dict[str, Any] = {name: F(name) + count for name, count in worked.counts.items() if count} | {
+        **worked.values
+    }
     if isinstance(job, Backfill):
         done = job.slices_done + 1
         values |= {"slices_done": done, "slices_total": done + slices(job.end - window.end, longer)}
@@ -233,8 +242,11 @@ def _advance(job: Any, window: Window, counts: Mapping[str, int], *, is_quick: b
         "last_error": "",
         "next_attempt_at": None,
     }
-    if not rows.update(**values):
-        raise StoppedError
+    with transaction.atomic():
+        if not rows.update(**values):
+            raise StoppedError
+        if worked.write:
+            worked.write()
     job.refresh_from_db()
 
 

@@ -1,0 +1,133 @@
+"""Mending differences: the orders are fetched again and go through the ordinary intake, then both sides are compared
+once more. Stock is told again. A person or `--mend` asks for it; nothing is mended by itself."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels_sync.connectors.base import ShopAccess
+from channels_sync.models import Difference, DifferenceKind, DifferenceState
+from channels_sync.services import stock_compare, tokens
+from channels_sync.services.ranges import connector_of
+from channels_sync.services.verdicts import Verdict, compared
+from orderhub.core import hooks
+from orderhub.core.errors import HubError
+from orderhub.core.results import Outcome
+from orderhub.models import Order, Shop
+from orderhub.services import inbox, leases
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "mend"
+AT_ONCE = 50
+PER_TURN = 500
+LEASE_SECONDS = 150
+MENDABLE = (DifferenceState.OPEN.value, DifferenceState.KEPT.value)
+
+
+@dataclass(slots=True)
+class Mended:
+    """How many differences are gone, and how many are still there."""
+
+    mended: int = 0
+    kept: int = 0
+
+
+def ask(*, difference_ids: Sequence[int], actor: str) -> int:
+    """Have differences mended by the next turn of the job, and return how many were asked for."""
+    rows = Difference.objects.filter(pk__in=difference_ids, state__in=MENDABLE)
+    count = rows.update(state=DifferenceState.ASKED, closed_by=actor, note="")
+    log.info("differences to be mended", count=count, actor=actor)
+    return count
+
+
+def drain(limit: int = PER_TURN) -> int:
+    """Mend up to `limit` differences that were asked for, and return how many were worked on."""
+    rows = list(Difference.objects.filter(state=DifferenceState.ASKED).order_by("shop_id", "id")[:limit])
+    by_shop: dict[int, list[Difference]] = defaultdict(list)
+    for row in rows:
+        by_shop[row.shop_id].append(row)
+    for shop_id, some in by_shop.items():
+        with leases.hold(f"mend:{shop_id}", LEASE_SECONDS) as lease:
+            if lease is not None:
+                mend(some, actor=some[0].closed_by)
+    return len(rows)
+
+
+def mend(rows: Iterable[Difference], *, actor: str) -> Mended:
+    """Mend these differences of one shop now and say what became of them; a failing platform is told in each."""
+    by_number: dict[str, list[Difference]] = defaultdict(list)
+    stock: list[Difference] = []
+    for row in rows:
+        (stock if row.kind == DifferenceKind.STOCK else by_number[row.external_no]).append(row)
+    done = Mended()
+    if stock:
+        stock_compare.tell_again(stock[0].shop_id, [row.external_no for row in stock])
+        done.mended += _close(stock, actor, DifferenceState.MENDED, _("The channel is told again within seconds."))
+    numbers = sorted(by_number)
+    for first in range(0, len(numbers), AT_ONCE):
+        part = {number: by_number[number] for number in numbers[first : first + AT_ONCE]}
+        _mend_orders(part, actor, done)
+    return done
+
+
+def _mend_orders(by_number: Mapping[str, list[Difference]], actor: str, done: Mended) -> None:
+    shop = Shop.objects.select_related("warehouse").get(pk=next(iter(by_number.values()))[0].shop_id)
+    numbers = list(by_number)
+    known = [
+        number
+        for number, rows in by_number.items()
+        if any(row.kind != DifferenceKind.MISSING_ON_PLATFORM for row in rows)
+    ]
+    try:
+        if not connector_of(shop).fetches:
+            raise HubError(_("The platform shows no single orders."))
+        reasons = tokens.calling(shop, lambda access: _take_in_again(shop, access, known))
+        verdicts = tokens.calling(shop, lambda access: compared(shop, access, numbers))
+    except HubError as error:
+        everything = [row for rows in by_number.values() for row in rows]
+        done.kept += _close(everything, actor, DifferenceState.KEPT, str(error))
+        return
+    for number, rows in by_number.items():
+        verdict = verdicts.get(number)
+        if verdict is None or verdict.outcome not in {"differing", "rejected"}:
+            done.mended += _close(rows, actor, DifferenceState.MENDED, "")
+        else:
+            done.kept += _close(rows, actor, DifferenceState.KEPT, reasons.get(number) or _why(verdict))
+
+
+def _take_in_again(shop: Shop, access: ShopAccess, numbers: Sequence[str]) -> dict[str, str]:
+    """Fetch orders, take them in whatever the pool has in the same version, and return why some could not be."""
+    reasons: dict[str, str] = {}
+    for page in connector_of(shop).fetch(access, numbers):
+        # The fingerprint goes, or an order whose rows were changed behind the intake's back would pass as unchanged.
+        Order.objects.filter(shop=shop, external_no__in=numbers).update(content_hash=0)
+        item = inbox.receive(
+            shop=shop, source=SOURCE, reader=page.reader, delivery_key=f"mend:{uuid.uuid4()}", body=page.body,
+            content_type=page.content_type,
+        )  # fmt: skip
+        for row in hooks.process_inbox(item.pk).rows:
+            if row.outcome is Outcome.REJECTED:
+                reasons[row.external_no] = f"{row.field}: {row.reason}" if row.field else row.reason
+    return reasons
+
+
+def _why(verdict: Verdict) -> str:
+    """Return why fetching again did not help."""
+    if verdict.kind == DifferenceKind.MISSING_ON_PLATFORM:
+        return _("The platform has no such order: look it up there.")
+    order, draft = verdict.order, verdict.draft
+    if order and draft and order.modified_at > draft.modified_at:
+        return _("The pool has a newer version than the platform shows.")
+    names = ", ".join(each.field for each in verdict.fields)
+    return _("Still different after it was fetched again: %(fields)s") % {"fields": names}
+
+
+def _close(rows: Sequence[Difference], actor: str, state: str, note: str) -> int:
+    values = {"state": state, "note": note[:1000], "closed_at": timezone.now(), "closed_by": actor}
+    return Difference.objects.filter(pk__in=[row.pk for row in rows]).update(**values)
