@@ -1,7 +1,6 @@
 import os
 import signal
 import subprocess
-import sys
 
 import orjson
 import pytest
@@ -15,6 +14,7 @@ from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import InboxItem, Order, Reject, Shop
 from tests.channels_sync.tables.test_chunks import row, write_csv
 from tests.drafts import draft
+from tests.processes import running
 
 
 @pytest.fixture(autouse=True)
@@ -162,18 +162,16 @@ def test_an_import_killed_in_the_middle_goes_on_and_ends_with_exactly_all_rows(t
     path = ndjson(tmp_path / "a.ndjson", 45)
     script = KILLED.format(name=connection.settings_dict["NAME"], path=str(path), at=repr(at))
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    child = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
-    )
-    for _ in range(2):
+    with running(script, stdin=subprocess.PIPE, env=environment) as child:
+        for _ in range(2):
+            while child.stdout.readline().strip() != "piece":
+                assert child.poll() is None
+            child.stdin.write("\n")
+            child.stdin.flush()
         while child.stdout.readline().strip() != "piece":
             assert child.poll() is None
-        child.stdin.write("\n")
-        child.stdin.flush()
-    while child.stdout.readline().strip() != "piece":
-        assert child.poll() is None
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
     assert 0 < Order.objects.count() < 45
     summary = run(path)
     assert Order.objects.count() == 45

@@ -2,7 +2,6 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from orderhub import pipeline
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import InboxItem, Order, Reject, Shop
 from orderhub.services import leases
+from tests.processes import running
 
 LIST, FULL = "taobao.trades.sold.increment.get", "taobao.trade.fullinfo.get"
 
@@ -321,13 +321,11 @@ def test_a_run_killed_in_the_middle_is_repeated_and_doubles_nothing(platform, ta
         name=connection.settings_dict["NAME"], url=f"{platform.url}/router/rest", shop=taobao_shop.pk
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    child = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
-    )
-    while child.stdout.readline().strip() != "page":
-        assert child.poll() is None
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
+    with running(script, stdin=subprocess.PIPE, env=environment) as child:
+        while child.stdout.readline().strip() != "page":
+            assert child.poll() is None
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
     some = stored()
     assert some
     assert some < visible(platform)

@@ -6,12 +6,14 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from orderhub.core.embedded import EmbeddedServer, binaries, ended_with, may_pass, open_way, system_user
+from tests.processes import running
 
 USER_SCRIPT = """
 import sys, time
@@ -36,16 +38,22 @@ def server(home):
     assert server.leave(20)
 
 
-def start_user(home: Path) -> subprocess.Popen:
-    user = subprocess.Popen([sys.executable, "-c", USER_SCRIPT, str(home)], stdout=subprocess.PIPE, text=True)
-    assert user.stdout.readline() == "joined\n"
-    return user
+@pytest.fixture
+def users(home):
+    """Start so many processes at once that use the server, and wait until all do."""
+    with ExitStack() as stack:
+
+        def start(count):
+            found = [stack.enter_context(running(USER_SCRIPT, str(home))) for _ in range(count)]
+            assert [user.stdout.readline() for user in found] == ["joined\n"] * count
+            return found
+
+        yield start
 
 
 def end_user(user: subprocess.Popen, number: int) -> None:
     user.send_signal(number)
     user.wait(10)
-    user.stdout.close()
 
 
 def ask(server: EmbeddedServer, question: str) -> object:
@@ -78,30 +86,23 @@ def test_what_was_written_is_there_after_a_restart(server):
     assert ask(server, "SELECT answer FROM kept") == 42
 
 
-def test_the_server_goes_on_while_another_process_uses_it(server, home):
+def test_the_server_goes_on_while_another_process_uses_it(server, home, users):
     server.join()
-    user = start_user(home)
+    (user,) = users(1)
     assert not server.leave(0.5)
     assert ask(server, "SELECT 1") == 1
     end_user(user, signal.SIGTERM)
     wait_until_gone(home)
 
 
-def test_a_user_that_is_killed_does_not_leave_the_server_running(home):
-    user = start_user(home)
+def test_a_user_that_is_killed_does_not_leave_the_server_running(home, users):
+    (user,) = users(1)
     end_user(user, signal.SIGKILL)
     wait_until_gone(home)
 
 
-def test_eight_processes_that_start_at_once_share_one_server(home):
-    users = [start_user(home) for _ in range(2)]
-    users += [
-        subprocess.Popen([sys.executable, "-c", USER_SCRIPT, str(home)], stdout=subprocess.PIPE, text=True)
-        for _ in range(6)
-    ]
-    for user in users[2:]:
-        assert user.stdout.readline() == "joined\n"
-    for user in users:
+def test_eight_processes_that_start_at_once_share_one_server(home, users):
+    for user in users(2) + users(6):
         end_user(user, signal.SIGKILL)
     wait_until_gone(home)
 

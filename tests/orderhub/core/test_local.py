@@ -2,12 +2,14 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from orderhub.core import local
 from orderhub.core.local import needs_database, prepare_environment, read_env_file
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -94,11 +96,9 @@ def test_eight_first_starts_agree_on_the_secrets(tmp_path):
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "DATABASE_"))}
     environment = {**kept, "HUB_VAR_DIR": str(tmp_path)}
-    starts = [
-        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(8)
-    ]
-    assert len({start.communicate()[0] for start in starts}) == 1
+    with ExitStack() as stack:
+        starts = [stack.enter_context(running(code, cwd=ROOT, env=environment)) for _ in range(8)]
+        assert len({start.communicate()[0] for start in starts}) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["local-secrets.env"]
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ import pytest
 
 from orderhub.core import supervisor as module
 from orderhub.core.supervisor import Program, Supervisor
+from tests.processes import running
 
 HANGS = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 WITH_WORKER = """
@@ -159,14 +159,12 @@ programs = [supervisor.Program(n, [sys.executable, "-c", c]) for n, c in (("pool
 runner = supervisor.Supervisor(programs, lambda name, line: say(line))
 runner.run(lambda: say("child " + " ".join(str(p.process.pid) for p in programs)))
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     pids = set()
-    while len(pids - {"up"}) < 3 or "up" not in pids:
-        words = process.stdout.readline().split()
-        pids.update(int(word) for word in words[1:])
-        pids.update(word for word in words if word == "up")
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with running(code) as process:
+        while len(pids - {"up"}) < 3 or "up" not in pids:
+            words = process.stdout.readline().split()
+            assert words, "the supervisor ended by itself"
+            pids.update(int(word) for word in words[1:])
+            pids.update(word for word in words if word == "up")
     for pid in pids - {"up"}:
         wait_until_gone(pid)
