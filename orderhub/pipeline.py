@@ -3,6 +3,7 @@
     delivery  raw bytes are stored before anything else (`receive`)
     read      the connector's reader makes drafts of them; what cannot be read becomes a reject with its reason
     map       the channel's items become own SKUs, bundles the lines of their parts; unknown items are noted
+    gate      while it is not open, new orders are parked before the pool; `backlog` lets them in later
     pool      new, changed, unchanged or stale, by (shop, order number); older versions never overwrite
     stock     each line gets its pieces or is short
     triage    facts, findings, lane, urgent
@@ -40,6 +41,7 @@ from orderhub.services.allocation import allocate
 from orderhub.services.batch import Batch, DraftRow, add_buyers, sort_out
 from orderhub.services.inbox import receive
 from orderhub.services.outbox import Drained
+from orderhub.services.parking import Door, FrontDoor, NoDoor
 from orderhub.services.paths import effects_of
 from triage.decisions import Candidate
 from triage.selectors.outdated import outdated_price_findings
@@ -137,7 +139,7 @@ def retriage(order_ids: Sequence[int], actor: str) -> int:
     judged = 0
     for shop in Shop.objects.filter(orders__in=list(drafts)).distinct().select_related("warehouse"):
         rows = [DraftRow(0, drafts[pk]) for pk in shop.orders.filter(pk__in=list(drafts)).values_list("pk", flat=True)]
-        judged += len(_take_batch(shop, rows, "hub", actor, None, None, again=True))
+        judged += len(_take_batch(shop, rows, "hub", actor, None, None, NoDoor(), again=True))
     return judged
 
 
@@ -158,9 +160,14 @@ def release_order(order_id: int, actor: str, reason: str) -> None:
 
 
 def rerun_reject(reject_id: int, actor: str) -> bool:
-    """Try a rejected row again with today's code and return whether it was taken in; its reason is refreshed."""
+    """Try a rejected row again with today's code and return whether it was taken in; its reason is refreshed.
+
+    Before a gate that is not open, the row waits there like every other; it counts as taken in.
+    """
     reject = Reject.objects.select_related("shop__warehouse").get(pk=reject_id)
     rows = readers.read(reject.reader, reject.raw_row, "application/json")
+    for row in rows:
+        row.row = reject.row
     result = take_in(shop=reject.shop, rows=rows, source="rerun", actor=actor, inbox_id=reject.inbox_id, keep=False)
     refused = [row for row in result.rows if row.outcome is Outcome.REJECTED]
     update = {"attempts": reject.attempts + 1}
@@ -192,11 +199,12 @@ def take_in(
         _keep_rejects(shop, inbox_id, refused)
     good = [DraftRow(row.row, row.draft, row.told) for row in rows if row.draft is not None]
     raw = {row.row: row for row in rows if row.draft is not None}
+    door = FrontDoor(shop, source, inbox_id, raw)
     size = settings.HUB_BATCH_SIZE
     batches = [good[i : i + size] for i in range(0, len(good), size)] or [[]]
     for batch in batches:
         hook = at_commit if batch is batches[-1] else None
-        for part in _halve(shop, batch, source, actor, inbox_id, hook):
+        for part in take_rows(shop, batch, source, actor, inbox_id, hook, door):
             result.add(part)
     late = [raw[row.row] for row in result.rows if row.outcome is Outcome.REJECTED and row.row in raw]
     if keep and late:
@@ -267,34 +275,38 @@ def _told_before(item_id: int) -> IntakeResult:
     )
 
 
-def _halve(
-    shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None, at_commit: WithCursor | None
-) -> Iterator[list[RowResult]]:
-    """Take one batch in; one that the database refuses is halved until the bad row stands alone."""
+def take_rows(
+    shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None, at_commit: WithCursor | None,
+    door: Door,
+) -> Iterator[list[RowResult]]:  # fmt: skip
+    """Take one batch in through `door`; one that the database refuses is halved until the bad row stands alone.
+
+    `at_commit` runs in the transaction of the last part.
+    """
     try:
-        yield _take_batch(shop, rows, source, actor, inbox_id, at_commit)
+        yield _take_batch(shop, rows, source, actor, inbox_id, at_commit, door)
     except (DataError, IntegrityError) as error:
         if len(rows) <= 1:
             for row in rows:
                 reason = str(error).splitlines()[0] if not isinstance(error, IntegrityError) else "refused by a rule"
                 yield [RowResult(row.row, row.draft.external_no, Outcome.REJECTED, "", reason)]
             if at_commit:
-                yield _take_batch(shop, [], source, actor, inbox_id, at_commit)
+                yield _take_batch(shop, [], source, actor, inbox_id, at_commit, door)
             return
         middle = len(rows) // 2
-        yield from _halve(shop, rows[:middle], source, actor, inbox_id, None)
-        yield from _halve(shop, rows[middle:], source, actor, inbox_id, at_commit)
+        yield from take_rows(shop, rows[:middle], source, actor, inbox_id, None, door)
+        yield from take_rows(shop, rows[middle:], source, actor, inbox_id, at_commit, door)
 
 
 def _take_batch(
     shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None,
-    at_commit: WithCursor | None, *, again: bool = False,
+    at_commit: WithCursor | None, door: Door, *, again: bool = False,
 ) -> list[RowResult]:  # fmt: skip
     """Take one batch in, repeating it while other batches over the same orders or stock are faster."""
     for attempt in range(TRIES):
         try:
             alone = attempt >= ALONE_FROM
-            return _one_transaction(shop, rows, source, actor, inbox_id, at_commit, again=again, alone=alone)
+            return _one_transaction(shop, rows, source, actor, inbox_id, at_commit, door, again=again, alone=alone)
         except (IntegrityError, OperationalError, stock.StockMovedError) as error:
             if not _may_repeat(error) or connection.in_atomic_block:
                 raise
@@ -314,16 +326,19 @@ def _may_repeat(error: Exception) -> bool:
 
 def _one_transaction(
     shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None,
-    at_commit: WithCursor | None, *, again: bool, alone: bool,
+    at_commit: WithCursor | None, door: Door, *, again: bool, alone: bool,
 ) -> list[RowResult]:  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
         stock.enter(cursor, alone=alone)
+        rows = door.before(cursor, rows)
         batch = sort_out(
             cursor, shop=shop, rows=rows, source=source, actor=actor, now=datetime.now(UTC), inbox_id=inbox_id,
             again=again,
         )  # fmt: skip
+        door.after(cursor, batch)
         if batch.all:
             _decide_and_write(cursor, batch)
+        door.close(cursor)
         if at_commit:
             at_commit(cursor)
     return batch.results

@@ -18,7 +18,7 @@ from django_q.tasks import async_task
 from channels_sync.selectors import due_shops
 from channels_sync.services import tokens
 from channels_sync.services.sync import prune_runs
-from orderhub import pipeline
+from orderhub import backlog, pipeline
 from orderhub.services import jobs, leases, retention
 from triage.services import refresh_baselines
 
@@ -63,6 +63,11 @@ def drain_inbox() -> None:
     _while_there_is_work(pipeline.drain_inbox)
 
 
+def drain_backlog() -> None:
+    """Let waiting orders in as long as the gates allow some; `manage.py watch` starts the next round in between."""
+    _while_there_is_work(backlog.drain_backlog)
+
+
 def drain_outbox() -> None:
     """Send due effects until none is left or the time is over."""
     _while_there_is_work(lambda: pipeline.drain_outbox().total)
@@ -80,6 +85,7 @@ JOBS: dict[str, Periodic] = {
         Periodic("pull", 1, pull),
         Periodic("inbox", 1, drain_inbox),
         Periodic("outbox", 1, drain_outbox),
+        Periodic("backlog", 1, drain_backlog),
         Periodic("siblings", 1, pipeline.recheck_siblings),
         Periodic("tokens", 1, tokens.keep_fresh),
         Periodic("baselines", 10, refresh_baselines),

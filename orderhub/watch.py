@@ -78,7 +78,8 @@ class Watch:
         return alarms
 
     def _chores(self, seen: Vitals) -> None:
-        for name, waits in (("inbox", seen.waiting_inbox), ("outbox", seen.waiting_outbox)):
+        waiting = {"inbox": seen.waiting_inbox, "outbox": seen.waiting_outbox, "backlog": seen.waiting_backlog}
+        for name, waits in waiting.items():
             if waits and f"job:{name}" not in seen.held and seen.queued_tasks < QUEUE_LIMIT:
                 schedules.start(name)
         if self._is_time("begin", float("inf")):

@@ -29,6 +29,8 @@ class Vitals:
     now: datetime
     waiting_inbox: bool
     waiting_outbox: bool
+    waiting_backlog: bool
+    """Orders wait before a gate that lets one in by now."""
     queued_tasks: int
     held: frozenset[str]
     """Names of the leases somebody holds."""
@@ -46,14 +48,20 @@ def look() -> Vitals:
                             AND received_at < now() - make_interval(secs => %s)))),
                 EXISTS (SELECT FROM orderhub_effect WHERE state = 'pending' AND kind = ANY(%s) AND due_at <= now())
                     OR EXISTS (SELECT FROM orderhub_effect WHERE state = 'sending' AND leased_until < now()),
+                EXISTS (SELECT FROM orderhub_shop s
+                        WHERE EXISTS (SELECT FROM orderhub_parkedorder p WHERE p.shop_id = s.id)
+                        AND NOT EXISTS (
+                            SELECT FROM orderhub_gate g WHERE (g.shop_id IS NULL OR g.shop_id = s.id) AND (
+                                g.state = 'paused' OR clock_timestamp() < g.paced_until
+                                    + make_interval(secs => 60.0 / coalesce(g.rate_per_minute, 1000000))))),
                 (SELECT count(*) FROM (SELECT FROM django_q_ormq LIMIT 100) AS queued),
                 ARRAY(SELECT name FROM orderhub_lease WHERE until > now())
             """,
             [LEFT_OVER_SECONDS, list(effect_handlers)],
         )
-        now, inbox, outbox, queued, held = cursor.fetchone()
+        now, inbox, outbox, backlog, queued, held = cursor.fetchone()
     beats = {
         row.name: Beat(row.name, (now - row.beat_at).total_seconds(), row.is_ok, row.message)
         for row in JobHeartbeat.objects.all()
     }
-    return Vitals(now, inbox, outbox, queued, frozenset(held), beats)
+    return Vitals(now, inbox, outbox, backlog, queued, frozenset(held), beats)

@@ -12,7 +12,9 @@ from orderhub.models import Effect, InboxItem, JobHeartbeat, Lease
 from orderhub.schedules import JOBS, Periodic
 from orderhub.selectors.vitals import Beat, Vitals
 from orderhub.services import jobs
+from orderhub.services.gate import set_gate
 from orderhub.watch import QUEUE_LIMIT, Watch, read_state, run_alarm_command, silent_jobs
+from tests.drafts import deliver, draft
 from tests.factories import make_order, make_shop
 
 TABLE = {"outbox": Periodic("outbox", 1, lambda: None)}
@@ -42,7 +44,7 @@ def handled(monkeypatch):
 
 def seen(**beats):
     rows = {name: Beat(name, age, is_ok, "ValueError: bad") for name, (age, is_ok) in beats.items()}
-    return Vitals(datetime.now(UTC), False, False, 0, frozenset(), rows)
+    return Vitals(datetime.now(UTC), False, False, False, 0, frozenset(), rows)
 
 
 def queued():
@@ -151,6 +153,18 @@ def test_waiting_work_starts_its_drain(all_is_well, state_file):
     effect(shop, "wms_push")
     Watch(state_file).look()
     assert queued() == ["inbox", "outbox"]
+
+
+@pytest.mark.parametrize(
+    ("state", "rate", "started"), [("open", None, ["backlog"]), ("trickle", 1, []), ("paused", None, [])]
+)
+def test_waiting_orders_start_the_drain_once_the_gate_lets_one_in(all_is_well, state_file, state, rate, started):
+    shop = make_shop()
+    set_gate(shop_id=shop.pk, state="paused", reason="stock count", actor="boss")
+    deliver(shop, draft())
+    set_gate(shop_id=shop.pk, state=state, rate_per_minute=rate, reason="counted", actor="boss")
+    Watch(state_file).look()
+    assert queued() == started
 
 
 def test_nothing_starts_for_work_that_is_fresh_not_due_or_without_handler(all_is_well, state_file):
