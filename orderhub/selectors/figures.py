@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from django.db import connection
 
 from orderhub.core.registry import Registry
+from orderhub.core.words import GateState
+from orderhub.selectors.gate import gate_overview
 
 RECENT_CAP = 200_000
 """Orders of the last day that are counted; a day of the field's worst surge has 50,000."""
@@ -75,6 +77,26 @@ def queue_figures() -> Iterable[Figure]:
     ages = [((queue, state), float(age)) for queue, state, _n, age in rows if age is not None]
     yield Figure("hub_queue_items", "Rows that wait, by queue and state.", labels, counts)
     yield Figure("hub_queue_oldest_seconds", "Age of the oldest of them (pending effects: overdue by).", labels, ages)
+
+
+@figure_sources.register("gate")
+def gate_figures() -> Iterable[Figure]:
+    """The intake gate of all and of shops that have one of their own, and what waits before it."""
+    overview = gate_overview()
+    gates = [("", overview.of_all), *((shop.code, shop.own) for shop in overview.shops)]
+    states = [((code, state), float(view.state == state)) for code, view in gates for state in GateState.values]
+    waiting = [((shop.code,), float(shop.waiting)) for shop in overview.shops]
+    late = [
+        ((shop.code,), (overview.at - shop.oldest).total_seconds())
+        for shop in overview.shops
+        if shop.oldest is not None
+    ]
+    yield Figure(
+        "hub_gate_state", "1 for the state of the gate; an empty shop is the gate of all.", ("shop", "state"), states
+    )
+    yield Figure("hub_gate_waiting_orders", "Orders that wait before the gate.", ("shop",), waiting)
+    text = "By how much the first of them is over its ship deadline; negative: still to go."
+    yield Figure("hub_gate_overdue_seconds", text, ("shop",), late)
 
 
 @figure_sources.register("jobs")

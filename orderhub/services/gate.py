@@ -6,53 +6,46 @@ batches that asked before it. So a batch lies wholly before or wholly after a ch
 nothing of the former state is still on its way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from orderhub.core.errors import FieldError
 from orderhub.core.words import GATE_RANK, GateState
 from orderhub.models import Gate, GateChange, Shop
+from orderhub.selectors.gate import MAX_RATE, OPEN, GateView, gate_of, pace, strictest, view_of
 from orderhub.services import stock
+
+__all__ = [
+    "MAX_RATE",
+    "OPEN",
+    "GateView",
+    "Shares",
+    "admit",
+    "charge",
+    "ensure_gate_of_all",
+    "entitled",
+    "gate_of",
+    "is_shut",
+    "set_gate",
+    "shares",
+    "strictest",
+    "worthwhile",
+]
 
 log = structlog.get_logger(__name__)
 
-MAX_RATE = 1_000_000
-"""Orders a minute; more than any machine takes in."""
 BURST_SECONDS = 30.0
 """A pace that was not used up for a while lets at most this much of it in at once."""
 QUIET_SECONDS = 15
 """How long a change waits for running batches; it holds for every later batch in any case."""
-
-
-@dataclass(slots=True, frozen=True)
-class GateView:
-    """What counts for a shop, or for all: the stricter gate and who set it. `shop_id` is None for the gate of all."""
-
-    state: GateState
-    rate_per_minute: int | None = None
-    shop_id: int | None = None
-    reason: str = ""
-    actor: str = ""
-    changed_at: datetime | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """True when orders enter as they come."""
-        return self.state is GateState.OPEN
-
-
-OPEN = GateView(GateState.OPEN)
 
 
 def set_gate(
@@ -81,20 +74,7 @@ def set_gate(
         if GATE_RANK[wanted] > GATE_RANK[before]:
             transaction.on_commit(partial(_let_batches_end, shop_id))
     log.info("gate set", shop_id=shop_id, state=wanted, rate=rate_per_minute, actor=actor)
-    return _view(Gate.objects.get(pk=gate.pk))
-
-
-def gate_of(shop_id: int | None) -> GateView:
-    """Return what counts for a shop: the stricter of its own gate and the gate of all; for None the gate of all."""
-    gates = list(Gate.objects.filter(Q(shop=None) | Q(shop=shop_id)))
-    return strictest(gates)
-
-
-def strictest(gates: Sequence[Gate]) -> GateView:
-    """Return the strictest of some gates that stand before one shop: paused, then the slowest trickle; open when there
-    is none. Of equal ones the wider counts, because opening the narrower would change nothing."""
-    views = [_view(gate) for gate in gates]
-    return max(views, key=_strictness, default=OPEN)
+    return view_of(Gate.objects.get(pk=gate.pk))
 
 
 def is_shut(cursor: CursorWrapper, shop_id: int) -> tuple[bool, bool]:
@@ -180,13 +160,6 @@ def charge(cursor: CursorWrapper, costs: Mapping[int, float], count: int) -> Non
         )
 
 
-def pace(rate_per_minute: int | None, *, is_for_all: bool) -> int | None:
-    """Return the pace that a gate sets, orders a minute; only the gate of all has one of its own accord."""
-    if rate_per_minute is None and is_for_all:
-        return max(1, int(settings.HUB_BACKLOG_PER_MINUTE))
-    return rate_per_minute
-
-
 def entitled(rate_per_minute: int, idle_seconds: float) -> int:
     """Return how many orders may enter after so long an idle time; negative idle times are debts."""
     # A hundredth of an order of slack: the division of 60 by a rate is not exact.
@@ -229,15 +202,6 @@ def _checked(state: str, rate_per_minute: int | None, reason: str) -> tuple[Gate
 
 def _make(shop_id: int | None) -> None:
     Gate.objects.bulk_create([Gate(shop_id=shop_id, state=GateState.OPEN)], ignore_conflicts=True)
-
-
-def _view(gate: Gate) -> GateView:
-    return GateView(GateState(gate.state), gate.rate_per_minute, gate.shop_id, gate.reason, gate.actor, gate.changed_at)
-
-
-def _strictness(view: GateView) -> tuple[int, float, bool]:
-    slowness = -float(view.rate_per_minute or MAX_RATE + 1)
-    return GATE_RANK[view.state], slowness, view.shop_id is None
 
 
 def _let_batches_end(shop_id: int | None) -> None:

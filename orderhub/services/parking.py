@@ -86,7 +86,7 @@ class FrontDoor:
         self._waiting = _lock(cursor, self.shop.pk, rows) if some_wait and rows else {}
         if not self._waiting:
             return rows
-        going_on = []
+        going_on: list[DraftRow] = []
         for row in rows:
             newest = self._waiting.get(row.draft.external_no)
             (self._overtaken if newest and newest > row.draft.modified_at else going_on).append(row)

@@ -9,29 +9,33 @@ import orjson
 from django.core.management.base import BaseCommand
 
 from channels_sync.selectors import Health, sync_health
+from orderhub.management.commands.gate import gate_lines
 from orderhub.selectors.books import Difference, differences
+from orderhub.selectors.gate import gate_overview
 from orderhub.selectors.hub_status import HubStatus, hub_status
 
 
 class Command(BaseCommand):
     help = (
-        "Show orders per status and lane, what waits, sync lag per shop, job heartbeats, and whether the books agree."
+        "Show orders per status and lane, what waits, sync lag per shop, job heartbeats, the intake gate, "
+        "and whether the books agree."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object, for scripts")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        status, shops, books = hub_status(), sync_health(), differences()
+        status, shops, books, gate = hub_status(), sync_health(), differences(), gate_overview()
         if options["json"]:
             document = {
                 **status.as_json(),
+                "gate": gate.as_json(),
                 "shops": [shop_json(shop) for shop in shops],
                 "differences": [asdict(difference) for difference in books],
             }
             self.stdout.write(orjson.dumps(document).decode())
             return
-        for line in [*screen(status, shops), *disagreements(books)]:
+        for line in [*screen(status, shops), *gate_lines(gate), *disagreements(books)]:
             self.stdout.write(line)
 
 
