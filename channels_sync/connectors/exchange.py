@@ -100,6 +100,25 @@ class Memo:
 
 
 @dataclass(slots=True, frozen=True)
+class MemoRules:
+    """What a platform takes as the seller's remark and flag."""
+
+    characters: int | None = None
+    """Length of a remark; None where only the bytes count or nothing is known."""
+    octets: int | None = None
+    """Length of a remark in bytes of UTF-8."""
+    flags: Sequence[str] = ()
+    """Colours beside none (words of `orderhub.core.words.Flag`); empty where the platform has no flag."""
+    flag_needs_remark: bool = False
+
+    def shown(self, remark: str, flag: str) -> tuple[str, str]:
+        """Return remark and flag as the platform will show them: no colour beside a remark is its grey."""
+        if not self.flags or (self.flag_needs_remark and not remark):
+            return remark, "none"
+        return remark, flag if flag in self.flags else "grey" if remark else "none"
+
+
+@dataclass(slots=True, frozen=True)
 class WriteResult:
     """What became of one write; `error` is empty when it worked."""
 

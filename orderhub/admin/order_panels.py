@@ -30,6 +30,9 @@ KINDS: dict[str, str | Promise] = {
     "claim": pgettext_lazy("timeline", "Said"),
     "findings_accepted": pgettext_lazy("timeline", "Findings accepted"),
     "wms_push": pgettext_lazy("timeline", "Pushed to the warehouse"),
+    "memo": pgettext_lazy("timeline", "Remark or flag edited"),
+    "memo_told": pgettext_lazy("timeline", "Remark and flag told to the channel"),
+    "memo_failed": pgettext_lazy("timeline", "The channel did not take remark and flag"),
 }
 """Words for what happened; an unknown kind is shown as it is."""
 

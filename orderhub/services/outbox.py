@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 import structlog
 from django.db import connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
@@ -134,7 +135,7 @@ def _bury_lost(handler: EffectHandler, kind: str) -> None:
             """,
             [str(error), kind, MAX_ATTEMPTS],
         )
-        lost = [(Job(*row), error) for row in cursor.fetchall()]
+        lost = [(_job(row), error) for row in cursor.fetchall()]
         if lost and isinstance(handler, GivesUp):
             handler.give_up(lost)
 
@@ -156,7 +157,13 @@ def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
             """,
             [kind, limit, kind, limit, token, LEASE_SECONDS],
         )
-        return [Job(*row) for row in cursor.fetchall()]
+        return [_job(row) for row in cursor.fetchall()]
+
+
+def _job(row: Sequence[Any]) -> Job:
+    """Return one leased row; Django's cursors hand JSON on as text."""
+    *ids, payload, attempts = row
+    return Job(*ids, orjson.loads(payload) if isinstance(payload, str) else payload, attempts)
 
 
 def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, result: Drained) -> None:

@@ -12,6 +12,7 @@ from channels_sync.connectors.douyin.client import Gateway
 from channels_sync.connectors.douyin.pull import Pull
 from channels_sync.connectors.exchange import (
     Memo,
+    MemoRules,
     Opened,
     PushAnswer,
     Pushed,
@@ -111,6 +112,10 @@ class DouyinConnector(Connector):
     def ship(self, access: ShopAccess, shipment: Shipment) -> None:
         """Tell of one parcel, of the whole order or of some lines."""
         write.ship(Gateway(access), shipment)
+
+    def memo_rules(self, shop_settings: Mapping[str, Any]) -> MemoRules:
+        """60 characters, or what the setting `remark_length` says, and five stars."""
+        return MemoRules(characters=write.longest_remark(shop_settings), flags=write.COLOURS)
 
     def write_memo(self, access: ShopAccess, memo: Memo) -> None:
         """Replace remark and flag."""

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
-from channels_sync.connectors.douyin.client import Gateway
+from channels_sync.connectors.douyin.client import Gateway, setting
 from channels_sync.connectors.douyin.errors import RefusedError, RepeatedError, ShippedError
 from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
 from orderhub.core.errors import HubError, TemporaryError
@@ -18,7 +18,8 @@ STOCK, STOCK_BATCH, STOCK_READ = "sku.syncStock", "sku.syncStockBatch", "sku.sto
 SHIP, SHIP_PARTS, REMARK = "order.logisticsAdd", "order.logisticsAddMultiPack", "order.addOrderRemark"
 LONGEST_REMARK = 60
 """Characters; newer pages of the platform say 500, which a shop may set as `remark_length`."""
-STARS = {"grey": 0, "purple": 1, "cyan": 2, "blue": 2, "green": 3, "orange": 4, "yellow": 4, "red": 5}
+COLOURS = ("purple", "cyan", "green", "orange", "red")
+STARS = {"none": 0, "grey": 0, "purple": 1, "cyan": 2, "blue": 2, "green": 3, "orange": 4, "yellow": 4, "red": 5}
 """Blue and yellow, which the platform does not have, become the nearest colour."""
 CARRIERS = {
     "SF": "shunfeng", "YTO": "yuantong", "ZTO": "zhongtong", "STO": "shentong", "YUNDA": "yunda", "YD": "yunda",
@@ -70,9 +71,14 @@ def ship(gateway: Gateway, shipment: Shipment) -> None:
             raise
 
 
+def longest_remark(shop_settings: Mapping[str, Any]) -> int:
+    """Return how many characters a remark may have."""
+    return int(setting(shop_settings, "remark_length", LONGEST_REMARK, 1, 500))
+
+
 def write_memo(gateway: Gateway, memo: Memo) -> None:
     """Replace the seller's remark and flag. Raises HubError, also for a remark longer than the platform takes."""
-    longest = int(gateway.access.settings.get("remark_length") or LONGEST_REMARK)
+    longest = longest_remark(gateway.access.settings)
     if len(memo.remark) > longest:
         raise RefusedError(
             _("The remark has %(length)s characters, the platform takes %(most)s: shorten it.")

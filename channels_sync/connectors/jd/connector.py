@@ -19,7 +19,7 @@ from channels_sync.connectors.base import (
     connectors,
     mark_last,
 )
-from channels_sync.connectors.exchange import Memo, Shipment, StockWrite, WriteResult
+from channels_sync.connectors.exchange import Memo, MemoRules, Shipment, StockWrite, WriteResult
 from channels_sync.connectors.jd import readback, tokens, writes
 from channels_sync.connectors.jd.client import JdClient
 from channels_sync.connectors.jd.pull import Options, Pull, budget_of
@@ -33,8 +33,10 @@ class JdConnector(Connector):
     label = _("JD")
     pulls = fetches = rereads = writes_stock = reads_stock = ships = writes_memo = refreshes = True
     authorises = True
+    reread_minutes = 240
     renews_within = tokens.RENEW_BEFORE - timedelta(minutes=10)
     stock_batch = writes.STOCK_BATCH
+    takes_parts = False
     credential_fields = (
         CredentialField("app_key", _("App key")),
         CredentialField("app_secret", _("App secret"), is_secret=True),
@@ -105,6 +107,10 @@ class JdConnector(Connector):
         known = {str(c).upper(): str(n) for c, n in carriers.items()} if isinstance(carriers, dict) else {}
         with _turn(access) as client:
             writes.ship(client, shipment, known)
+
+    def memo_rules(self, shop_settings: Mapping[str, Any]) -> MemoRules:
+        """500 characters; a flag goes with a note."""
+        return MemoRules(characters=writes.NOTE_LENGTH, flags=writes.COLOURS, flag_needs_remark=True)
 
     def write_memo(self, access: ShopAccess, memo: Memo) -> None:
         """Set the seller's note and flag."""

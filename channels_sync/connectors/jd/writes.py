@@ -25,6 +25,7 @@ CARRIERS = {"SF": "467", "ZTO": "1499", "YTO": "463", "STO": "470", "YUNDA": "13
 """JD's number of a carrier by its common code; a shop's setting `carriers` adds more."""
 FLAGS = {"none": 0, "grey": 0, "red": 1, "yellow": 2, "green": 3, "blue": 4, "purple": 5, "orange": 2, "cyan": 3}
 """JD has no orange and no cyan: the nearest colour of the same weight."""
+COLOURS = ("red", "yellow", "green", "blue", "purple")
 
 
 def write_stock(client: JdClient, rows: Sequence[StockWrite], *, store: str = "") -> list[WriteResult]:

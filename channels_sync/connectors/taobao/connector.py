@@ -1,14 +1,25 @@
 """The connector of Taobao and Tmall shops."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from channels_sync.connectors.base import Connector, CredentialField, RawPage, ShopAccess, Window, connectors, mark_last
-from channels_sync.connectors.exchange import Memo, Pushed, Shipment, StockWrite, WriteResult
+from channels_sync.connectors.base import (
+    Connector,
+    CredentialField,
+    RawPage,
+    ShopAccess,
+    ThrottledError,
+    Window,
+    connectors,
+    mark_last,
+)
+from channels_sync.connectors.exchange import Memo, MemoRules, Pushed, Shipment, StockWrite, WriteResult
 from channels_sync.connectors.taobao import events, readback, tokens, writes
 from channels_sync.connectors.taobao.client import TopClient
 from channels_sync.connectors.taobao.pull import Options, Pull
@@ -25,6 +36,7 @@ class TaobaoConnector(Connector):
     session_field = "session"
     renews_within = timedelta(hours=12)
     stock_batch = writes.SKUS_PER_CALL
+    lasting_tokens = False
     hidden_facts = {
         "receiver.name": _("The platform shows the first character only."),
         "receiver.phone": _("The platform shows the last four digits only."),
@@ -78,11 +90,13 @@ class TaobaoConnector(Connector):
 
     def events(self, access: ShopAccess) -> Sequence[Pushed]:
         """Return the messages that wait for the shop."""
-        return events.waiting(_client(access), access.settings)
+        with _turn(access, "events") as client:
+            return events.waiting(client, access.settings)
 
     def confirm(self, access: ShopAccess, delivery_keys: Sequence[str]) -> None:
         """Have stored messages not sent again."""
-        events.confirm(_client(access), access.settings, delivery_keys)
+        with _turn(access, "events") as client:
+            events.confirm(client, access.settings, delivery_keys)
 
     def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
         """Set the stock of items; those of one item go in one call."""
@@ -96,9 +110,26 @@ class TaobaoConnector(Connector):
         carriers = access.settings.get("carrier_codes")
         writes.ship(_client(access), shipment, carriers if isinstance(carriers, dict) else {})
 
+    def memo_rules(self, shop_settings: Mapping[str, Any]) -> MemoRules:
+        """1,000 bytes and five colours."""
+        return MemoRules(octets=writes.MEMO_BYTES, flags=writes.COLOURS)
+
     def write_memo(self, access: ShopAccess, memo: Memo) -> None:
         """Set the seller's memo and flag."""
         writes.write_memo(_client(access), memo)
+
+
+@contextmanager
+def _turn(access: ShopAccess, part: str) -> Iterator[TopClient]:
+    """Wait for a turn in the queue of one kind of calls; a ban of the platform holds for all its workers."""
+    rate = Options.of(access.settings).calls_per_second
+    budget = access.budget(f"taobao:{access.credential('app_key')}:{part}", rate)
+    time.sleep(max(0.0, budget.take(1)[0] - time.monotonic()))
+    try:
+        yield _client(access)
+    except ThrottledError as error:
+        budget.block(error.retry_after or 1.0)
+        raise
 
 
 def _client(access: ShopAccess) -> TopClient:

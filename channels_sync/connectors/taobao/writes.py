@@ -23,6 +23,7 @@ FULL_UPDATE = "1"
 """`type`: the quantity is absolute. A difference sent twice would count twice."""
 FLAGS = {"grey": "0", "none": "0", "red": "1", "yellow": "2", "green": "3", "blue": "4", "purple": "5"}
 """Orange and cyan are not known here: the flag is left as it is."""
+COLOURS = ("red", "yellow", "green", "blue", "purple")
 
 
 def write_stock(client: TopClient, rows: Sequence[StockWrite], budget: CallBudget) -> list[WriteResult]:

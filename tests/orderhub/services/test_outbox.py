@@ -198,3 +198,15 @@ def test_two_workers_at_once_send_each_effect_once(handler):
     for thread in threads:
         thread.join()
     assert sorted(handler.sent) == sorted(f"k{number}" for number in range(40))
+
+
+@pytest.mark.django_db
+def test_a_handler_gets_the_payload_as_it_was_added(handler, monkeypatch):
+    order = make_order()
+    seen = []
+    monkeypatch.setattr(handler, "prepare", lambda jobs: seen.extend(job.payload for job in jobs) or {})
+    told = {"remark": "改发顺丰", "before": [["", "none"]]}
+    with connection.cursor() as cursor:
+        outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "test", "a", NOW, told)])
+    assert drain().cancelled == 1
+    assert seen == [told]
