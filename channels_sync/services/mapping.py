@@ -3,7 +3,7 @@
 Every change lets the open orders follow (`services/remap.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -47,29 +47,37 @@ def check_parts(parts: Sequence[Part]) -> None:
 def set_parts(*, listing_id: int, parts: Sequence[Part], actor: str) -> bool:
     """Say of which own SKUs an item is made; false when that was known already.
 
-    Items of the same shop with the code of a listing without ids follow it where nobody said otherwise.
     Raises FieldError (`check_parts`), and HubError for an item that is gone.
     """
     check_parts(parts)
     listing = Listing.objects.select_for_update().filter(pk=listing_id).first()
     if listing is None:
         raise HubError(_("The channel item is gone."))
-    old = list(listing.parts.all())
-    if listing.state == ListingState.MATCHED and _says_the_same(old, parts):
+    if says_the_same(listing, parts):
         return False
-    changed = [listing.pk, *_followers(listing, _shape(old))]
-    write_parts(dict.fromkeys(changed, parts))
-    log.info("channel item mapped", listing=listing.pk, actor=actor, parts=len(parts), items=len(changed))
+    items = write_parts({listing.pk: parts})
+    log.info("channel item mapped", listing=listing.pk, actor=actor, parts=len(parts), items=items)
     return True
 
 
-def write_parts(parts_of: dict[int, Sequence[Part]]) -> None:
-    """Replace the parts of some items and let open orders follow. Four statements."""
-    listing_ids = sorted(parts_of)
-    prices = dict(
-        Sku.objects.filter(code__in={part.sku for parts in parts_of.values() for part in parts})
-        .values_list("code", "list_price_fen")
-    )  # fmt: skip
+def says_the_same(listing: Listing, parts: Sequence[Part]) -> bool:
+    """Tell whether an item is made of just these parts; a part without a value says nothing about it."""
+    old = list(listing.parts.all())
+    if listing.state != ListingState.MATCHED or _shape(old) != [(part.sku, part.quantity) for part in parts]:
+        return False
+    return all(new.value_fen in (None, was.value_fen) for was, new in zip(old, parts, strict=True))
+
+
+def write_parts(parts_of: Mapping[int, Sequence[Part]]) -> int:
+    """Replace the parts of items that the caller holds locked, let open orders follow, and return how many items
+    changed. A few statements, however many items.
+
+    With a listing without ids go the items of its shop with that code of which nobody said otherwise.
+    """
+    changing = {**_followers(parts_of), **parts_of}
+    listing_ids = sorted(changing)
+    wanted = {part.sku for parts in changing.values() for part in parts}
+    prices = dict(Sku.objects.filter(code__in=wanted).values_list("code", "list_price_fen"))
     ListingPart.objects.filter(listing_id__in=listing_ids).delete()
     ListingPart.objects.bulk_create(
         ListingPart(
@@ -77,9 +85,9 @@ def write_parts(parts_of: dict[int, Sequence[Part]]) -> None:
             value_fen=prices.get(part.sku) if part.value_fen is None else part.value_fen,
         )
         for pk in listing_ids
-        for part in parts_of[pk]
+        for part in changing[pk]
     )  # fmt: skip
-    Listing.objects.filter(pk__in=listing_ids).update(
+    return Listing.objects.filter(pk__in=listing_ids).update(
         state=ListingState.MATCHED, mapped_at=Now(), remap_until=Now() + REMAP_FOR, suggestions=[]
     )
 
@@ -87,16 +95,17 @@ def write_parts(parts_of: dict[int, Sequence[Part]]) -> None:
 @transaction.atomic
 def ignore(*, listing_ids: Sequence[int], actor: str) -> int:
     """Say that items need no own SKU (a gift card, a service); returns how many that is news of."""
-    return _leave(listing_ids, ListingState.IGNORED, actor)
+    return leave(listing_ids, ListingState.IGNORED, actor)
 
 
 @transaction.atomic
 def reopen(*, listing_ids: Sequence[int], actor: str) -> int:
     """Put items back among the unmatched ones, without parts; returns how many that is news of."""
-    return _leave(listing_ids, ListingState.UNMATCHED, actor)
+    return leave(listing_ids, ListingState.UNMATCHED, actor)
 
 
-def _leave(listing_ids: Sequence[int], state: ListingState, actor: str) -> int:
+def leave(listing_ids: Sequence[int], state: ListingState, actor: str) -> int:
+    """Put items into a state without parts and return how many were in another; open orders follow."""
     rows = Listing.objects.select_for_update().filter(pk__in=listing_ids).exclude(state=state).order_by("pk")
     changed = list(rows.values_list("pk", flat=True))
     ListingPart.objects.filter(listing_id__in=changed).delete()
@@ -131,27 +140,29 @@ def match_known(limit: int = 5000) -> int:
         return int(cursor.rowcount)
 
 
-def _followers(listing: Listing, old: list[tuple[str, int]]) -> list[int]:
-    if listing.item_id or listing.sku_id:
-        return []
+def _followers(parts_of: Mapping[int, Sequence[Part]]) -> dict[int, Sequence[Part]]:
+    sources = {
+        (source.shop_id, source.outer_id): source
+        for source in Listing.objects.filter(pk__in=parts_of, item_id="", sku_id="").prefetch_related("parts")
+    }
+    if not sources:
+        return {}
     others = (
         Listing.objects.select_for_update()
-        .filter(shop_id=listing.shop_id, outer_id=listing.outer_id)
-        .exclude(pk=listing.pk)
+        .filter(shop_id__in={shop for shop, _code in sources}, outer_id__in={code for _shop, code in sources})
+        .exclude(item_id="", sku_id="")
         .exclude(state=ListingState.IGNORED)
         .order_by("pk")
         .prefetch_related("parts")
     )
-    undecided = ([], [(listing.outer_id, 1)], old)
-    return [other.pk for other in others if _shape(other.parts.all()) in undecided]
+    found = {}
+    for other in others:
+        source = sources.get((other.shop_id, other.outer_id))
+        undecided = ([], [(other.outer_id, 1)], _shape(source.parts.all())) if source else ()
+        if source and _shape(other.parts.all()) in undecided:
+            found[other.pk] = parts_of[source.pk]
+    return found
 
 
 def _shape(parts: Iterable[ListingPart]) -> list[tuple[str, int]]:
     return [(part.sku, part.quantity) for part in parts]
-
-
-def _says_the_same(old: Sequence[ListingPart], parts: Sequence[Part]) -> bool:
-    """A part without a value says nothing about it."""
-    if _shape(old) != [(part.sku, part.quantity) for part in parts]:
-        return False
-    return all(new.value_fen in (None, was.value_fen) for was, new in zip(old, parts, strict=True))

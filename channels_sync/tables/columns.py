@@ -111,7 +111,7 @@ def read_mapping(path: Path) -> ColumnMapping:
 
 def find_columns(header: Sequence[str], mapping: ColumnMapping) -> Columns:
     """Return the columns of a table. Raises HubError that names the fields without one."""
-    places = {_plain(name): place for place, name in reversed(list(enumerate(header)))}
+    places = {plain_header(name): place for place, name in reversed(list(enumerate(header)))}
     found: dict[str, int] = {}
     for name in (*ORDER_FIELDS, *LINE_FIELDS):
         for variant in (name, f"{name}_fen") if name in MONEY else (name,):
@@ -130,16 +130,17 @@ def find_columns(header: Sequence[str], mapping: ColumnMapping) -> Columns:
 def _place(name: str, mapping: ColumnMapping, places: Mapping[str, int]) -> int | None:
     wanted = mapping.columns.get(name)
     if wanted is not None:
-        place = places.get(_plain(wanted))
+        place = places.get(plain_header(wanted))
         if place is None:
             raise HubError(f"mapping: the file has no column {wanted!r} (for {name})")
         return place
     base = name.removesuffix("_fen")
     synonyms = (ORDER_FIELDS.get(base) or LINE_FIELDS.get(base) or "").split() if base == name else []
-    return next((places[plain] for word in (name, *synonyms) if (plain := _plain(word)) in places), None)
+    return next((places[plain] for word in (name, *synonyms) if (plain := plain_header(word)) in places), None)
 
 
-def _plain(name: str) -> str:
+def plain_header(name: str) -> str:
+    """Return a column's name without case, spaces, brackets and unit, as synonyms are written."""
     return _NOISE.sub("", _UNIT.sub("", str(name).replace("\ufeff", ""))).casefold()
 
 
