@@ -14,13 +14,14 @@ class OrderHubConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the hooks once all apps are there."""
-        from orderhub import pipeline  # noqa: PLC0415  (models must be loaded first)
+        from orderhub import pipeline, schedules  # noqa: PLC0415  (models must be loaded first)
         from orderhub.core import hooks  # noqa: PLC0415
 
         hooks.process_inbox.fill(pipeline.process)
         hooks.rerun_reject.fill(pipeline.rerun_reject)
         hooks.retriage.fill(pipeline.retriage)
         hooks.release_order.fill(pipeline.release_order)
+        hooks.start_pull.fill(schedules.start_pull)
         # What is loaded by now lives as long as the process. Looking through it at every thousand new objects cost
         # 7 % of an intake (docs/performance.md).
         gc.freeze()

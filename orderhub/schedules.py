@@ -58,6 +58,12 @@ def pull() -> None:
         async_task(PULL_TASK, shop_id, group="pull")
 
 
+def start_pull(shop_id: int) -> None:
+    """Ask the cluster to pull one shop now, whatever it waits for; a pull that runs already makes this one end at
+    once."""
+    async_task(PULL_TASK, shop_id, force=True, group="pull")
+
+
 def drain_inbox() -> None:
     """Take waiting deliveries in until none is left or the time is over."""
     _while_there_is_work(pipeline.drain_inbox)

@@ -53,7 +53,7 @@ GENERAL: dict[str, Advice] = {
     ),
     Cause.LIMIT: Advice(
         _("The platform limits how often we may call."),
-        _("Nothing to do: the hub waits as long as asked. If it comes often, lower calls_per_second."),
+        _("Nothing to do: the hub waits. If it comes often, lower “Calls a second” on the shop's page."),
         passes=True,
     ),
     Cause.QUOTA: Advice(

@@ -71,6 +71,12 @@ def exact(moment: datetime | None) -> str:
 
 
 @register.filter
+def clock(moment: datetime | None) -> str:
+    """Return a moment of today to the second."""
+    return columns.exact(moment)[11:] if moment else ""
+
+
+@register.filter
 def countdown(until: datetime | None) -> SafeString:
     """Show the clock to a moment."""
     return columns.countdown(until)

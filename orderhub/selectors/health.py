@@ -26,7 +26,7 @@ def parts() -> list[Part]:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        return [Part("database"), Part("migrations", _missing_migrations()), Part("workers", _silent_jobs())]
+        return [Part("database"), Part("migrations", _missing_migrations()), Part("workers", silent_jobs())]
     except DatabaseError as error:
         return [Part("database", type(error).__name__)]
 
@@ -44,7 +44,8 @@ def _missing_migrations() -> str:
     return ""
 
 
-def _silent_jobs() -> str:
+def silent_jobs() -> str:
+    """Return the jobs that did not report for long, joined; empty when the workers are at it."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

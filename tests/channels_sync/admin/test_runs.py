@@ -2,8 +2,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group
-from django.test import Client
 from django.utils import timezone
 
 from channels_sync.admin.card import sync_card
@@ -11,24 +9,9 @@ from channels_sync.models import ShopSync, SyncRun
 from channels_sync.services import health
 from orderhub.core.errors import HubError
 from orderhub.models import Shop
-from orderhub.services.roles import sync_roles
 from tests.factories import make_shop, make_user
 
 RUNS, STATES = "/ops/channels_sync/syncrun/", "/ops/channels_sync/shopsync/"
-
-
-@pytest.fixture
-def log_in(db):
-    sync_roles()
-
-    def of(role):
-        user = make_user(f"the-{role}", is_staff=True)
-        user.groups.add(Group.objects.get(name=role))
-        client = Client(headers={"accept-language": "en"})
-        client.force_login(user)
-        return client
-
-    return of
 
 
 def make_run(shop, **values):

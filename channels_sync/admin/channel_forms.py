@@ -1,0 +1,105 @@
+"""The forms on the page of one shop."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from channels_sync.connectors.base import Connector
+from channels_sync.services.backfill import LONGEST_RANGE
+from channels_sync.services.terms import TERMS, Term
+from orderhub.console.credentials import CredentialField, credential_form_fields
+from orderhub.core.words import GateState
+from orderhub.models import Shop
+from orderhub.selectors.gate import MAX_RATE, GateView
+
+MOMENT = "%Y-%m-%dT%H:%M"
+
+
+def _moment(label: Any) -> forms.DateTimeField:
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
+    return forms.DateTimeField(label=label, widget=widget)
+
+
+class BackfillForm(forms.Form):
+    """A range of the channel's time, typed in local time."""
+
+    start = _moment(pgettext_lazy("time range", "From"))
+    end = _moment(pgettext_lazy("time range", "To"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        now = timezone.localtime().replace(second=0, microsecond=0)
+        self.initial.setdefault("start", now - timedelta(hours=24))
+        self.initial.setdefault("end", now)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a range that is empty, in the future, or longer than platforms list."""
+        data: dict[str, Any] = super().clean() or {}
+        start, end = data.get("start"), data.get("end")
+        if start is None or end is None:
+            return data
+        if start > timezone.now():
+            self.add_error("start", _("This lies in the future."))
+        elif start >= end:
+            self.add_error("end", _("The end must lie after the start."))
+        elif end - start > LONGEST_RANGE:
+            self.add_error("end", _("At most %(days)s days at once.") % {"days": LONGEST_RANGE.days})
+        return data
+
+
+class GateForm(forms.Form):
+    """The gate of one shop, with the reason that its history keeps."""
+
+    state = forms.ChoiceField(
+        label=pgettext_lazy("gate", "Gate"), choices=GateState.choices, widget=forms.RadioSelect, initial=GateState.OPEN
+    )
+    rate_per_minute = forms.IntegerField(
+        label=gettext_lazy("Orders a minute"), required=False, min_value=1, max_value=MAX_RATE,
+        help_text=gettext_lazy("A throttled gate needs it; for an open one it is the pace of the backlog."),
+    )  # fmt: skip
+    reason = forms.CharField(label=gettext_lazy("Reason"), min_length=2, max_length=200)
+
+    @classmethod
+    def of(cls, gate: GateView) -> "GateForm":
+        """Return the form as the gate stands."""
+        return cls(initial={"state": gate.state, "rate_per_minute": gate.rate_per_minute})
+
+    def clean(self) -> dict[str, Any]:
+        """A throttled gate needs a rate; a paused one takes none."""
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("state") == GateState.PAUSED:
+            data["rate_per_minute"] = None
+        if data.get("state") == GateState.TRICKLE and not data.get("rate_per_minute"):
+            self.add_error("rate_per_minute", _("A throttled gate needs a number of orders a minute."))
+        return data
+
+
+class TermsForm(forms.Form):
+    """The numbers that people set for a shop; only those that mean something for its platform."""
+
+    def __init__(self, shop: Shop, connector: Connector | None, data: Any = None) -> None:
+        super().__init__(data)
+        for term in TERMS:
+            if not term.concerns or (connector and getattr(connector, term.concerns)):
+                self.fields[term.name] = _field(term, shop)
+
+
+class CredentialsForm(forms.Form):
+    """Write-only: fields are empty, an empty field keeps what is stored."""
+
+    def __init__(self, shop: Shop, wanted: "tuple[CredentialField, ...]", data: Any = None) -> None:
+        super().__init__(data)
+        self.fields.update(credential_form_fields(wanted, shop))
+
+
+def _field(term: Term, shop: Shop) -> forms.IntegerField:
+    stored = getattr(shop, term.column) if term.column else shop.settings.get(term.name)
+    placeholder = "" if term.default is None else str(term.default)
+    return forms.IntegerField(
+        label=str(term.label), help_text=str(term.help), required=bool(term.column), min_value=term.low,
+        max_value=term.high, initial=stored, widget=forms.NumberInput(attrs={"placeholder": placeholder}),
+    )  # fmt: skip

@@ -1,0 +1,30 @@
+// Pages that read themselves again: nothing is replaced by an answer that is not the page, and silence is said.
+"use strict";
+
+(() => {
+    const stale = () => document.getElementById("stale");
+
+    function tell(kind) {
+        const box = stale();
+        if (!box) return;
+        box.textContent = box.dataset[kind].replace("%s", document.querySelector("[data-live]").dataset.at);
+        box.hidden = false;
+    }
+
+    document.addEventListener("htmx:beforeSwap", (event) => {
+        const target = event.detail.target;
+        if (!target.matches("[data-live]")) return;
+        const answer = event.detail.xhr;
+        if (answer.status !== 200) return;
+        if (!answer.responseText.includes(`id="${target.id}"`)) {
+            event.detail.shouldSwap = false;
+            tell("out");
+        } else if (stale()) {
+            stale().hidden = true;
+        }
+    });
+    document.addEventListener("htmx:responseError", () => tell("away"));
+    document.addEventListener("htmx:sendError", () => tell("away"));
+    document.addEventListener("htmx:timeout", () => tell("away"));
+    document.addEventListener("DOMContentLoaded", () => document.querySelector("dialog[data-shown]")?.showModal());
+})();
