@@ -16,7 +16,9 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from channels_sync.selectors import due_shops
-from channels_sync.services import tokens
+from channels_sync.services import mapping, reports, suggestions, tokens
+from channels_sync.services.events import shops as event_shops
+from channels_sync.services.reread import due as reread_due
 from channels_sync.services.sync import prune_runs
 from orderhub import backlog, pipeline
 from orderhub.services import jobs, leases, retention
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 TASK = "orderhub.schedules.run_job"
 PULL_TASK = "orderhub.pipeline.pull_shop"
+REREAD_TASK = "channels_sync.services.reread.run_shop"
+EVENTS_TASK = "channels_sync.services.events.take"
 LEASE_SECONDS = 150
 """Longer than the time limit of a task (`Q_CLUSTER["timeout"]`), so that a lease ends only after its holder."""
 DRAIN_SECONDS = 40
@@ -62,6 +66,18 @@ def start_pull(shop_id: int) -> None:
     """Ask the cluster to pull one shop now, whatever it waits for; a pull that runs already makes this one end at
     once."""
     async_task(PULL_TASK, shop_id, force=True, group="pull")
+
+
+def reread() -> None:
+    """Ask the cluster to read each due shop's open orders again."""
+    for shop_id in reread_due():
+        async_task(REREAD_TASK, shop_id, group="reread")
+
+
+def take_events() -> None:
+    """Ask the cluster to fetch the messages that platforms keep for each shop."""
+    for shop_id in event_shops():
+        async_task(EVENTS_TASK, shop_id, group="events")
 
 
 def drain_inbox() -> None:
@@ -108,6 +124,9 @@ def run_job(name: str) -> bool:
             return False
         with jobs.beat(name, job.minutes * 60):
             job.run()
+        Periodic("events", 1, take_events),
+        Periodic("reread", 5, reread),
+        Periodic("listings", 1, listings),
     return True
 
 

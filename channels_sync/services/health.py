@@ -49,7 +49,7 @@ def record_success(shop: Shop, *, is_complete: bool) -> None:
 
 def record_failure(shop: Shop, error: Exception) -> str:
     """Note what went wrong and when to try again, and return the sentence for people."""
-    kind, sentence = _kind(error), _sentence(error)
+    kind, sentence = _kind(error), sentence_of(error)
     sync = ShopSync.objects.get(shop=shop)
     failures = sync.consecutive_failures + 1
     asked = error.retry_after if isinstance(error, HubError) else None
@@ -104,7 +104,8 @@ def _kind(error: Exception) -> str:
     return ErrorKind.TEMPORARY.value
 
 
-def _sentence(error: Exception) -> str:
+def sentence_of(error: Exception) -> str:
+    """Return what went wrong for people; what is not an expected failure shows by its kind only."""
     if isinstance(error, HubError):
         return str(error)[:1000]
     return _("The hub itself failed: %(reason)s") % {"reason": type(error).__name__}
