@@ -20,6 +20,7 @@ class OrderHubConfig(AppConfig):
         hooks.process_inbox.fill(pipeline.process)
         hooks.rerun_reject.fill(pipeline.rerun_reject)
         hooks.retriage.fill(pipeline.retriage)
+        hooks.remap.fill(pipeline.remap)
         hooks.release_order.fill(pipeline.release_order)
         hooks.start_pull.fill(schedules.start_pull)
         # What is loaded by now lives as long as the process. Looking through it at every thousand new objects cost

@@ -13,6 +13,7 @@
 A batch that the database refuses is halved until the bad row stands alone; the good rows go in.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,8 +28,11 @@ from django.db.backends.utils import CursorWrapper
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
 from channels_sync.readers import ReadRow
+from channels_sync.selectors.listings import open_orders
+from channels_sync.services import remap as remapping
 from channels_sync.services import sync, tokens
 from channels_sync.services.listings import map_drafts
+from channels_sync.services.remap import OpenOrdersOnly, rows_to_change
 from orderhub.core.draft import json_row
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
@@ -57,6 +61,8 @@ __all__ = [
     "receive",
     "recheck_siblings",
     "release_order",
+    "remap",
+    "remap_changed",
     "rerun_reject",
     "retriage",
     "take_in",
@@ -65,6 +71,7 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 WithCursor = Callable[[CursorWrapper], None]
+REMAP_SECONDS = 60.0
 ALONE_FROM = 2
 TRIES = 6
 """How often a batch is repeated when another one was faster: each time at least one of them got through."""
@@ -141,6 +148,34 @@ def retriage(order_ids: Sequence[int], actor: str) -> int:
         rows = [DraftRow(0, drafts[pk]) for pk in shop.orders.filter(pk__in=list(drafts)).values_list("pk", flat=True)]
         judged += len(_take_batch(shop, rows, "hub", actor, None, None, NoDoor(), again=True))
     return judged
+
+
+def remap(listing_ids: Sequence[int], actor: str, most: int, *, seconds: float = REMAP_SECONDS) -> tuple[int, int]:
+    """Let open orders follow changed channel items; return how many changed, and how many were not looked at: beyond
+    `most`, or once the time was over. An order that went to the warehouse keeps what it left with."""
+    deadline, changed, left = time.monotonic() + seconds, 0, 0
+    for shop_id, order_ids in open_orders(listing_ids).items():
+        shop = Shop.objects.select_related("warehouse").get(pk=shop_id)
+        while order_ids and most > 0 and time.monotonic() < deadline:
+            size = min(settings.HUB_BATCH_SIZE, most)
+            batch, order_ids, most = order_ids[:size], order_ids[size:], most - size
+            rows = rows_to_change(shop, batch)
+            told = _take_batch(shop, rows, "hub", actor, None, None, OpenOrdersOnly(), again=True) if rows else []
+            changed += sum(row.outcome is Outcome.CHANGED for row in told)
+        left += len(order_ids)
+    return changed, left
+
+
+def remap_changed() -> int:
+    """Let open orders follow every channel item that changed lately, and return how many orders changed; what is left
+    when the time is over goes on at the next run."""
+    listing_ids, began = remapping.due()
+    if began is None:
+        return 0
+    changed, left = remap(listing_ids, "hub", sys.maxsize)
+    if not left:
+        remapping.done(listing_ids=listing_ids, began=began)
+    return changed
 
 
 def recheck_siblings() -> int:
