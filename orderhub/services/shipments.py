@@ -106,7 +106,7 @@ def _write_parcels(
             "shop_id": book.shop_id, "carrier": parcel.carrier, "tracking_no": parcel.tracking_no,
             "warehouse": item.warehouse, "weight": parcel.weight_grams, "at": item.at,
         }
-        for book, item in items
+        for book, item in sorted(items, key=lambda pair: pair[1].at, reverse=True)
         for parcel in item.parcels
     }  # fmt: skip
     if not rows:
