@@ -20,7 +20,7 @@ from channels_sync.services import mapping, reports, suggestions, tokens
 from channels_sync.services.events import shops as event_shops
 from channels_sync.services.reread import due as reread_due
 from channels_sync.services.sync import prune_runs
-from orderhub import backlog, pipeline
+from orderhub import backlog, pipeline, stock_lane
 from orderhub.services import jobs, leases, retention
 from triage.services import refresh_baselines
 
@@ -85,6 +85,11 @@ def drain_inbox() -> None:
     _while_there_is_work(pipeline.drain_inbox)
 
 
+def drain_reports() -> None:
+    """Work on what warehouses told until none is left or the time is over."""
+    _while_there_is_work(reports.drain)
+
+
 def drain_backlog() -> None:
     """Let waiting orders in as long as the gates allow some; `manage.py watch` starts the next round in between."""
     _while_there_is_work(backlog.drain_backlog)
@@ -93,6 +98,13 @@ def drain_backlog() -> None:
 def drain_outbox() -> None:
     """Send due effects until none is left or the time is over."""
     _while_there_is_work(lambda: pipeline.drain_outbox().total)
+
+
+def listings() -> None:
+    """Match channel items whose code is known by now, suggest SKUs for the others, let open orders follow."""
+    mapping.match_known()
+    suggestions.suggest()
+    pipeline.remap_changed()
 
 
 def prune() -> None:
@@ -106,10 +118,15 @@ JOBS: dict[str, Periodic] = {
     for job in (
         Periodic("pull", 1, pull),
         Periodic("inbox", 1, drain_inbox),
+        Periodic("reports", 1, drain_reports),
         Periodic("outbox", 1, drain_outbox),
+        Periodic("stock", 1, stock_lane.catch_up),
         Periodic("backlog", 1, drain_backlog),
         Periodic("siblings", 1, pipeline.recheck_siblings),
         Periodic("tokens", 1, tokens.keep_fresh),
+        Periodic("events", 1, take_events),
+        Periodic("reread", 5, reread),
+        Periodic("listings", 1, listings),
         Periodic("baselines", 10, refresh_baselines),
         Periodic("prune", 60, prune),
     )
@@ -124,9 +141,6 @@ def run_job(name: str) -> bool:
             return False
         with jobs.beat(name, job.minutes * 60):
             job.run()
-        Periodic("events", 1, take_events),
-        Periodic("reread", 5, reread),
-        Periodic("listings", 1, listings),
     return True
 
 

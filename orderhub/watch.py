@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django_q.status import Stat
 
-from orderhub import schedules
+from orderhub import schedules, stock_lane
 from orderhub.schedules import Periodic
 from orderhub.selectors import vitals
 from orderhub.selectors.vitals import Vitals
@@ -30,6 +30,7 @@ SKEW_SECONDS = 5
 BEAT_SECONDS = 30
 SYNC_SECONDS = 60
 CLUSTER_SILENT_SECONDS = 30
+STOCK_SILENT_SECONDS = 90
 REMIND_SECONDS = 600
 COMMAND_SECONDS = 10
 STALE_SECONDS = 60
@@ -75,10 +76,18 @@ class Watch:
             self._cluster_seen = time.monotonic()
         elif not self.patience or time.monotonic() - self._cluster_seen > CLUSTER_SILENT_SECONDS:
             alarms["cluster"] = "no job cluster is running"
+        lane = seen.beats.get(stock_lane.NAME)
+        if (lane.age_seconds if lane else age) > STOCK_SILENT_SECONDS and age > STOCK_SILENT_SECONDS:
+            alarms["stock"] = "show_stock is not running: channels learn what is left once a minute only"
         return alarms
 
     def _chores(self, seen: Vitals) -> None:
-        waiting = {"inbox": seen.waiting_inbox, "outbox": seen.waiting_outbox, "backlog": seen.waiting_backlog}
+        waiting = {
+            "inbox": seen.waiting_inbox,
+            "reports": seen.waiting_reports,
+            "outbox": seen.waiting_outbox,
+            "backlog": seen.waiting_backlog,
+        }
         for name, waits in waiting.items():
             if waits and f"job:{name}" not in seen.held and seen.queued_tasks < QUEUE_LIMIT:
                 schedules.start(name)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from orderhub.core.effects import effect_handlers
+from orderhub.core.effects import shared_kinds
 from orderhub.models import JobHeartbeat
 
 LEFT_OVER_SECONDS = 10
@@ -29,6 +29,8 @@ class Vitals:
     now: datetime
     waiting_inbox: bool
     waiting_outbox: bool
+    waiting_reports: bool
+    """Warehouses told something that is not worked on yet."""
     waiting_backlog: bool
     """Orders wait before a gate that lets one in by now."""
     queued_tasks: int
@@ -39,6 +41,7 @@ class Vitals:
 
 def look() -> Vitals:
     """Read the vitals. Raises OperationalError when the database does not answer."""
+    kinds = shared_kinds()
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -47,7 +50,10 @@ def look() -> Vitals:
                         AND (leased_until < now() OR (state = 'new' AND leased_until IS NULL
                             AND received_at < now() - make_interval(secs => %s)))),
                 EXISTS (SELECT FROM orderhub_effect WHERE state = 'pending' AND kind = ANY(%s) AND due_at <= now())
-                    OR EXISTS (SELECT FROM orderhub_effect WHERE state = 'sending' AND leased_until < now()),
+                    OR EXISTS (SELECT FROM orderhub_effect WHERE state = 'sending' AND kind = ANY(%s)
+                               AND leased_until < now()),
+                EXISTS (SELECT FROM orderhub_warehousereport WHERE state IN ('new', 'working')
+                        AND (leased_until IS NULL OR leased_until < now())),
                 EXISTS (SELECT FROM orderhub_shop s
                         WHERE EXISTS (SELECT FROM orderhub_parkedorder p WHERE p.shop_id = s.id)
                         AND NOT EXISTS (
@@ -57,11 +63,11 @@ def look() -> Vitals:
                 (SELECT count(*) FROM (SELECT FROM django_q_ormq LIMIT 100) AS queued),
                 ARRAY(SELECT name FROM orderhub_lease WHERE until > now())
             """,
-            [LEFT_OVER_SECONDS, list(effect_handlers)],
+            [LEFT_OVER_SECONDS, kinds, kinds],
         )
-        now, inbox, outbox, backlog, queued, held = cursor.fetchone()
+        now, inbox, outbox, reports, backlog, queued, held = cursor.fetchone()
     beats = {
         row.name: Beat(row.name, (now - row.beat_at).total_seconds(), row.is_ok, row.message)
         for row in JobHeartbeat.objects.all()
     }
-    return Vitals(now, inbox, outbox, backlog, queued, frozenset(held), beats)
+    return Vitals(now, inbox, outbox, reports, backlog, queued, frozenset(held), beats)

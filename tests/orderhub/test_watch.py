@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django_q.models import OrmQ, Schedule
 
-from orderhub import schedules
+from orderhub import schedules, stock_lane
 from orderhub.core.effects import effect_handlers
 from orderhub.models import Effect, InboxItem, JobHeartbeat, Lease
 from orderhub.schedules import JOBS, Periodic
@@ -28,9 +28,11 @@ def state_file(tmp_path):
 
 @pytest.fixture
 def all_is_well(db, monkeypatch):
-    """Every job has just run and a cluster is there."""
+    """Every job has just run, a cluster and the lane of the stock are there."""
     monkeypatch.setattr("orderhub.watch.Stat.get_all", lambda: ["a cluster"])
     schedules.sync()
+    with jobs.beat(stock_lane.NAME, stock_lane.BEAT_SECONDS):
+        pass
     for name, job in JOBS.items():
         with jobs.beat(name, job.minutes * 60):
             pass
@@ -44,7 +46,7 @@ def handled(monkeypatch):
 
 def seen(**beats):
     rows = {name: Beat(name, age, is_ok, "ValueError: bad") for name, (age, is_ok) in beats.items()}
-    return Vitals(datetime.now(UTC), False, False, False, 0, frozenset(), rows)
+    return Vitals(datetime.now(UTC), False, False, False, False, 0, frozenset(), rows)
 
 
 def queued():
@@ -82,6 +84,11 @@ def test_all_is_well(all_is_well, state_file):
     state = json.loads(state_file.read_text())
     assert (state["ok"], state["alarms"]) == (True, {})
     assert JobHeartbeat.objects.filter(name="watch", is_ok=True).count() == 1
+
+
+def test_a_silent_lane_of_the_stock_is_told(all_is_well, state_file):
+    JobHeartbeat.objects.filter(name=stock_lane.NAME).update(beat_at=datetime.now(UTC) - timedelta(seconds=91))
+    assert list(Watch(state_file, patience=False).look()) == ["stock"]
 
 
 def test_silence_and_its_end_reach_state_file_and_command(all_is_well, state_file, settings, tmp_path):
