@@ -1,5 +1,5 @@
 """The channels in the ops console."""
 
-from channels_sync.admin import board, card, channel, channel_actions, runs, systems
+from channels_sync.admin import board, card, channel, channel_actions, memo, runs, systems
 
-__all__ = ["board", "card", "channel", "channel_actions", "runs", "systems"]
+__all__ = ["board", "card", "channel", "channel_actions", "memo", "runs", "systems"]
