@@ -6,6 +6,7 @@ page, is fetched by itself before anything is said of it. What is only newer on 
 to is on its way and no difference; neither is what waits at the gate or among the rejects. Last comes the stock.
 """
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -32,6 +33,8 @@ NIGHT_STARTS, NIGHT_ENDS = 3, 7
 """Local hours between which the nightly comparison begins: fewest orders, and call limits to spare."""
 NIGHT_DAYS, MOST_NIGHT_DAYS = 2, 7
 """Days before midnight that a night compares: two, so that a change a day later is seen; more after missed nights."""
+WAITS = (0.2, 1.0, 2.0, 5.0, 10.0, 20.0)
+"""Seconds between the tries of a comparison that somebody waits for."""
 MOST_KEPT = 5000
 """Differences that one comparison keeps; the counts go on."""
 
@@ -80,6 +83,25 @@ def nightly(now: datetime | None = None) -> int:
 def run(reconciliation_id: int, *, seconds: float | None = ranges.TURN_SECONDS) -> bool:
     """Give a comparison one turn; false when it is not due or in other hands. `seconds` None: until it ends."""
     return ranges.work(reconciliation_id, Reconciliation, _one_slice, seconds=seconds, finish=_close_older)
+
+
+def run_to_the_end(job: Reconciliation) -> None:
+    """Work a comparison off in the foreground; what passes is tried again a few times, the rest is told in `job`.
+
+    Raises HubError while another worker compares the same shop.
+    """
+    for wait in WAITS:
+        if not run(job.pk, seconds=None):
+            raise HubError(
+                _("%(shop)s is being compared by another worker: try again later.") % {"shop": job.shop.code}
+            )
+        job.refresh_from_db()
+        if not job.is_open:
+            return
+        time.sleep(wait)
+        Reconciliation.objects.filter(pk=job.pk).update(next_attempt_at=None)
+    cancel(job.pk, job.actor)
+    job.refresh_from_db()
 
 
 def due() -> list[int]:
