@@ -34,6 +34,7 @@ from channels_sync.services import sync, tokens
 from channels_sync.services.listings import map_drafts
 from channels_sync.services.remap import OpenOrdersOnly, rows_to_change
 from orderhub.core.draft import json_row
+from orderhub.core.effects import shared_kinds
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
 from orderhub.core.words import InboxState, RejectState
@@ -100,8 +101,8 @@ def drain_inbox(limit: int = 20, *, min_age_seconds: float = 10) -> int:
 
 
 def drain_outbox(limit: int = 100) -> Drained:
-    """Send up to `limit` due effects of each kind that has a handler."""
-    return outbox.drain(limit=limit)
+    """Send up to `limit` due effects of each kind that has a handler and no lane of its own."""
+    return outbox.drain(limit=limit, kinds=shared_kinds())
 
 
 def pull_due_shops() -> dict[str, dict[str, int]]:

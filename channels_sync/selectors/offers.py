@@ -102,7 +102,7 @@ def writes_stock(shop: Shop) -> bool:
     """Tell whether the hub tells this shop its stock: it is active, its platform takes it, nobody switched it off."""
     if not shop.is_active or shop.platform not in connectors or not connectors.get(shop.platform).writes_stock:
         return False
-    return shop.settings.get("stock_writes") is not False
+    return shop.settings.get("stock_writes") not in (0, False)
 
 
 def terms_of(shop: Shop) -> Terms:

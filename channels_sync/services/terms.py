@@ -38,6 +38,8 @@ TERMS = (
          _("How long a regular order waits before the warehouse push."), column="merge_window_seconds"),
     Term("ship_hours", _("Hours to ship"), 48, 1, 720,
          _("Used where the channel gives no deadline of its own."), column="ship_hours"),
+    Term("stock_writes", _("Tell the channel its stock (1 yes, 0 no)"), 1, 0, 1,
+         _("With 0 the channel keeps whatever it shows."), concerns="writes_stock"),
     Term("stock_buffer", _("Safety buffer (pieces)"), 0, 0, BUFFER_LIMIT,
          _("Pieces of each SKU that this shop never shows."), concerns="writes_stock"),
     Term("stock_share", _("Share of the stock (%)"), 100, 0, 100,

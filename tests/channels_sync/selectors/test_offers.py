@@ -1,0 +1,168 @@
+"""What a listing should show."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from channels_sync.models import Listing, ListingPart
+from channels_sync.selectors.offers import offers, shop_offers, terms_of
+from orderhub.models import Effect, StockLevel, Warehouse
+from tests.factories import make_shop
+
+pytestmark = pytest.mark.django_db
+
+
+def listing(shop, parts, **values):
+    number = Listing.objects.count() + 1
+    row = Listing.objects.create(**{"shop": shop, "item_id": str(number), "state": "matched", **values})
+    ListingPart.objects.bulk_create(ListingPart(listing=row, sku=sku, quantity=n) for sku, n in parts.items())
+    return row
+
+
+def stock(sku, on_hand, reserved=0, warehouse="WH01"):
+    StockLevel.objects.create(sku=sku, warehouse=warehouse, on_hand=on_hand, reserved=reserved)
+
+
+def shows(row):
+    return offers([row.pk])[row.pk].should_show
+
+
+@pytest.fixture
+def shop():
+    return make_shop("tb", platform="taobao")
+
+
+def with_settings(shop, **values):
+    shop.settings = values
+    shop.save()
+
+
+def test_a_plain_listing_shows_what_can_be_promised(shop):
+    stock("A", 10, reserved=3)
+    assert shows(listing(shop, {"A": 1})) == 7
+
+
+def test_a_bundle_shows_its_scarcest_part(shop):
+    stock("A", 10)
+    stock("B", 9)
+    assert shows(listing(shop, {"A": 1, "B": 2})) == 4
+    assert shows(listing(shop, {"A": 3})) == 3
+
+
+def test_oversold_shows_nothing(shop):
+    stock("A", 3, reserved=5)
+    assert shows(listing(shop, {"A": 1})) == 0
+
+
+def test_an_oversold_warehouse_takes_nothing_from_another(shop):
+    stock("A", 3, reserved=5)
+    stock("A", 8, warehouse="WH02")
+    assert shows(listing(shop, {"A": 1})) == 8
+
+
+def test_buffer_then_share_then_pieces(shop):
+    with_settings(shop, stock_buffer=10, stock_share=50)
+    stock("A", 45)
+    assert shows(listing(shop, {"A": 1})) == 17
+    assert shows(listing(shop, {"A": 4})) == 4
+    assert shows(listing(shop, {"A": 1}, share_percent=100)) == 35
+    assert shows(listing(shop, {"A": 1}, share_percent=0)) == 0
+    with_settings(shop, stock_buffer=50)
+    assert shows(listing(shop, {"A": 1})) == 0
+
+
+def test_channels_share_one_sku_each_by_its_own_terms(shop):
+    other = make_shop("jd", platform="jd", settings={"stock_share": 60})
+    with_settings(shop, stock_share=70)
+    stock("A", 100)
+    assert [shows(listing(one, {"A": 1})) for one in (shop, other)] == [70, 60]
+
+
+def test_a_sku_that_nobody_counts_shows_nothing_at_all(shop):
+    stock("A", 10)
+    found = listing(shop, {"A": 1, "UNCOUNTED": 1})
+    assert shows(found) is None
+    assert not offers([found.pk])[found.pk].differs
+
+
+def test_only_the_shops_warehouses_count(shop):
+    shop.warehouse = Warehouse.objects.create(code="WH02", name="二仓")
+    shop.save()
+    stock("A", 10)
+    row = listing(shop, {"A": 1})
+    assert shows(row) == 0
+    stock("A", 4, warehouse="WH02")
+    assert shows(row) == 4
+    with_settings(shop, stock_warehouses=["WH01", "WH02"])
+    assert shows(row) == 14
+
+
+@pytest.mark.parametrize(
+    "values", [{"state": "unmatched"}, {"state": "ignored"}, {"item_id": "", "sku_id": "", "outer_id": "A"}]
+)
+def test_what_is_no_matched_item_of_the_channel_is_not_told(shop, values):
+    stock("A", 10)
+    assert shows(listing(shop, {"A": 1}, **values)) is None
+
+
+def test_a_shop_that_is_not_told_should_show_nothing(shop):
+    stock("A", 10)
+    row = listing(shop, {"A": 1})
+    for values in ({"is_active": False}, {"settings": {"stock_writes": 0}}, {"settings": {"stock_writes": False}}):
+        type(shop).objects.filter(pk=shop.pk).update(**values)
+        assert shows(row) is None
+        assert shop_offers([shop.pk]) == {}
+        shop.save()
+    assert shows(row) == 10
+
+
+@pytest.mark.parametrize("bad", ["80", True, 101, -1, 2.5, None, [1]])
+def test_terms_that_make_no_sense_count_as_not_set(shop, bad):
+    with_settings(shop, stock_share=bad, stock_buffer="x", stock_seconds=-1, stock_warehouses="WH01")
+    terms = terms_of(shop)
+    assert (terms.share, terms.buffer, terms.spacing, terms.houses) == (100, 0, 2, None)
+
+
+def test_the_shop_in_figures(shop):
+    stock("A", 10)
+    listing(shop, {"A": 1}, shown=10)
+    listing(shop, {"A": 1}, shown=9)
+    listing(shop, {"A": 1}, shown=10, asked=8)
+    listing(shop, {"A": 1}, shown=10, stock_error="no such item")
+    listing(shop, {"B": 1}, shown=3)
+    assert shop_offers([shop.pk])[shop.pk].state == ""
+    Effect.objects.create(
+        shop=shop, kind="stock", key="stock", state="pending", due_at=shop.created_at, created_at=shop.created_at,
+        last_error="throttled",
+    )  # fmt: skip
+    found = shop_offers([shop.pk])[shop.pk]
+    assert (found.listings, found.differing, found.failing) == (5, 2, 1)
+    assert (found.state, found.error, found.due_at) == ("pending", "throttled", shop.created_at)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_number_of_queries_does_not_grow(shop, rows, django_assert_num_queries):
+    stock("A", 10)
+    ids = [listing(shop, {"A": 1}).pk for _ in range(rows)]
+    with django_assert_num_queries(2):
+        assert len(offers(ids)) == rows
+    with django_assert_num_queries(3):
+        shop_offers([shop.pk])
+
+
+class TestFigures(TestCase):
+    @given(
+        levels=st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)), min_size=1, max_size=3),
+        quantity=st.integers(1, 1000),
+        share=st.integers(0, 100),
+        buffer=st.integers(0, 1_000_000),
+    )
+    def test_the_formula(self, levels, quantity, share, buffer):
+        shop = make_shop(platform="taobao", settings={"stock_share": share, "stock_buffer": buffer})
+        sku = f"S-{shop.pk}"
+        for number, (on_hand, reserved) in enumerate(levels):
+            stock(sku, on_hand, reserved, warehouse=f"W{number}")
+        free = sum(max(on_hand - reserved, 0) for on_hand, reserved in levels)
+        expected = min(max(free - buffer, 0) * share // 100 // quantity, 2**31 - 1)
+        assert shows(listing(shop, {sku: quantity})) == expected
