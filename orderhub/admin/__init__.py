@@ -1,5 +1,5 @@
 """The pool's pages in the console."""
 
-from orderhub.admin import access, dashboard_cards, intake, jobs, order, outbox, people, shop, stock
+from orderhub.admin import access, dashboard_cards, gate, intake, jobs, order, outbox, people, shop, stock
 
-__all__ = ["access", "dashboard_cards", "intake", "jobs", "order", "outbox", "people", "shop", "stock"]
+__all__ = ["access", "dashboard_cards", "gate", "intake", "jobs", "order", "outbox", "people", "shop", "stock"]

@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_
 
 from orderhub.core import money as core_money
 from orderhub.core.registry import Registry
-from orderhub.core.words import Lane, Status
+from orderhub.core.words import GateState, Lane, Status
+from orderhub.selectors.gate import GateView
 
 NOTHING = mark_safe('<span class="dim">—</span>')
 
@@ -115,6 +116,17 @@ def yes_no(value: bool, yes: str | Promise = "", no: str | Promise = "") -> Safe
     if value:
         return pill(f"✓ {yes or _('Yes')}", "green")
     return pill(str(no or _("No")), "faint")
+
+
+GATE_TONES = {GateState.OPEN: "green", GateState.TRICKLE: "amber", GateState.PAUSED: "red"}
+
+
+def gate_pill(view: GateView) -> SafeString:
+    """Return the state of a gate as a pill, with its pace."""
+    word = str(view.state.label)
+    if view.rate_per_minute:
+        word = _("%(state)s, %(rate)s orders a minute") % {"state": word, "rate": f"{view.rate_per_minute:,}"}
+    return pill(word, GATE_TONES[view.state])
 
 
 def exact(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from orderhub.console import columns
 from orderhub.console.change_list import ConsoleChangeList
 from orderhub.console.tables import CHECKBOX, column_class, rows
 from orderhub.core.words import Status
+from orderhub.selectors.gate import GateView
 
 register = template.Library()
 
@@ -86,6 +87,12 @@ def countdown(until: datetime | None) -> SafeString:
 def order_marks(lane: str, is_urgent: bool) -> SafeString:
     """Show lane and urgent overlay."""
     return columns.marks(lane, is_urgent)
+
+
+@register.simple_tag
+def gate_pill(view: GateView) -> SafeString:
+    """Show a gate with its pace."""
+    return columns.gate_pill(view)
 
 
 @register.filter

@@ -52,6 +52,8 @@ class Command(BaseCommand):
         summary = task.summary
         parts = ", ".join(f"{name} {summary.counts[name]}" for name in ("new", "changed", "unchanged", "stale"))
         self.stdout.write(f"{parts}, rejected {summary.counts['rejected']}")
+        if held := summary.counts["held"]:
+            self.stdout.write(self.style.WARNING(f"{held} rows wait before the intake gate, which is not open"))
         if summary.before:
             self.stdout.write(f"taken in by an earlier run: {summary.before.total()} rows")
         if summary.rejected:

@@ -6,8 +6,9 @@ from django.db import OperationalError, connection
 
 from orderhub.core import hooks
 from orderhub.core.errors import HubError, TemporaryError
-from orderhub.models import IdempotentRequest, InboxItem, Order, Reject
+from orderhub.models import IdempotentRequest, InboxItem, Order, ParkedOrder, Reject
 from orderhub.services.access import INTAKE_WRITE, ORDERS_READ
+from orderhub.services.gate import set_gate
 from tests.factories import make_shop
 from tests.orderhub.api.conftest import draft, error_of
 
@@ -32,6 +33,20 @@ def test_the_same_orders_again_are_unchanged(api, shop):
     api.post("intake/", body)
     assert api.post("intake/", body).json()["counts"]["unchanged"] == 1
     assert Order.objects.count() == 1
+
+
+def test_before_a_gate_that_is_not_open_rows_are_told_as_held_and_bad_ones_as_rejected(api, shop):
+    set_gate(shop_id=shop.pk, state="paused", reason="stock count", actor="boss")
+    body = {"shop": "mini", "orders": [draft("T1"), draft("T2", total_fen=-1)]}
+    response = api.post("intake/", body, headers={"Idempotency-Key": "k"})
+    answer = response.json()
+    assert (response.status_code, answer["state"], answer["counts"]["held"]) == (200, "done", 1)
+    assert [row["outcome"] for row in answer["rows"]] == ["held", "rejected"]
+    assert Order.objects.count() == 0
+    again = api.post("intake/", body, headers={"Idempotency-Key": "k"})
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (answer, "true")
+    assert api.post("intake/", body).json()["rows"][0]["outcome"] == "held"
+    assert ParkedOrder.objects.count() == 1
 
 
 @pytest.mark.parametrize(

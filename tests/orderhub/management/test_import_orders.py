@@ -5,6 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from orderhub.models import Order, Reject
+from orderhub.services.gate import set_gate
 from tests.drafts import draft
 
 pytestmark = pytest.mark.usefixtures("rules")
@@ -28,6 +29,16 @@ def test_orders_go_in_and_the_result_is_told(tmp_path, capsys):
     assert "new 0" in again
     assert "taken in by an earlier run: 2 rows" in again
     assert Order.objects.count() == 2
+
+
+def test_rows_that_wait_before_the_gate_are_told(tmp_path, capsys):
+    set_gate(shop_id=None, state="paused", reason="stock count", actor="boss")
+    out = command(ndjson(tmp_path, draft("A"), draft("B")), shop="f", capsys=capsys).splitlines()
+    assert out == [
+        "new 0, changed 0, unchanged 0, stale 0, rejected 0",
+        "2 rows wait before the intake gate, which is not open",
+    ]
+    assert not Order.objects.exists()
 
 
 def test_refused_rows_are_written_beside_the_file(tmp_path, capsys):

@@ -1,9 +1,11 @@
 import base64
 
 import pytest
+from django.utils import timezone
 
 from orderhub.core.crypto import UnreadableError
-from orderhub.models import InboxItem, Receiver
+from orderhub.models import InboxItem, ParkedOrder, Receiver
+from orderhub.models.inbox import pack
 from orderhub.services.inbox import receive
 from orderhub.services.rotation import left_behind, rotate
 from tests.factories import make_order, make_shop
@@ -18,6 +20,10 @@ def sealed_data():
     shop.credentials = {"app_key": "k", "app_secret": "s"}
     shop.save()
     receive(shop=shop, source="push", reader="draft", delivery_key="1", body=b"[]")
+    now = timezone.now()
+    ParkedOrder.objects.create(
+        shop=shop, external_no="T1", modified_at=now, ship_by=now, packed_row=pack(b"{}"), reader="draft", source="push"
+    )
     return order, shop
 
 
@@ -25,13 +31,14 @@ def test_after_a_rotation_the_old_key_is_no_longer_needed(sealed_data, settings)
     order, shop = sealed_data
     new = f"new:{base64.b64encode(bytes(32)).decode()}"
     settings.HUB_DATA_KEYS = [new, *settings.HUB_DATA_KEYS]
-    assert sum(left_behind().values()) == 3
-    assert rotate(batch_size=1) == 3
+    assert sum(left_behind().values()) == 4
+    assert rotate(batch_size=1) == 4
     settings.HUB_DATA_KEYS = [new]
     assert Receiver.objects.get(order=order).open()["phone"] == "13912345678"
     shop.refresh_from_db()
     assert shop.credentials == {"app_key": "k", "app_secret": "s"}
     assert InboxItem.objects.get().body == b"[]"
+    assert ParkedOrder.objects.get().raw_row == b"{}"
     assert rotate() == 0
 
 
