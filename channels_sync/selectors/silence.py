@@ -7,8 +7,8 @@ slower than they should be, less is expected of this one as well, down to a quar
 of one channel. Campaign days themselves do not move a median of seven.
 
 The shortest of 10, 30, 60, 180 and 360 minutes is judged in which at least ten orders are expected; where even six
-hours hold fewer, nothing is said. Silent is less than a fifth of what is expected (domain reference 4.12) that is also no
-chance: a Poisson process of the expected rate would show so few less than once in a thousand looks. Besides, a shop
+hours hold fewer, nothing is said. Silent is less than a fifth of what is expected (domain reference 4.12) that is also
+no chance: a Poisson process of the expected rate would show so few less than once in a thousand looks. Besides, a shop
 that was busy in the last hour and has not had a single order for ten minutes is silent when even 30 % of that rate
 would make it so.
 
@@ -78,7 +78,7 @@ class _Shop:
 
 
 def flows(now: datetime | None = None, shop_ids: Sequence[int] | None = None) -> list[Flow]:
-    """Return how every active channel flows, by code. Seven queries, four more at most where shops are slow, whatever the number of shops.
+    """Return how every active channel flows, by code. Seven queries, four more where shops are slow.
 
     `shop_ids` narrows what is returned; the other channels are looked at all the same.
     """

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 SOURCE = "mend"
 AT_ONCE = 50
-PER_TURN = 500
+PER_TURN = 300
 LEASE_SECONDS = 150
 MENDABLE = (DifferenceState.OPEN.value, DifferenceState.KEPT.value)
 

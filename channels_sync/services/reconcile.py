@@ -35,6 +35,7 @@ NIGHT_DAYS, MOST_NIGHT_DAYS = 2, 7
 """Days before midnight that a night compares: two, so that a change a day later is seen; more after missed nights."""
 WAITS = (0.2, 1.0, 2.0, 5.0, 10.0, 20.0)
 """Seconds between the tries of a comparison that somebody waits for."""
+KEPT_DAYS = 90
 MOST_KEPT = 5000
 """Differences that one comparison keeps; the counts go on."""
 
@@ -102,6 +103,14 @@ def run_to_the_end(job: Reconciliation) -> None:
         Reconciliation.objects.filter(pk=job.pk).update(next_attempt_at=None)
     cancel(job.pk, job.actor)
     job.refresh_from_db()
+
+
+def prune(*, days: int = KEPT_DAYS, limit: int = 100) -> int:
+    """Delete up to `limit` comparisons older than `days` with their differences, and return how many went."""
+    before = timezone.now() - timedelta(days=days)
+    ids = list(Reconciliation.objects.filter(created_at__lt=before).order_by("created_at").values_list("pk")[:limit])
+    Reconciliation.objects.filter(pk__in=[pk for (pk,) in ids]).delete()
+    return len(ids)
 
 
 def due() -> list[int]:
