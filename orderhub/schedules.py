@@ -16,7 +16,7 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from channels_sync.selectors import due_shops
-from channels_sync.services import mapping, reports, suggestions, tokens
+from channels_sync.services import mapping, masks, reports, suggestions, tokens
 from channels_sync.services.events import shops as event_shops
 from channels_sync.services.reread import due as reread_due
 from channels_sync.services.sync import prune_runs
@@ -126,6 +126,7 @@ JOBS: dict[str, Periodic] = {
         Periodic("tokens", 1, tokens.keep_fresh),
         Periodic("events", 1, take_events),
         Periodic("reread", 5, reread),
+        Periodic("masks", 5, masks.fill),
         Periodic("listings", 1, listings),
         Periodic("baselines", 10, refresh_baselines),
         Periodic("prune", 60, prune),

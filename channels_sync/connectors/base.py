@@ -128,6 +128,7 @@ class Connector:
     refreshes: bool = False
     reveals: bool = False
     rereads: bool = False
+    masks: bool = False
     keeps_events: bool = False
     lasting_tokens: bool = True
     """The token of a receiver stays the same while the receiver does."""

@@ -18,6 +18,10 @@ class PushRefusedError(HubError):
         self.status = status
 
 
+class QuotaReachedError(HubError):
+    """The platform opens no more contacts today; nothing was counted."""
+
+
 class NotOfferedError(HubError):
     """The platform has no such call."""
 

@@ -36,7 +36,7 @@ from orderhub.selectors import overview
 from orderhub.selectors.orders import order_page
 from orderhub.selectors.search import find
 from orderhub.services.reveal import PERMISSION as REVEAL
-from orderhub.services.reveal import reveal
+from orderhub.services.reveal import asked_parts, reveal
 
 RELEASE = "orderhub.release_order"
 OPEN = (Status.PAID, Status.IN_TRIAGE_HOLD, Status.READY, Status.SHORT, Status.WMS_FAILED)
@@ -300,7 +300,10 @@ def _reveal(request: HttpRequest, order_id: int) -> HttpResponse:
         gone = _("The personal data of this order was erased.")
         return render(request, "console/revealed.html", {"error": gone}, status=404)
     try:
-        clear = reveal(order_id=order_id, user=user, reason=request.POST.get("reason", ""), place="console")
+        clear = reveal(
+            order_id=order_id, user=user, reason=request.POST.get("reason", ""), place="console",
+            parts=asked_parts(request.POST.get("parts", "")),
+        )  # fmt: skip
     except HubError as error:
         return render(request, "console/revealed.html", {"error": str(error)}, status=400)
     return render(request, "console/revealed.html", {"clear": clear})

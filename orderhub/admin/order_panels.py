@@ -1,8 +1,9 @@
 """The pool's own panels of the order page."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -15,6 +16,7 @@ from orderhub.core.words import Flag, Presale, Source, Status
 from orderhub.models import Effect, Order, StockLevel
 from orderhub.selectors.orders import OrderPage
 from orderhub.services.reveal import PERMISSION as REVEAL
+from orderhub.services.reveal import opening_quota
 
 ICONS = {
     Source.CHANNEL: "storefront",
@@ -79,6 +81,7 @@ def receiver(order: Order, request: HttpRequest) -> dict[str, Any]:
 def path(order: Order, request: HttpRequest) -> dict[str, Any]:
     """Return the way the order has taken, where it is and what comes next."""
     css = {"done": "past", "now": "now", "ahead": "next"}
+        "opening": opening_quota(page_of(request).receiver, cast("User", request.user)),
     steps = [
         {"status": step.status, "css": css[step.state], "at": step.at, "source": _source(step.source),
          "owner": owner_of(step.status)[0]}

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
+from orderhub.core.opening import Opening, OpeningQuota
 from orderhub.core.results import IntakeResult
 
 P = ParamSpec("P")
@@ -45,6 +46,13 @@ how many beyond `most` were left to the job."""
 
 start_pull: Hook[[int], None] = Hook("start_pull")
 """Ask the workers to pull one shop now, whatever it waits for: `start_pull(shop_id)`."""
+
+open_at_platform: Hook[[int, int, Sequence[str]], Opening | None] = Hook("open_at_platform")
+"""Ask the platform for texts that it keeps back: `open_at_platform(order_id, user_id, parts)`, metered and logged; None
+where it has nothing more to tell."""
+
+opening_quota: Hook[[int, int], OpeningQuota | None] = Hook("opening_quota")
+"""What may still be asked: `opening_quota(order_id, user_id)`; None where there is nothing to ask."""
 
 release_order: Hook[[int, str, str], None] = Hook("release_order")
 """Let a held order go: `release_order(order_id, actor, reason)`."""

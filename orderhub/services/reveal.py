@@ -1,5 +1,6 @@
 """Showing personal data: one order at a time, with permission, reason, quota and a log row written first."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -8,15 +9,21 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from orderhub.core import hooks
 from orderhub.core.errors import HubError
+from orderhub.core.opening import PARTS, OpeningQuota
+from orderhub.core.words import ContactKind
 from orderhub.models import Receiver, Reveal
 
 PERMISSION = "orderhub.reveal_personal_data"
 MIN_REASON = 2
 
 
-def reveal(*, order_id: int, user: User, reason: str, place: str) -> dict[str, Any]:
+def reveal(*, order_id: int, user: User, reason: str, place: str, parts: Sequence[str] = PARTS) -> dict[str, Any]:
     """Return name, phone, detail and postcode of an order's receiver in clear.
+
+    What the platform gave masked or as cipher text is asked of it, `parts` only, against its quota: `virtual_until`
+    then says how long a virtual number works, `problem` what could not be opened and why. Not inside a transaction.
 
     Raises PermissionDenied without the permission, HubError for a missing reason or a used-up quota
     (`HUB_REVEALS_PER_HOUR`). The log row is committed before anything is shown: what cannot be logged is not shown.
@@ -31,7 +38,28 @@ def reveal(*, order_id: int, user: User, reason: str, place: str) -> dict[str, A
         Reveal.objects.create(order_id=order_id, user=user, reason=reason[:200], place=place)
     receiver = Receiver.objects.get(order_id=order_id)
     clear = receiver.open()
-    return {name: clear.get(name, "") for name in ("name", "phone", "detail", "postcode")}
+    shown = {name: clear.get(name, "") for name in (*PARTS, "postcode")}
+    opening = hooks.open_at_platform(order_id, user.pk, parts) if may_open(receiver) else None
+    if opening is None:
+        return shown
+    return {**shown, **opening.texts, "virtual_until": opening.virtual_until, "problem": opening.problem}
+
+
+def asked_parts(text: str) -> Sequence[str]:
+    """Return the one part that a form asks for, or all of them."""
+    return (text,) if text in PARTS else PARTS
+
+
+def may_open(receiver: Receiver) -> bool:
+    """Tell whether the platform may know more of this receiver than the hub was given."""
+    return receiver.kind in {ContactKind.MASKED, ContactKind.CIPHER}
+
+
+def opening_quota(receiver: Receiver | None, user: User) -> OpeningQuota | None:
+    """Return what this person may still have opened of an order by its platform; None where nothing can be opened."""
+    if receiver is None or not may_open(receiver) or not user.has_perm(PERMISSION):
+        return None
+    return hooks.opening_quota(receiver.order_id, user.pk)
 
 
 def _count_against_quota(user: User) -> None:

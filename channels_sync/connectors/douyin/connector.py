@@ -33,7 +33,7 @@ class DouyinConnector(Connector):
     pulls = pushes = fetches = writes_stock = ships = writes_memo = refreshes = reveals = rereads = True
     reads_stock = True
     stock_batch = 20
-    authorises = learns_end = True
+    authorises = learns_end = masks = True
     renews_within = timedelta(minutes=50)
     reread_minutes = 10
     credential_fields = (

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _l
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.causes import Cause, because
+from channels_sync.connectors.exchange import QuotaReachedError
 from orderhub.core.errors import HubError, TemporaryError
 
 PAUSE_SECONDS = 1.0
@@ -39,6 +40,9 @@ class RefusedError(HubError):
 
 class RepeatedError(RefusedError):
     """The platform has done this very call before."""
+
+
+_QUOTA = "300003"
 
 
 class ShippedError(RefusedError):
@@ -127,6 +131,9 @@ def douyin_error(code: int, sub_code: str, message: str) -> HubError:
 
 
 def _refusal(code: int, family: str, number: str, text: str) -> HubError:
+    if number == _QUOTA:
+        reached = _("The platform opens no more contacts today: its quota is used up. %(text)s")
+        return QuotaReachedError(reached % {"text": text})
     if number in _SHIPPED:
         return ShippedError(text)
     if number in _REFUND_OPEN:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
@@ -22,7 +22,7 @@ from orderhub.desk.words import EMPTY, FOUND_BY
 from orderhub.models import Order
 from orderhub.selectors.orders import OrderPage, buyer_order_count, order_page, rows_by_id
 from orderhub.selectors.search import Found, Kind, find
-from orderhub.services.reveal import PERMISSION, reveal
+from orderhub.services.reveal import PERMISSION, asked_parts, opening_quota, reveal
 
 LIMIT = 20
 
@@ -83,7 +83,10 @@ def reveal_receiver(request: HttpRequest, order_id: int) -> HttpResponse:
     if not Order.objects.filter(pk=order_id).exists():
         raise Http404
     try:
-        clear = reveal(order_id=order_id, user=request.user, reason=request.POST.get("reason", ""), place="desk")
+        clear = reveal(
+            order_id=order_id, user=request.user, reason=request.POST.get("reason", ""), place="desk",
+            parts=asked_parts(request.POST.get("parts", "")),
+        )  # fmt: skip
     except PermissionDenied:
         return page(problem=_("Your role may not see personal data. Ask a supervisor."))
     except HubError as error:
@@ -108,6 +111,7 @@ def _receiver(request: HttpRequest, order_id: int, **extra: Any) -> HttpResponse
     context = {
         "order": page.order, "receiver": page.receiver, "clear": shown.clear, "problem": shown.problem,
         "asks": shown.asks, "may_reveal": request.user.has_perm(PERMISSION),
+        "opening": opening_quota(page.receiver, cast("User", request.user)),
     }  # fmt: skip
     return render(request, "desk/receiver.html", context)
 
@@ -130,5 +134,6 @@ def _card(request: HttpRequest, page: OrderPage) -> dict[str, Any]:
         "buyer_orders": buyer_order_count(page.order),
         "findings": findings_of(page.order.pk),
         "may_reveal": request.user.has_perm(PERMISSION),
+        "opening": opening_quota(page.receiver, cast("User", request.user)),
         "awaits_shipping": awaits_shipping(page.order.status),
     }

@@ -156,8 +156,12 @@ function hideRevealed() {
 }
 
 async function reveal(form) {
+    // A double click must not count twice against a quota.
+    if (form.dataset.asking) return;
+    form.dataset.asking = "1";
     const box = document.getElementById(form.dataset.target);
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form), cache: "no-store", headers: { "X-Requested-With": "fetch" } }).catch(() => null);
+    delete form.dataset.asking;
     if (!answer) {
         box.textContent = form.dataset.failed;
         return;

@@ -4,7 +4,7 @@ import pytest
 
 from channels_sync import readers
 from channels_sync.connectors.douyin.errors import RefusedError
-from channels_sync.connectors.exchange import Sealed
+from channels_sync.connectors.exchange import QuotaReachedError, Sealed
 from orderhub.core.errors import TemporaryError
 
 
@@ -56,7 +56,7 @@ def test_a_text_of_another_order_is_not_opened_and_the_others_are(shop):
 def test_a_used_up_quota_says_so(shop, platform):
     number = shop.make()
     platform.douyin.writes.quota = 2
-    with pytest.raises(RefusedError, match="额度"):
+    with pytest.raises(QuotaReachedError, match="额度"):
         shop.connector.reveal(shop.access, sealed(shop, number))
     assert shop.writes("reveal") == []
     assert len(shop.connector.mask(shop.access, sealed(shop, number))) == 3

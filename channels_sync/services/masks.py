@@ -1,0 +1,131 @@
+"""Masked texts for orders that came with cipher texts only: free of charge, fetched in batches after the intake.
+
+A pull asks for them itself; what failed there, or came another way, is filled in here, so that the order page shows a
+masked name and phone instead of nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from msgspec.structs import replace
+
+from channels_sync.connectors.base import connectors
+from channels_sync.connectors.exchange import Opened
+from channels_sync.services import health, tokens
+from channels_sync.services.reveals import sealed_texts
+from orderhub.core.draft import OrderDraft
+from orderhub.core.errors import HubError
+from orderhub.core.words import ContactKind
+from orderhub.models import Order, Shop
+from orderhub.selectors.drafts import drafts_of
+from orderhub.services.receivers import COLUMNS, receiver_rows
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+"""Orders of one transaction."""
+HOURS = 24
+"""How far back unmasked orders are looked for."""
+MOST_BATCHES = 10
+"""Batches of one shop in one run: texts that a platform never gives must not keep it busy."""
+
+
+def shops() -> list[int]:
+    """Return the active shops whose platform masks cipher texts for nothing."""
+    platforms = [key for key, connector in connectors.items() if connector.masks]
+    return list(Shop.objects.filter(is_active=True, platform__in=platforms).order_by("pk").values_list("pk", flat=True))
+
+
+def fill() -> int:
+    """Fill in masked texts for every shop and return how many orders got some; a failing platform is asked again at the
+    next run and does not keep the others."""
+    filled = 0
+    for shop in Shop.objects.filter(pk__in=shops()).select_related("sync"):
+        sync = getattr(shop, "sync", None)
+        if sync is not None and not health.is_due(sync, shop):
+            continue
+        try:
+            filled += fill_shop(shop)
+        except HubError as error:
+            log.warning("no masked texts", shop=shop.code, error=str(error))
+    return filled
+
+
+def fill_shop(shop: Shop) -> int:
+    """Fill in masked texts of one shop, newest orders first, batch by batch. Raises HubError."""
+    filled, before = 0, 2**63 - 1
+    for _batch in range(MOST_BATCHES):
+        order_ids = _unmasked(shop.pk, before)
+        if not order_ids:
+            break
+        before = order_ids[-1]
+        filled += _fill(shop, order_ids)
+    return filled
+
+
+def _unmasked(shop_id: int, before: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT o.id FROM orderhub_order o JOIN orderhub_receiver r ON r.order_id = o.id
+            WHERE o.shop_id = %s AND o.created_at > now() - make_interval(hours => %s) AND o.id < %s
+                AND r.kind = 'cipher' AND o.extra -> 'sealed' IS NOT NULL
+            ORDER BY o.id DESC LIMIT %s
+            """,
+            [shop_id, HOURS, before, BATCH],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _fill(shop: Shop, order_ids: Sequence[int]) -> int:
+    connector = connectors.get(shop.platform)
+    numbers = dict(Order.objects.filter(pk__in=order_ids).values_list("external_no", "pk"))
+    extras = dict(Order.objects.filter(pk__in=order_ids).values_list("external_no", "extra"))
+    sealed = [value for number, extra in extras.items() for value in sealed_texts(number, extra or {})]
+    opened = tokens.calling(shop, lambda access: connector.mask(access, sealed)) if sealed else []
+    return _store({numbers[number]: texts for number, texts in _by_order(opened).items()})
+
+
+def _by_order(opened: Iterable[Opened]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in opened:
+        if row.text:
+            found.setdefault(row.sealed.external_no, {})[row.sealed.part] = row.text
+    return found
+
+
+@transaction.atomic
+def _store(texts: dict[int, dict[str, str]]) -> int:
+    """Write masked receivers; one that changed meanwhile is left alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT order_id FROM orderhub_receiver WHERE order_id = ANY(%s) AND kind = 'cipher'"
+            " ORDER BY order_id FOR NO KEY UPDATE",
+            [list(texts)],
+        )
+        order_ids = [row[0] for row in cursor.fetchall()]
+        shops_of = dict(Order.objects.filter(pk__in=order_ids).values_list("pk", "shop_id"))
+        drafts = drafts_of(order_ids)
+        rows = list(receiver_rows([(pk, shops_of[pk], _masked(drafts[pk], texts[pk])) for pk in order_ids]))
+        cursor.execute(_UPDATE, _columns(rows))
+    return len(order_ids)
+
+
+_UPDATE = """
+    UPDATE orderhub_receiver r SET kind = n.kind, name_masked = n.name_masked, phone_masked = n.phone_masked,
+        detail_masked = n.detail_masked, sealed = n.sealed, tail_index = n.tail_index
+    FROM unnest(%(order_id)s::bigint[], %(kind)s::text[], %(name_masked)s::text[], %(phone_masked)s::text[],
+        %(detail_masked)s::text[], %(sealed)s::bytea[], %(tail_index)s::bigint[])
+        AS n(order_id, kind, name_masked, phone_masked, detail_masked, sealed, tail_index)
+    WHERE r.order_id = n.order_id
+"""
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)}
+
+
+def _masked(draft: OrderDraft, texts: dict[str, str]) -> OrderDraft:
+    return replace(draft, receiver=replace(draft.receiver, **texts, kind=ContactKind.MASKED.value))

@@ -1,0 +1,208 @@
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+
+from channels_sync.models import PlatformReveal, ShopSync
+from channels_sync.sandbox.credentials import SANDBOX
+from channels_sync.sandbox.server import Options, Sandbox
+from channels_sync.services import reveals
+from orderhub import pipeline
+from orderhub.models import Order, Receiver, Reveal
+from orderhub.services.reveal import opening_quota, reveal
+from tests.channels_sync.clock import PlatformClock
+from tests.factories import make_order, make_shop, make_user
+
+RIGHT = "orderhub.reveal_personal_data"
+
+
+@pytest.fixture
+def platform(settings):
+    with Sandbox(Options(shares={"douyin": 1}, moves=False), now=PlatformClock()) as sandbox:
+        settings.DOUYIN_GATEWAY_URL = f"{sandbox.url}/douyin"
+        yield sandbox
+
+
+@pytest.fixture
+def shop(rules, platform):
+    shop = make_shop("dy", platform="douyin", settings={"look_back_hours": 1, "calls_per_second": 1000})
+    shop.credentials = {
+        "app_key": SANDBOX.douyin_app_key, "app_secret": SANDBOX.douyin_secret, "shop_id": SANDBOX.douyin_shop_id,
+        "access_token": SANDBOX.douyin_token,
+    }  # fmt: skip
+    shop.save()
+    return shop
+
+
+@pytest.fixture
+def order(platform, shop):
+    platform.live.make(1)
+    pipeline.pull_shop(shop.pk, force=True)
+    return Order.objects.get()
+
+
+@pytest.fixture
+def anna(db):
+    return make_user("anna", RIGHT)
+
+
+def ask(order, user, **options):
+    return reveal(order_id=order.pk, user=user, reason="客户来电核对", place="desk", **options)
+
+
+def truth(platform, order):
+    return platform.store.get(order.external_no).draft["receiver"]
+
+
+def spent():
+    return list(PlatformReveal.objects.order_by("pk").values_list("texts", "opened"))
+
+
+def told(platform):
+    return sum(write["body"]["texts"] for write in platform.store.writes("douyin", "reveal"))
+
+
+def test_what_the_platform_masks_is_opened_with_the_end_of_the_virtual_number(platform, order, anna):
+    shown = ask(order, anna)
+    assert (shown["name"], shown["detail"]) == (truth(platform, order)["name"], truth(platform, order)["detail"])
+    assert "-" in shown["phone"]
+    assert shown["virtual_until"] > datetime.now(UTC)
+    assert shown["problem"] == ""
+    assert spent() == [(3, 3)]
+    assert PlatformReveal.objects.values_list("shop__code", "user__username", "order_id").get() == (
+        "dy", "anna", order.pk,
+    )  # fmt: skip
+    assert Reveal.objects.get().reason == "客户来电核对"
+
+
+def test_one_part_costs_one_text(platform, order, anna):
+    shown = ask(order, anna, parts=["phone"])
+    assert "-" in shown["phone"]
+    assert "*" in shown["name"]
+    assert (spent(), told(platform)) == ([(1, 1)], 1)
+
+
+def test_clear_texts_are_shown_and_not_kept(platform, order, anna):
+    ask(order, anna)
+    receiver = Receiver.objects.get(order=order)
+    assert truth(platform, order)["name"] not in str(receiver.open())
+    assert receiver.kind == "masked"
+    ask(order, anna)
+    assert told(platform) == 6
+
+
+def test_without_permission_or_reason_the_platform_is_not_asked(platform, order, anna):
+    with pytest.raises(PermissionDenied):
+        ask(order, make_user("bob"))
+    with pytest.raises(Exception, match=r"reason|理由"):
+        reveal(order_id=order.pk, user=anna, reason=" ", place="desk")
+    assert (spent(), told(platform)) == ([], 0)
+
+
+def test_the_quota_of_a_shop_is_told_in_words_and_what_is_known_is_shown(platform, shop, order, anna):
+    shop.settings = {**shop.settings, "reveals_per_day": 4}
+    shop.save()
+    ask(order, anna)
+    shown = ask(order, make_user("ben", RIGHT))
+    assert "3 of this shop's 4 texts a day" in shown["problem"]
+    assert "*" in shown["name"]
+    assert spent() == [(3, 3)]
+    assert "-" in ask(order, anna, parts=["phone"])["phone"]
+
+
+def test_the_quota_of_a_person_holds_for_all_shops(platform, shop, order, anna):
+    shop.settings = {**shop.settings, "reveals_per_person": 5}
+    shop.save()
+    other = make_order(make_shop("tb", platform="taobao"))
+    PlatformReveal.objects.create(shop=other.shop, order=other, user=anna, texts=3)
+    assert "you had 3 of your 5 texts" in ask(order, anna)["problem"]
+    assert ask(order, make_user("ben", RIGHT))["problem"] == ""
+
+
+def test_a_new_day_starts_anew(platform, shop, order, anna):
+    shop.settings = {**shop.settings, "reveals_per_day": 3}
+    shop.save()
+    ask(order, anna)
+    PlatformReveal.objects.update(at=datetime.now(UTC) - timedelta(hours=25))
+    assert ask(order, anna)["problem"] == ""
+
+
+def test_the_platforms_own_quota_is_told_and_gives_the_texts_back(platform, order, anna):
+    platform.douyin.writes.quota = 2
+    shown = ask(order, anna)
+    assert "opens no more contacts today" in shown["problem"]
+    assert spent() == [(0, 0)]
+    assert opening_quota(order.receiver, anna).shop_left == reveals.TEXTS_A_DAY
+
+
+@pytest.mark.parametrize(("kind", "texts"), [("http500", 3), ("disconnect", 3), ("truncated", 3), ("throttle", 0)])
+def test_a_failure_is_told_and_counted_unless_the_platform_surely_did_not(platform, order, anna, kind, texts):
+    platform.faults.add({"kind": kind, "method": "order.batchDecrypt", "times": 9})
+    shown = ask(order, anna)
+    assert shown["problem"]
+    assert "*" in shown["name"]
+    assert spent() == [(texts, 0)]
+
+
+def test_a_session_that_ran_out_is_renewed_on_the_way(platform, order, anna):
+    platform.faults.add({"kind": "expired_token", "method": "order.batchDecrypt"})
+    assert ask(order, anna)["problem"] == ""
+    assert ShopSync.objects.get().token_state == "valid"
+
+
+def test_an_order_of_a_platform_that_opens_nothing_shows_what_is_known(db, anna):
+    order = make_order(make_shop("tb", platform="taobao"))
+    Receiver.objects.update(kind="masked")
+    shown = ask(order, anna)
+    assert set(shown) == {"name", "phone", "detail", "postcode"}
+    assert opening_quota(order.receiver, anna) is None
+
+
+def test_a_plain_receiver_costs_nothing(platform, order, anna):
+    Receiver.objects.update(kind="plain")
+    assert set(ask(order, anna)) == {"name", "phone", "detail", "postcode"}
+    assert spent() == []
+
+
+def test_what_is_left_is_known_before_asking(platform, shop, order, anna):
+    shop.settings = {**shop.settings, "reveals_per_day": 10, "reveals_per_person": 4}
+    shop.save()
+    before = opening_quota(order.receiver, anna)
+    assert (before.parts, before.shop_left, before.person_left, before.left) == (("name", "phone", "detail"), 10, 4, 4)
+    ask(order, anna)
+    assert opening_quota(order.receiver, anna).left == 1
+    assert opening_quota(order.receiver, make_user("bob")) is None
+
+
+def test_nothing_clear_is_logged(platform, order, anna, caplog, capsys):
+    shown = ask(order, anna)
+    said = caplog.text + capsys.readouterr().out
+    assert all(shown[part] not in said for part in ("name", "phone", "detail"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_at_once_do_not_both_take_the_last_texts(transactional_db, platform, shop):
+    platform.live.make(1)
+    pipeline.pull_shop(shop.pk, force=True)
+    order = Order.objects.get()
+    shop.settings = {**shop.settings, "reveals_per_day": 3}
+    shop.save()
+    people = [make_user(name, RIGHT).pk for name in ("anna", "ben")]
+    start, found = threading.Barrier(2), []
+
+    def work(user_id):
+        try:
+            start.wait(10)
+            found.append(reveals.open_at_platform(order.pk, user_id, ("name", "phone", "detail")).problem)
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work, args=(pk,)) for pk in people]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert sorted(bool(problem) for problem in found) == [False, True]
+    assert (spent(), told(platform)) == ([(3, 3)], 3)

@@ -1,0 +1,86 @@
+"""Opening a contact at the platform, through the pages of console and desk."""
+
+import pytest
+
+from channels_sync.models import PlatformReveal
+from channels_sync.sandbox.credentials import SANDBOX
+from channels_sync.sandbox.server import Options, Sandbox
+from orderhub import pipeline
+from orderhub.models import Order
+from tests.channels_sync.clock import PlatformClock
+from tests.factories import make_shop, make_user
+
+RIGHTS = ("orderhub.reveal_personal_data", "orderhub.view_order")
+
+
+@pytest.fixture
+def platform(settings):
+    with Sandbox(Options(shares={"douyin": 1}, moves=False), now=PlatformClock()) as sandbox:
+        settings.DOUYIN_GATEWAY_URL = f"{sandbox.url}/douyin"
+        yield sandbox
+
+
+@pytest.fixture
+def order(rules, platform):
+    shop = make_shop("dy", platform="douyin", settings={"look_back_hours": 1, "calls_per_second": 1000})
+    shop.credentials = {
+        "app_key": SANDBOX.douyin_app_key, "app_secret": SANDBOX.douyin_secret, "shop_id": SANDBOX.douyin_shop_id,
+        "access_token": SANDBOX.douyin_token,
+    }  # fmt: skip
+    shop.save()
+    platform.live.make(1)
+    pipeline.pull_shop(shop.pk, force=True)
+    return Order.objects.get()
+
+
+@pytest.fixture
+def anna(client, db):
+    user = make_user("anna", *RIGHTS)
+    user.is_staff = True
+    user.save()
+    client.force_login(user)
+    return user
+
+
+def detail(platform, order):
+    return platform.store.get(order.external_no).draft["receiver"]["detail"]
+
+
+@pytest.mark.parametrize("page", ["/desk/orders/{}/", "/ops/orderhub/order/{}/change/"])
+def test_the_page_says_what_a_look_costs_and_what_is_left(client, anna, platform, order, page):
+    shown = client.get(page.format(order.pk)).content.decode()
+    assert "(3 here): 150 texts left today" in shown
+    assert '<option value="phone">' in shown
+    assert detail(platform, order) not in shown
+
+
+@pytest.mark.parametrize("page", ["/desk/orders/{}/reveal/", "/ops/orderhub/order/{}/reveal/"])
+def test_the_texts_come_with_the_end_of_the_virtual_number(client, anna, platform, order, page):
+    answer = client.post(page.format(order.pk), {"reason": "核对地址", "parts": ""})
+    shown = answer.content.decode()
+    assert detail(platform, order) in shown
+    assert "Virtual number, works until" in shown
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize("page", ["/desk/orders/{}/reveal/", "/ops/orderhub/order/{}/reveal/"])
+def test_one_part_may_be_asked_for(client, anna, platform, order, page):
+    shown = client.post(page.format(order.pk), {"reason": "打电话", "parts": "phone"}).content.decode()
+    assert detail(platform, order) not in shown
+    assert "Virtual number, works until" in shown
+    assert PlatformReveal.objects.get().texts == 1
+
+
+@pytest.mark.parametrize("page", ["/desk/orders/{}/reveal/", "/ops/orderhub/order/{}/reveal/"])
+def test_a_used_up_quota_is_told_on_the_page(client, anna, platform, order, page):
+    order.shop.settings = {**order.shop.settings, "reveals_per_person": 2}
+    order.shop.save()
+    shown = client.post(page.format(order.pk), {"reason": "核对地址"}).content.decode()
+    assert "you had 0 of your 2 texts" in shown
+    assert detail(platform, order) not in shown
+
+
+def test_looking_without_asking_takes_no_text(client, anna, platform, order):
+    client.get(f"/desk/orders/{order.pk}/")
+    assert PlatformReveal.objects.count() == 0
+    assert platform.store.writes("douyin", "reveal") == []
