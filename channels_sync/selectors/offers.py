@@ -18,7 +18,7 @@ from orderhub.models import Effect, Shop
 from orderhub.services.bulk import records
 
 BUFFER_LIMIT = 1_000_000
-SPACING_SECONDS = 2
+SPACING_SECONDS = 1
 """Default time between two writes to one shop: changes within it go out together, each is out within five seconds."""
 SPACING_LIMIT = 3600
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from channels_sync.selectors.offers import BUFFER_LIMIT, SPACING_LIMIT
+from channels_sync.selectors.offers import BUFFER_LIMIT, SPACING_LIMIT, SPACING_SECONDS
 from channels_sync.services import health
 from orderhub.core.errors import FieldError
 from orderhub.models import Shop
@@ -44,7 +44,7 @@ TERMS = (
          _("Pieces of each SKU that this shop never shows."), concerns="writes_stock"),
     Term("stock_share", _("Share of the stock (%)"), 100, 0, 100,
          _("How much of what is left after the buffer this shop shows."), concerns="writes_stock"),
-    Term("stock_seconds", _("Seconds between two stock writes"), 2, 0, SPACING_LIMIT,
+    Term("stock_seconds", _("Seconds between two stock writes"), SPACING_SECONDS, 0, SPACING_LIMIT,
          _("Changes within this time go out together."), concerns="writes_stock"),
     Term("look_back_hours", _("First pull looks back (hours)"), 24, 1, 2160,
          _("Counts only before the first complete pull."), concerns="pulls"),

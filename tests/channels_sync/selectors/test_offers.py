@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from channels_sync.models import Listing, ListingPart
-from channels_sync.selectors.offers import offers, shop_offers, terms_of
+from channels_sync.selectors.offers import SPACING_SECONDS, offers, shop_offers, terms_of
 from orderhub.models import Effect, StockLevel, Warehouse
 from tests.factories import make_shop
 
@@ -121,7 +121,7 @@ def test_a_shop_that_is_not_told_should_show_nothing(shop):
 def test_terms_that_make_no_sense_count_as_not_set(shop, bad):
     with_settings(shop, stock_share=bad, stock_buffer="x", stock_seconds=-1, stock_warehouses="WH01")
     terms = terms_of(shop)
-    assert (terms.share, terms.buffer, terms.spacing, terms.houses) == (100, 0, 2, None)
+    assert (terms.share, terms.buffer, terms.spacing, terms.houses) == (100, 0, SPACING_SECONDS, None)
 
 
 def test_the_shop_in_figures(shop):
