@@ -1,5 +1,25 @@
 """The channels in the ops console."""
 
-from channels_sync.admin import board, card, channel, channel_actions, memo, runs, systems
+from channels_sync.admin import (
+    board,
+    card,
+    channel,
+    channel_actions,
+    listing_panel,
+    listings,
+    memo,
+    runs,
+    systems,
+)
 
-__all__ = ["board", "card", "channel", "channel_actions", "memo", "runs", "systems"]
+__all__ = [
+    "board",
+    "card",
+    "channel",
+    "channel_actions",
+    "listing_panel",
+    "listings",
+    "memo",
+    "runs",
+    "systems",
+]

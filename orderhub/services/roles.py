@@ -45,7 +45,7 @@ ROLES = (
         _("Warehouse lead"),
         (
             "orderhub.view_order", "orderhub.reveal_personal_data", *_STOCK, "orderhub.view_parcel",
-            "orderhub.view_effect", "orderhub.change_effect", "orderhub.view_warehouse",
+            "orderhub.view_effect", "orderhub.change_effect", "orderhub.view_warehouse", "channels_sync.view_listing",
         ),
     ),
     Role(
