@@ -162,8 +162,9 @@ def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
 
 def _job(row: Sequence[Any]) -> Job:
     """Return one leased row; Django's cursors hand JSON on as text."""
-    *ids, payload, attempts = row
-    return Job(*ids, orjson.loads(payload) if isinstance(payload, str) else payload, attempts)
+    effect_id, key, shop_id, order_id, payload, attempts = row
+    told = orjson.loads(payload) if isinstance(payload, str) else payload
+    return Job(effect_id, key, shop_id, order_id, told, attempts)
 
 
 def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, result: Drained) -> None:
