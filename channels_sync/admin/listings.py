@@ -21,13 +21,13 @@ from django.views.decorators.http import require_POST
 
 from channels_sync.admin import listing_files
 from channels_sync.admin.listing_forms import PartInline
+from channels_sync.admin.offer_columns import FAILING, OfferColumns
 from channels_sync.models import Listing, ListingPart, ListingState
 from channels_sync.services import mapping, suggestions
 from orderhub.console import columns
 from orderhub.console.actions import actor_of
 from orderhub.console.change_list import SavedView
 from orderhub.console.filters import ShopFilter
-from orderhub.console.model_admin import ConsoleModelAdmin
 from orderhub.console.paging import Keyset
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
@@ -68,26 +68,26 @@ def suggestion_text(suggestion: Mapping[str, Any]) -> str:
 
 
 @admin.register(Listing)
-class ListingAdmin(ConsoleModelAdmin):
+class ListingAdmin(OfferColumns):
     """The queue of unmatched items first; one click takes a suggestion, the form says anything else."""
 
     change_list_template = "channels_sync/listing_list.html"
     keyset = Keyset(("last_seen_at", "id"))
     views = (
-        _view(ListingState.UNMATCHED), _view(ListingState.MATCHED), _view(ListingState.IGNORED),
+        _view(ListingState.UNMATCHED), _view(ListingState.MATCHED), _view(ListingState.IGNORED), FAILING,
         SavedView("all", gettext_lazy("All"), empty=gettext_lazy("Items appear with the first orders of a channel.")),
     )  # fmt: skip
-    list_display = ("name", "ids", "shop", "state_pill", "made_of", "seen")
+    list_display = ("name", "ids", "shop", "state_pill", "made_of", "stock", "seen")
     list_filter = (ShopFilter,)
     list_select_related = ("shop",)
     search_fields = ("outer_id__startswith", "item_id__startswith", "sku_id__startswith", "title__icontains")
     search_help_text = gettext_lazy("Merchant code, item id, title or own SKU")
     text_columns = ("name", "made_of")
     fields = ("shop", ("item_id", "sku_id", "outer_id"), "title", "spec", "state_pill", "suggested", "share_percent",
-              "first_seen_at", "last_seen_at")  # fmt: skip
-    readonly_fields = ("state_pill", "suggested", "first_seen_at", "last_seen_at")
+              "stock", "told", "refused_because", "first_seen_at", "last_seen_at")  # fmt: skip
+    readonly_fields = ("state_pill", "suggested", "stock", "told", "refused_because", "first_seen_at", "last_seen_at")
     inlines = (PartInline,)
-    actions = ("accept_best", "ignore", "reopen")
+    actions = ("accept_best", "ignore", "reopen", "try_stock", "tell_stock")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Read the parts of a page in one query."""
@@ -106,7 +106,8 @@ class ListingAdmin(ConsoleModelAdmin):
         return rows, is_doubled
 
     def load_page(self, request: HttpRequest, rows: Sequence[Any]) -> None:
-        """Offer the one click to people who may change items."""
+        """Offer the one click to people who may change items; read what the channel shows of them."""
+        self.load_offers(rows)
         may_accept = self.has_change_permission(request)
         for row in rows:
             row.may_accept = may_accept

@@ -50,7 +50,7 @@ def test_the_list_needs_a_fixed_number_of_queries(log_in, shop, rows, view, djan
         make_listing(shop, ("SERUM-30", 2), item_id=f"m{number}")
     suggest()
     client.get(LIST)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         body = client.get(f"{LIST}?view={view}").content.decode()
     assert body.count("<tr data-href") == rows * (1 if view == "unmatched" else 2)
 
