@@ -38,7 +38,7 @@ class ImportForm(forms.Form):
 
     def clean_file(self) -> "UploadedFile[bytes]":
         """Refuse a file that is too large for a request; `manage.py import_listings` takes it."""
-        file: "UploadedFile[bytes]" = self.cleaned_data["file"]
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
         if (file.size or 0) > LARGEST:
             raise forms.ValidationError(_("The file is larger than 20 MB; use manage.py import_listings."))
         return file
@@ -65,7 +65,7 @@ def import_view(listings: "ListingAdmin", request: HttpRequest) -> HttpResponse:
 
 
 def _import(request: HttpRequest, form: ImportForm) -> Imported | None:
-    upload: "UploadedFile[bytes]" = form.cleaned_data["file"]
+    upload: UploadedFile[bytes] = form.cleaned_data["file"]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "upload"
         with path.open("wb") as file:

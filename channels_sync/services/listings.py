@@ -18,7 +18,7 @@ from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import OPEN_ORDER
 from orderhub.core.draft import LineDraft, OrderDraft
 from orderhub.models import Shop
-from orderhub.services.bulk import records
+from orderhub.services.bulk import LISTED, listed, records
 
 Key = tuple[str, str, str]
 """Item id, SKU id and code of a line."""
@@ -74,6 +74,16 @@ def _map(
 
 def mapped(told: OrderDraft, changing: Mapping[Key, Parts], settled: Mapping[str, Parts]) -> OrderDraft:
     """Return a draft with the lines that `changing` makes of it; `settled` goes before, by line number."""
+    if not settled and not (
+        changing and any((line.item_id, line.sku_id, line.sku) in changing for line in told.lines)
+    ):  # fmt: skip
+        # Nearly all orders of a channel.
+        plain = [
+            {"line_no": line.line_no, "item_id": line.item_id, "sku_id": line.sku_id}
+            for line in told.lines
+            if line.item_id or line.sku_id
+        ]
+        return _with_notes(told, plain)
     lines: list[LineDraft] = []
     notes: list[dict[str, Any]] = []
     taken = {line.line_no for line in told.lines}
@@ -87,8 +97,16 @@ def mapped(told: OrderDraft, changing: Mapping[Key, Parts], settled: Mapping[str
         if len(found) > 1:
             taken.update(each.line_no for each in found)
         lines += found
-    raw = {name: value for name, value in told.raw.items() if name != TOLD}
-    return replace(told, lines=tuple(lines), raw={**raw, TOLD: notes} if notes else raw)
+    return _with_notes(replace(told, lines=tuple(lines)), notes)
+
+
+def _with_notes(draft: OrderDraft, notes: list[dict[str, Any]]) -> OrderDraft:
+    """What a source itself wrote in the place of the notes is not believed."""
+    if notes:
+        return replace(draft, raw={**draft.raw, TOLD: notes})
+    if TOLD not in draft.raw:
+        return draft
+    return replace(draft, raw={name: value for name, value in draft.raw.items() if name != TOLD})
 
 
 def plans_of(cursor: CursorWrapper, shop_id: int, keys: Iterable[Key]) -> dict[Key, Plan]:
@@ -103,7 +121,7 @@ def plans_of(cursor: CursorWrapper, shop_id: int, keys: Iterable[Key]) -> dict[K
         cursor.execute(_BY_ID, [records([dict(zip(_NAMES, key, strict=True)) for key in named]), shop_id])
         found += cursor.fetchall()
     if codes:
-        cursor.execute(_BY_CODE, [shop_id, codes])
+        cursor.execute(_BY_CODE, [shop_id, listed(codes)])
         found += cursor.fetchall()
     plans: dict[Key, Plan] = {}
     for item, sku, outer, mapped_at, is_stale, part, quantity, value, title in found:
@@ -126,8 +144,10 @@ _BY_ID = f"""{_COLUMNS} FROM json_to_recordset(%s::json) AS k(item_id text, sku_
     JOIN channels_sync_listing l
       ON l.shop_id = %s AND l.item_id = k.item_id AND l.sku_id = k.sku_id AND l.outer_id = k.outer_id
     {_PARTS} ORDER BY p.id"""
-_BY_CODE = f"""{_COLUMNS} FROM channels_sync_listing l {_PARTS}
-    WHERE l.shop_id = %s AND l.item_id = '' AND l.sku_id = '' AND l.outer_id = ANY(%s) ORDER BY p.id"""
+# Most shops have no listing by code alone: asking for all of those first costs less than looking every code up.
+_BY_CODE = f"""{_COLUMNS} FROM (
+        SELECT * FROM channels_sync_listing WHERE shop_id = %s AND item_id = '' AND sku_id = '' OFFSET 0) l
+    {_PARTS} WHERE l.outer_id = {LISTED} ORDER BY p.id"""  # noqa: S608  (constant texts)
 
 
 def note(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, LineDraft]) -> None:
