@@ -10,10 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels_sync.bundles import notes_of
-from channels_sync.connectors.base import ShopAccess, connectors
+from channels_sync.connectors.base import connectors
 from channels_sync.connectors.exchange import Shipment, ShippedLine
-from channels_sync.services.access import shop_access
-from orderhub.core.crypto import UnreadableError
+from channels_sync.services import tokens
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import HubError
 from orderhub.core.words import EffectKind, Refund, Source
@@ -29,8 +28,7 @@ Contents = Mapping[tuple[int, int], Mapping[str, int]]
 class Prepared:
     """What one `send` needs; `problem` when it is clear beforehand that it cannot work."""
 
-    platform: str
-    access: ShopAccess | None
+    shop: Shop
     shipment: Shipment
     problem: str = ""
 
@@ -53,7 +51,7 @@ class ShipmentTeller:
         for line in OrderLine.objects.filter(order__in=ids).order_by("id"):
             lines[line.order_id].append(line)
         parcels = {order_id: _sorted_parcels(found) for order_id, found in _parcels(ids).items()}
-        accesses: dict[int, ShopAccess | None] = {}
+        shops: dict[int, tuple[Shop, str]] = {}
         prepared = {}
         for job in jobs:
             order = orders.get(job.order_id or 0)
@@ -61,14 +59,15 @@ class ShipmentTeller:
                 continue
             shipment = _shipment(job, order, lines[order.pk], parcels.get(order.pk, []), contents)
             if shipment is not None:
-                prepared[job.effect_id] = _prepared(order.shop, shipment, accesses)
+                prepared[job.effect_id] = _prepared(order.shop, shipment, shops)
         return prepared
 
     def send(self, prepared: Prepared) -> None:
-        """Tell one parcel. Raises HubError."""
-        if prepared.access is None:
+        """Tell one parcel, with a renewed session where the platform refuses the present one. Raises HubError."""
+        if prepared.problem:
             raise HubError(prepared.problem)
-        connectors.get(prepared.platform).ship(prepared.access, prepared.shipment)
+        connector = connectors.get(prepared.shop.platform)
+        tokens.calling(prepared.shop, lambda access: connector.ship(access, prepared.shipment))
 
     def settle(self, done: Sequence[tuple[Job, None]]) -> None:
         """Note in the timelines that the channels know."""
@@ -174,14 +173,12 @@ def _units(
     return min((pieces * quantity // ordered[number] for number, pieces in gone.items()), default=0)
 
 
-def _prepared(shop: Shop, shipment: Shipment, accesses: dict[int, ShopAccess | None]) -> Prepared:
-    if shop.pk not in accesses:
-        try:
-            accesses[shop.pk] = shop_access(shop)
-        except UnreadableError:
-            accesses[shop.pk] = None
-    problem = "" if accesses[shop.pk] else _("The sealed data cannot be opened: a data key is missing.")
-    return Prepared(shop.platform, accesses[shop.pk], shipment, problem)
+def _prepared(shop: Shop, shipment: Shipment, shops: dict[int, tuple[Shop, str]]) -> Prepared:
+    if shop.pk not in shops:
+        problem = "" if shop.can_open else _("The sealed data cannot be opened: a data key is missing.")
+        shops[shop.pk] = shop, problem
+    shop, problem = shops[shop.pk]
+    return Prepared(shop, shipment, problem)
 
 
 def _entry(job: Job, parcel: Parcel | None) -> Entry | None:

@@ -5,11 +5,13 @@ import pytest
 from django.db import connection
 
 from channels_sync.connectors.base import AuthorisationError, connectors
+from channels_sync.connectors.exchange import Shipment
 from channels_sync.models import ShopSync, SyncRun, TokenState
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services import tokens
 from channels_sync.services.access import shop_access
+from channels_sync.services.shipping import Prepared, ShipmentTeller
 from channels_sync.services.tokens import Renewal
 from orderhub import pipeline
 from orderhub.core.errors import HubError
@@ -442,3 +444,15 @@ def test_a_person_reads_why_a_session_was_not_renewed(sandbox, douyin, taobao):
         tokens.renew_now(shop_id=douyin.pk, actor="boss")
     with pytest.raises(HubError, match="Nothing is stored"):
         tokens.renew_now(shop_id=taobao.pk, actor="boss")
+
+
+def test_a_parcel_is_told_with_a_renewed_session(sandbox, douyin):
+    number = next(
+        number for number in sandbox.live.make(30)
+        if sandbox.store.get(number).draft["status"] == "paid" and not sandbox.store.get(number).draft["channel_hold"]
+        and all(line["refund"] == "none" for line in sandbox.store.get(number).draft["lines"])
+    )  # fmt: skip
+    sandbox.faults.add({"kind": "expired_token", "method": "order.logisticsAdd"})
+    ShipmentTeller().send(Prepared(douyin, Shipment(number, "YTO", "YT1234567890123")))
+    assert [write["key"] for write in sandbox.store.writes("douyin", "shipment")] == [number]
+    assert state(douyin).token_state == TokenState.VALID
