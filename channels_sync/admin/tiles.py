@@ -12,12 +12,15 @@ from django.utils.translation import gettext_lazy
 from channels_sync.admin.words import MARKS, Told, shop_link, tell
 from channels_sync.models import TokenState
 from channels_sync.selectors.board import ChannelFacts, Waiting
+from channels_sync.selectors.silence import OK, SILENT
 from channels_sync.selectors.sync import LATE
 from channels_sync.selectors.troubles import Level, level_of, troubles
 from orderhub.console import columns
 from orderhub.core.words import EffectState
 
 HEALTHY = gettext_lazy("Healthy")
+LONGEST_SPAN = 60
+"""Minutes; what is expected within a longer span says nothing beside orders of an hour."""
 BY_ITSELF = gettext_lazy("Sends by itself")
 OFF = gettext_lazy("Switched off")
 
@@ -88,7 +91,7 @@ def cells(facts: ChannelFacts, now: datetime) -> list[Cell]:
 
 
 def span(seconds: float) -> str:
-    """Return a span of time in its largest two units: `42 s`, `12 min`, `3 h 20 min`, `2 d 4 h`."""
+    """Return a span of time in its largest two units: `42 s`, `12 min`, `3 h 20 min`, `2 d 4 h`, `31 days`."""
     whole = max(int(seconds), 0)
     if whole < 120:
         return _("%(count)s s") % {"count": whole}
@@ -96,7 +99,9 @@ def span(seconds: float) -> str:
         return _("%(count)s min") % {"count": whole // 60}
     if whole < 2 * 86400:
         return _("%(hours)s h %(minutes)s min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
-    return _("%(days)s d %(hours)s h") % {"days": whole // 86400, "hours": whole % 86400 // 3600}
+    if whole < 7 * 86400:
+        return _("%(days)s d %(hours)s h") % {"days": whole // 86400, "hours": whole % 86400 // 3600}
+    return _("%(days)s days") % {"days": whole // 86400}
 
 
 def _lag(facts: ChannelFacts) -> Cell:
@@ -127,7 +132,11 @@ def _success(facts: ChannelFacts) -> Cell:
 def _orders(facts: ChannelFacts) -> Cell:
     hint = _("New orders that came in during the last 10 minutes and the last hour.")
     value = format_html("{}<small> / {}</small>", f"{facts.orders_10:,}", f"{facts.orders_60:,}")
-    return Cell(_("Orders 10 min / 1 h"), value, hint=hint)
+    flow = facts.flow
+    if flow is None or flow.state not in {OK, SILENT} or flow.minutes > LONGEST_SPAN:
+        return Cell(_("Orders 10 min / 1 h"), value, hint=hint)
+    note = _("%(count)s usual in %(span)s") % {"count": f"{flow.expected:,.0f}", "span": span(flow.minutes * 60)}
+    return Cell(_("Orders 10 min / 1 h"), value, note, "bad" if flow.state == SILENT else "", hint)
 
 
 def _deliveries(facts: ChannelFacts) -> Cell:

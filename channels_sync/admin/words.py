@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from channels_sync.admin.advice import advice
 from channels_sync.connectors.causes import Cause
-from channels_sync.models import ErrorKind
+from channels_sync.models import ErrorKind, Listing
 from channels_sync.selectors.board import ChannelFacts
 from channels_sync.selectors.troubles import Level, Trouble
 from orderhub.console.columns import exact, relative
@@ -125,7 +126,7 @@ def _link(key: str, facts: ChannelFacts) -> tuple[str, str | Promise]:
             return f"{link}?shop={shop}&view={view}", gettext_lazy("Inbox")
         case "dead":
             return f"{reverse('admin:orderhub_effect_changelist')}?shop={shop}&view=dead", WORDS["dead"]
-        case "unmatched" | "stock_failing" | "stock_waiting":
+        case "unmatched" | "stock_failing" | "stock_waiting" if admin.site.is_registered(Listing):
             link = reverse("admin:channels_sync_listing_changelist")
             view = "&view=unmatched" if key == "unmatched" else ""
             return f"{link}?shop={shop}{view}", gettext_lazy("Channel items")
@@ -162,6 +163,14 @@ _TEXTS: dict[str, Teller] = {
         _("The authorisation ends %(when)s and could not be renewed.") % {"when": _ends(t)}, _renew(f),
     ),
     "token_soon": lambda t, f: (_("The authorisation ends %(when)s.") % {"when": _ends(t)}, _renew(f)),
+    "silent": lambda t, f: (
+        _("%(seen)s orders within %(minutes)s minutes where %(expected)s are usual, the last one %(when)s.")
+        % {
+            "seen": f"{t.count:,}", "minutes": f.flow.minutes if f.flow else 0, "when": _ago(t.at),
+            "expected": f"{f.flow.expected:,.0f}" if f.flow else "—",
+        },
+        _("Look whether the shop still sells; if it does, press “Back-fill” for these hours and ask the platform."),
+    ),
     "paused": lambda t, f: (
         _("The intake gate is paused: %(reason)s. %(count)s orders wait.")
         % {"reason": f.gate.reason or "—", "count": f"{t.count:,}"},

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from channels_sync.connectors.base import Connector, connectors
 from channels_sync.models import Listing, ListingState, ShopSync
 from channels_sync.selectors.offers import ShopOffers, shop_offers
+from channels_sync.selectors.silence import Flow, flows
 from orderhub.models import Shop
 from orderhub.selectors.gate import OPEN, GateOverview, GateView, gate_overview
 
@@ -34,6 +35,8 @@ class ChannelFacts:
     orders_10: int = 0
     """Orders that came in during the last 10 minutes."""
     orders_60: int = 0
+    flow: Flow | None = None
+    """Orders seen against expected; None for a shop that neither is pulled from nor pushes."""
     pushes: int = 0
     polls: int = 0
     others: int = 0
@@ -94,6 +97,8 @@ def board(shop_ids: Sequence[int] | None = None) -> Board:
         _add_traffic(facts)
         _add_waiting(facts)
         _add_items(facts)
+        for flow in flows(shop_ids=list(facts)):
+            facts[flow.shop_id].flow = flow
     return Board(list(facts.values()), _add_gates(facts))
 
 

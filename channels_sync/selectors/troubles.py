@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from channels_sync.models import ErrorKind, TokenState
 from channels_sync.selectors.board import ChannelFacts
+from channels_sync.selectors.silence import SILENT
 from channels_sync.selectors.sync import LATE
 from orderhub.core.words import EffectState, GateState
 
@@ -43,7 +44,10 @@ def troubles(facts: ChannelFacts, now: datetime) -> list[Trouble]:
     """Return what is wrong with one channel, the worst first; nothing for a shop that is switched off."""
     if not facts.shop.is_active:
         return []
-    found = [*_sync(facts, now), *_token(facts, now), *_gate(facts), *_intake(facts, now), *_out(facts, now)]
+    found = [
+        *_sync(facts, now), *_token(facts, now), *_silence(facts), *_gate(facts), *_intake(facts, now),
+        *_out(facts, now),
+    ]  # fmt: skip
     return sorted(found, key=lambda trouble: -trouble.level)
 
 
@@ -86,6 +90,12 @@ def _token(facts: ChannelFacts, now: datetime) -> Iterator[Trouble]:
         yield Trouble("token_failing", Level.WARN, at=ends)
     elif ends is not None and not facts.connector.refreshes and ends <= now + TOKEN_SOON:
         yield Trouble("token_soon", Level.BAD if ends <= now + TOKEN_NEAR else Level.WARN, at=ends)
+
+
+def _silence(facts: ChannelFacts) -> Iterator[Trouble]:
+    flow = facts.flow
+    if flow is not None and flow.state == SILENT:
+        yield Trouble("silent", Level.BAD, flow.seen, flow.last_order_at)
 
 
 def _gate(facts: ChannelFacts) -> Iterator[Trouble]:

@@ -53,7 +53,7 @@ def test_the_number_of_queries_does_not_grow_with_the_shops(log_in, rows, django
         Listing.objects.create(shop=shop, item_id="1", state="matched")
         health.record_failure(shop, HubError("no"))
     client.get(BOARD)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(25):
         assert len(re.findall('<article class="ch ', client.get(BOARD).content.decode())) == rows
 
 
@@ -161,3 +161,17 @@ def test_what_people_and_platforms_typed_is_escaped(log_in):
     body = client.get(BOARD).content.decode()
     assert "<script>alert(1)" not in body
     assert "<img src=x>" not in body
+
+
+def test_a_silent_channel_shows_what_is_usual(log_in):
+    client = log_in("supervisor")
+    shop = make_channel("dy", "douyin")
+    now = timezone.now()
+    for minutes in range(15, 75):
+        for second in (0, 20, 40):
+            moment = now - timedelta(minutes=minutes, seconds=second)
+            make_order(shop, created_at=moment, received_at=moment)
+    text = tile_of(client, "dy")
+    assert "◆ Silent" in text
+    assert re.search(r"0 orders within 10 minutes where 2\d are usual, the last one 15 minutes ago.", text)
+    assert re.search(r"Orders 10 min / 1 h 0 / 1\d\d 2\d usual in 10 min", text)

@@ -59,7 +59,7 @@ def test_the_number_of_queries_does_not_grow_with_what_happened(log_in, shop, ro
         Backfill.objects.create(shop=shop, start=now, end=now + timedelta(seconds=number), position=now, actor="a")
         set_gate(shop_id=shop.pk, state="paused", reason="no", actor="boss")
     page(client, shop)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(27):
         page(client, shop)
 
 

@@ -7,6 +7,7 @@ from channels_sync.connectors.base import connectors
 from channels_sync.models import ShopSync
 from channels_sync.selectors.board import ChannelFacts, Waiting
 from channels_sync.selectors.offers import ShopOffers
+from channels_sync.selectors.silence import Flow
 from channels_sync.selectors.troubles import Level, level_of, troubles
 from orderhub.core.words import GateState
 from orderhub.models import Shop
@@ -121,3 +122,10 @@ def test_the_worst_comes_first():
 def test_a_platform_without_code_needs_a_person_and_a_switched_off_shop_nobody():
     assert judged(facts("gone")) == [("error", Level.BAD)]
     assert judged(facts("gone", is_active=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("silent", [("silent", Level.BAD)]), ("ok", []), ("quiet", []), ("held", []), ("new", [])]
+)
+def test_a_silent_channel_needs_a_person_although_nothing_fails(state, expected):
+    assert judged(facts(flow=Flow(1, "tb", state, NOW, 10, 40.0, 0))) == expected
