@@ -60,7 +60,7 @@ def gate_view(request: HttpRequest) -> HttpResponse:
     """Show the gate and what waits before it; set it for those who may. The numbers read themselves again."""
     if not request.user.has_perm(SEE):
         raise PermissionDenied
-    form = GateForm(initial={"state": GateState.PAUSED})
+    form = GateForm()
     if request.method == "POST":
         if not request.user.has_perm(SET):
             raise PermissionDenied

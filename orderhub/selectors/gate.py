@@ -158,6 +158,29 @@ def gate_overview() -> GateOverview:
     return GateOverview(now, view_of(of_all), _with_ends(now, view_of(of_all), shops))
 
 
+@dataclass(slots=True, frozen=True)
+class WaitingOrder:
+    """One order that waits before the gate, for people who look for it."""
+
+    external_no: str
+    shop_name: str
+    held_at: datetime
+
+
+def waiting_order(external_no: str) -> WaitingOrder | None:
+    """Return the order of this number that waits before the gate, of whatever shop; one query by the unique key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT p.external_no, s.name, p.held_at FROM orderhub_shop s
+            JOIN orderhub_parkedorder p ON p.shop_id = s.id AND p.external_no = %s ORDER BY p.held_at LIMIT 1
+            """,
+            [external_no],
+        )
+        row = cursor.fetchone()
+    return WaitingOrder(*row) if row else None
+
+
 def recent_changes(limit: int = 50) -> list[GateChange]:
     """Return the newest changes of all gates, with their shops."""
     return list(GateChange.objects.select_related("shop")[:limit])

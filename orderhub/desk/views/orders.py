@@ -18,10 +18,12 @@ from orderhub.core.errors import HubError
 from orderhub.desk.limits import SEARCHES
 from orderhub.desk.panels import findings_of
 from orderhub.desk.sentences import awaits_shipping, status_sentence
+from orderhub.desk.views.memo import memo_of
 from orderhub.desk.words import EMPTY, FOUND_BY
 from orderhub.models import Order
+from orderhub.selectors.gate import waiting_order
 from orderhub.selectors.orders import OrderPage, buyer_order_count, order_page, rows_by_id
-from orderhub.selectors.search import Found, Kind, find
+from orderhub.selectors.search import Found, Kind, find, normal
 from orderhub.services.reveal import PERMISSION, asked_parts, opening_quota, reveal
 
 LIMIT = 20
@@ -49,6 +51,8 @@ def search(request: HttpRequest) -> HttpResponse:
     found = find(text, limit=LIMIT)
     rows = rows_by_id(found.order_ids)
     context = {"found": found, "rows": rows, "asked": bool(text.strip()), **_said(found)}
+    if context["asked"] and not rows:
+        context["waiting"] = waiting_order(normal(text))
     page = order_page(rows[0]["id"]) if len(rows) == 1 else None
     if page is not None:
         context |= _card(request, page) | {"opens": True}
@@ -136,4 +140,5 @@ def _card(request: HttpRequest, page: OrderPage) -> dict[str, Any]:
         "may_reveal": request.user.has_perm(PERMISSION),
         "opening": opening_quota(page.receiver, cast("User", request.user)),
         "awaits_shipping": awaits_shipping(page.order.status),
+        **memo_of(page.order, cast("User", request.user)),
     }

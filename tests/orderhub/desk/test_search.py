@@ -1,6 +1,8 @@
 import pytest
 
 from orderhub.desk.limits import SEARCHES
+from orderhub.services.gate import set_gate
+from tests.drafts import deliver, draft
 from tests.factories import make_order, make_parcel, make_shop, make_user
 from tests.orderhub.desk.conftest import HTMX
 
@@ -105,3 +107,12 @@ def test_only_people_who_may_see_orders_search(client, desk):
     assert response.status_code == 403
     assert b"139****" not in response.content
     assert desk.get("/desk/search/", {"q": "T1"}).status_code == 405
+
+
+def test_an_order_that_waits_before_the_intake_gate_is_known_by_its_number(find):
+    shop = make_shop(name="旗舰店")
+    set_gate(shop_id=shop.pk, state="paused", reason="stock count", actor="boss")
+    deliver(shop, draft("T77"))
+    page = find("T77").content.decode()
+    assert ("Received, not in the hub yet" in page, "Order T77 of 旗舰店" in page) == (True, True)
+    assert "Nothing found" in find("T78").content.decode()
