@@ -8,6 +8,7 @@ from channels_sync.admin import (
     listing_panel,
     listings,
     memo,
+    reports,
     runs,
     systems,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "listing_panel",
     "listings",
     "memo",
+    "reports",
     "runs",
     "systems",
 ]

@@ -32,6 +32,12 @@ KINDS: dict[str, str | Promise] = {
     "claim": pgettext_lazy("timeline", "Said"),
     "findings_accepted": pgettext_lazy("timeline", "Findings accepted"),
     "wms_push": pgettext_lazy("timeline", "Pushed to the warehouse"),
+    "warehouse_step": pgettext_lazy("timeline", "Step in the warehouse"),
+    "warehouse_problem": pgettext_lazy("timeline", "Problem in the warehouse"),
+    "parcel": pgettext_lazy("timeline", "Parcel handed to the carrier"),
+    "handed_over": pgettext_lazy("timeline", "Everything handed to the carrier"),
+    "part_handed_over": pgettext_lazy("timeline", "A part handed to the carrier"),
+    "shipment": pgettext_lazy("timeline", "Channel told of the parcel"),
     "memo": pgettext_lazy("timeline", "Remark or flag edited"),
     "memo_told": pgettext_lazy("timeline", "Remark and flag told to the channel"),
     "memo_failed": pgettext_lazy("timeline", "The channel did not take remark and flag"),
@@ -75,13 +81,13 @@ def receiver(order: Order, request: HttpRequest) -> dict[str, Any]:
         "may_reveal": request.user.has_perm(REVEAL),
         "reveal_url": reverse("admin:orderhub_order_reveal", args=[order.pk]),
         "quota": settings.HUB_REVEALS_PER_HOUR,
+        "opening": opening_quota(page_of(request).receiver, cast("User", request.user)),
     }
 
 
 def path(order: Order, request: HttpRequest) -> dict[str, Any]:
     """Return the way the order has taken, where it is and what comes next."""
     css = {"done": "past", "now": "now", "ahead": "next"}
-        "opening": opening_quota(page_of(request).receiver, cast("User", request.user)),
     steps = [
         {"status": step.status, "css": css[step.state], "at": step.at, "source": _source(step.source),
          "owner": owner_of(step.status)[0]}
@@ -135,6 +141,12 @@ _DATA_WORDS: dict[str, str | Promise] = {
     "codes": _("findings"),
     "tracking_no": _("tracking number"),
     "carrier": _("carrier"),
+    "pieces": _("pieces"),
+    "node": _("warehouse's word"),
+    "info": _("said"),
+    "warehouse": _("warehouse"),
+    "warehouse_order_id": _("number in the warehouse"),
+    "attempts": _("attempts"),
 }
 
 

@@ -20,6 +20,7 @@ ICONS = {
     "orderhub.reject": "report",
     "orderhub.inboxitem": "inbox",
     "orderhub.effect": "outbox",
+    "orderhub.warehousereport": "mark_chat_read",
     "orderhub.shop": "storefront",
     "orderhub.warehouse": "warehouse",
     "orderhub.agentgroup": "groups",
@@ -81,7 +82,7 @@ SECTIONS = (
     Section(
         "stock",
         _("Warehouses and stock"),
-        ("orderhub.effect", "orderhub.stocklevel", "orderhub.sku", "orderhub.warehouse"),
+        ("orderhub.effect", "orderhub.warehousereport", "orderhub.stocklevel", "orderhub.sku", "orderhub.warehouse"),
     ),
     Section("people", _("People"), ("auth.user", "auth.group", "orderhub.agentgroup", "orderhub.reveal")),
     Section(

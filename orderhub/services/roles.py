@@ -29,6 +29,7 @@ ROLES = (
             *_WORK,
             "orderhub.view_*",
             "orderhub.set_gate", "orderhub.change_reject", "orderhub.change_inboxitem", "orderhub.change_effect",
+            "orderhub.change_warehousereport",
             "orderhub.add_shop", "orderhub.change_shop", "orderhub.add_warehouse", "orderhub.change_warehouse",
             "orderhub.add_sku", "orderhub.change_sku",
             "orderhub.add_agentgroup", "orderhub.change_agentgroup", "orderhub.delete_agentgroup",
@@ -46,6 +47,7 @@ ROLES = (
         (
             "orderhub.view_order", "orderhub.reveal_personal_data", *_STOCK, "orderhub.view_parcel",
             "orderhub.view_effect", "orderhub.change_effect", "orderhub.view_warehouse", "channels_sync.view_listing",
+            "orderhub.view_warehousereport", "orderhub.change_warehousereport",
         ),
     ),
     Role(

@@ -22,6 +22,7 @@ from orderhub.models import (
     Sku,
     StockLevel,
     Warehouse,
+    WarehouseReport,
 )
 from tests.factories import START, make_order, make_user
 
@@ -47,11 +48,16 @@ GOLDEN: dict[str, str] = {
     "orderhub_reject_add": NOBODY, "orderhub_reject_delete": NOBODY,
     "orderhub_inboxitem_changelist": READS, "orderhub_inboxitem_change": READS, "orderhub_inboxitem_history": READS,
     "orderhub_inboxitem_add": NOBODY, "orderhub_inboxitem_delete": NOBODY,
+    "orderhub_gate": READS,
     # outbox and stock
     "orderhub_effect_changelist": "supervisor warehouse auditor",
     "orderhub_effect_change": "supervisor warehouse auditor",
     "orderhub_effect_history": "supervisor warehouse auditor", "orderhub_effect_add": NOBODY,
     "orderhub_effect_delete": NOBODY,
+    "orderhub_warehousereport_changelist": "supervisor warehouse auditor",
+    "orderhub_warehousereport_change": "supervisor warehouse auditor",
+    "orderhub_warehousereport_history": "supervisor warehouse auditor", "orderhub_warehousereport_add": NOBODY,
+    "orderhub_warehousereport_delete": NOBODY,
     "orderhub_stocklevel_changelist": "supervisor agent warehouse auditor",
     "orderhub_stocklevel_change": "supervisor agent warehouse auditor",
     "orderhub_stocklevel_history": "supervisor agent warehouse auditor", "orderhub_stocklevel_add": NOBODY,
@@ -112,7 +118,7 @@ GOLDEN |= {
     f"{name}_counts": GOLDEN[f"{name}_changelist"]
     for name in (
         "orderhub_order", "orderhub_reject", "orderhub_inboxitem", "orderhub_effect", "orderhub_stocklevel",
-        "orderhub_sku", "orderhub_reveal", "admin_logentry", "django_q_failure",
+        "orderhub_sku", "orderhub_warehousereport", "orderhub_reveal", "admin_logentry", "django_q_failure",
     )
 }  # fmt: skip
 
@@ -133,6 +139,7 @@ def objects(db) -> dict[str, str]:
     item = InboxItem(shop=order.shop, source="push", delivery_key="k")
     item.body = b"{}"
     item.save()
+    house = Warehouse.objects.create(code="w", name="w")
     made = {
         "orderhub_order": order,
         "orderhub_reject": reject,
@@ -141,7 +148,8 @@ def objects(db) -> dict[str, str]:
         "orderhub_stocklevel": StockLevel.objects.create(sku="s", warehouse="w"),
         "orderhub_sku": Sku.objects.create(code="s"),
         "orderhub_shop": order.shop,
-        "orderhub_warehouse": Warehouse.objects.create(code="w", name="w"),
+        "orderhub_warehouse": house,
+        "orderhub_warehousereport": WarehouseReport.objects.create(warehouse=house, delivery_key="k", packed_body=b""),
         "orderhub_agentgroup": AgentGroup.objects.create(name="g"),
         "orderhub_apitoken": ApiToken.objects.create(name="t", digest="d"),
         "orderhub_reveal": Reveal.objects.create(order=order, user=user, reason="r", place="desk"),
