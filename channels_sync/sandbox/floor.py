@@ -157,7 +157,7 @@ class Floor:
         at = int(self._now().timestamp() + self.pace.complete_seconds)
         for number in sorted(numbers):
             order = self._store.get(number)
-            if order and order.draft["status"] == "in_transit":
+            if order and order.draft["status"] in {"paid", "in_transit"}:
                 self._store.plan(number, ("complete", at))
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import AuthorisationError, CallBudget, ThrottledError
 from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
-from channels_sync.connectors.taobao.client import TopClient
+from channels_sync.connectors.taobao.client import RefusedError, TopClient
 from orderhub.core.errors import HubError, TemporaryError
 
 SKU_STOCK = "taobao.skus.quantity.update"
@@ -52,22 +52,29 @@ def write_stock(client: TopClient, rows: Sequence[StockWrite], budget: CallBudge
 def ship(client: TopClient, shipment: Shipment, carriers: Mapping[str, str]) -> None:
     """Tell a parcel. What is told already is not told again: the trade is read before, and after an unclear answer.
 
-    `carriers` maps common carrier codes to the platform's `company_code` where they differ.
+    The platform keeps one tracking number for each line: pieces of a line that left in an earlier parcel of this order
+    need no word. `carriers` maps common carrier codes to the platform's `company_code` where they differ.
     """
-    if _has_parcel(client, shipment):
-        return
+    left = _untold(client, shipment)
+    while left:
+        try:
+            client.call(SHIP, _parcel(shipment, left, carriers), tries=1)
+        except (TemporaryError, RefusedError):
+            # Another parcel of the order may have been told at the same moment.
+            before, left = left, _untold(client, shipment)
+            if left == before:
+                raise
+        else:
+            return
+
+
+def _parcel(shipment: Shipment, lines: Sequence[str], carriers: Mapping[str, str]) -> dict[str, str]:
     params = {
         "tid": shipment.external_no,
         "company_code": carriers.get(shipment.carrier, shipment.carrier),
         "out_sid": shipment.tracking_no,
     }
-    if shipment.lines:
-        params |= {"is_split": "1", "sub_tid": ",".join(line.line_no for line in shipment.lines)}
-    try:
-        client.call(SHIP, params, tries=1)
-    except TemporaryError:
-        if not _has_parcel(client, shipment):
-            raise
+    return params | {"is_split": "1", "sub_tid": ",".join(lines)} if shipment.lines else params
 
 
 def write_memo(client: TopClient, memo: Memo) -> None:
@@ -111,12 +118,13 @@ def _refused(client: TopClient, method: str, params: Mapping[str, str], budget: 
     return None
 
 
-def _has_parcel(client: TopClient, shipment: Shipment) -> bool:
-    """Whether the platform has this tracking number on all lines of the parcel."""
+def _untold(client: TopClient, shipment: Shipment) -> list[str]:
+    """Return the lines of the parcel on which the platform has no tracking number of the order's parcels yet."""
     content = client.call(FULL, {"fields": "tid,status,orders", "tid": shipment.external_no})
     trade: Any = content.get("trade")
     wrapper = trade.get("orders") if isinstance(trade, dict) else None
     rows = wrapper.get("order") if isinstance(wrapper, dict) else wrapper
     numbers = {str(row.get("oid_str") or row.get("oid")): str(row.get("invoice_no") or "") for row in rows or ()}
-    wanted = [line.line_no for line in shipment.lines] or list(numbers)
-    return bool(wanted) and all(numbers.get(number) == shipment.tracking_no for number in wanted)
+    ours = {shipment.tracking_no, *(number for _carrier, number in shipment.earlier)}
+    wanted = [line.line_no for line in shipment.lines] or list(numbers) or [shipment.external_no]
+    return [number for number in wanted if numbers.get(number) not in ours]
