@@ -22,6 +22,7 @@ PREFIXES = {
     "oauth2.": "jd",
     "/": "wechat",
     "wechat.": "wechat",
+    "webhook.": "webhook",
 }
 """How the methods of each platform begin; Douyin's have no beginning of their own."""
 

@@ -29,6 +29,7 @@ class Credentials:
     wechat_push_token: str = "sandboxpushtoken"  # noqa: S105
     wechat_push_key: str = "c2FuZGJveC1wdXNoLWtleS1ub3QtcmVhbC0wMDAwMDA"
     wechat_shop_nick: str = "禾木生活微信小店"
+    webhook_secret: str = "sandbox-webhook-secret-not-real"  # noqa: S105
     jd_app_key: str = "JDSANDBOXAPPKEY000001"
     jd_app_secret: str = "sandbox-jd-secret-not-real"  # noqa: S105
     jd_token: str = "sandbox-jd-token-0001"  # noqa: S105

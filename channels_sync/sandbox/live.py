@@ -19,8 +19,11 @@ PROFILES: dict[str, Profile] = {
     "jd": "masked",
     "douyin": "masked",
     "wechat": "virtual",
+    "webhook": "mini",
 }
 """Every shop that is played, and what its platform shows of a buyer."""
+BACKLOG_SERIAL = 10_000_000
+"""How far the numbers of a backlog lie above a given first one: it may come after orders made one by one."""
 BURST = 5.0
 """Seconds of orders that are made up for at most after the process was held up; a long pause is not caught up."""
 
@@ -58,6 +61,7 @@ class Live:
         mix: Mix,
         taobao_share: float = 0.5,
         shares: Mapping[str, float] | None = None,
+        serial: int = 0,
     ) -> None:
         self._store = store
         self._labels = labels
@@ -65,7 +69,8 @@ class Live:
         self._lock = threading.Lock()
         self._seed, self._mix, self.rate = seed, mix, rate
         self._shares = _weights(shares or {"taobao": taobao_share, "mini": 1 - taobao_share})
-        serial = max(first_serial(now()), int(store.fact("next_serial", "0")))
+        self._first = serial
+        serial = max(serial or first_serial(now()), int(store.fact("next_serial", "0")))
         self._rng = Random(f"{seed}/live/{serial}")  # noqa: S311
         self._streams = {
             shop: Stream(seed=seed, profile=profile, serial=serial, mix=mix, shop=shop)
@@ -105,10 +110,13 @@ class Live:
         for shop, share in self._shares.items():
             part = left if shop == last else min(round(count * share), left)
             left -= part
-            profile = PROFILES[shop]
+            profile, first = PROFILES[shop], self._first + BACKLOG_SERIAL if self._first else 0
             self._keep(
-                generate(part, seed=self._seed, profile=profile, start=start, hours=hours, mix=self._mix, shop=shop)
-            )
+                generate(
+                    part, seed=self._seed, profile=profile, start=start, hours=hours, mix=self._mix, shop=shop,
+                    serial=first,
+                )
+            )  # fmt: skip
 
     def change(self, external_no: str, name: str) -> SandboxOrder | None:
         """Apply one change now; None for an unknown order. Raises KeyError for an unknown change."""

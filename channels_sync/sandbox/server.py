@@ -28,6 +28,7 @@ from channels_sync.sandbox.replies import Reply, json_reply
 from channels_sync.sandbox.shop_push import Hub, ShopPush
 from channels_sync.sandbox.store import Store
 from channels_sync.sandbox.top import TopGateway
+from channels_sync.sandbox.webhook_push import WebhookPush
 from channels_sync.sandbox.wechat import WechatShop
 from channels_sync.sandbox.wechat_push import WechatPush
 
@@ -64,6 +65,8 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 0
     seed: int = 11
+    serial: int = 0
+    """Number of the first order, on which its content depends; 0: by the clock, so that later runs go on above it."""
     rate: float = 0.0
     mix: Mix = field(default_factory=Mix)
     taobao_share: float = 0.5
@@ -100,7 +103,7 @@ class Sandbox:
         self.live = Live(
             self.store, LabelLog(options.labels), now,
             seed=options.seed, rate=options.rate, mix=options.mix, taobao_share=options.taobao_share,
-            shares=options.shares,
+            shares=options.shares, serial=options.serial,
         )  # fmt: skip
         self.warehouse = Warehouse(self.store, options.credentials, self.faults, now)
         self.warehouse.repeat_is_success = options.repeat_is_success
@@ -117,6 +120,9 @@ class Sandbox:
         if "douyin" in options.hooks:
             hook = options.hooks["douyin"]
             self.pushers.append(DouyinPush(self.store, options.credentials, self.faults, now, hook))
+        if "webhook" in options.hooks:
+            hook = options.hooks["webhook"]
+            self.pushers.append(WebhookPush(self.store, options.credentials, self.faults, now, hook))
         if "warehouse" in options.hooks:
             hook = options.hooks["warehouse"]
             floor = Floor(self.store, options.credentials, self.faults, now, hook, options.seed)

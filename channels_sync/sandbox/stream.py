@@ -25,6 +25,7 @@ _NUMBERS = {
     "jd": "3{serial:012d}",
     "douyin": "6{serial:012d}{tail}",
     "wechat": "3{serial:012d}{tail}",
+    "webhook": "W{serial:012d}{tail}",
 }
 """How order numbers of a shop look; all rise with time."""
 _FLAG_IS_NOTED = {"jd"}
@@ -174,9 +175,13 @@ def generate(
     hours: float = 24.0,
     mix: Mix | None = None,
     shop: str = "",
+    serial: int = 0,
 ) -> list[SandboxOrder]:
-    """Return exactly `count` orders over `hours` from `start` along the day's curve, by time of placing."""
-    stream = Stream(seed=seed, profile=profile, serial=first_serial(start), mix=mix, shop=shop)
+    """Return exactly `count` orders over `hours` from `start` along the day's curve, by time of placing.
+
+    Without `serial` the numbers follow from `start`.
+    """
+    stream = Stream(seed=seed, profile=profile, serial=serial or first_serial(start), mix=mix, shop=shop)
     moments = curve.times(Random(f"{seed}/times"), count, start=start, hours=hours)  # noqa: S311
     orders: list[SandboxOrder] = []
     while len(orders) < count:
