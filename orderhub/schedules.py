@@ -16,8 +16,9 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from channels_sync.selectors import due_shops
-from channels_sync.services import mapping, masks, reports, suggestions, tokens
+from channels_sync.services import backfill, mapping, masks, mend, reconcile, reports, suggestions, tokens
 from channels_sync.services.events import shops as event_shops
+from channels_sync.services.pages import prune_pages
 from channels_sync.services.reread import due as reread_due
 from channels_sync.services.sync import prune_runs
 from orderhub import backlog, pipeline, stock_lane
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 TASK = "orderhub.schedules.run_job"
 PULL_TASK = "orderhub.pipeline.pull_shop"
+BACKFILL_TASK = "channels_sync.services.backfill.run"
+RECONCILE_TASK = "channels_sync.services.reconcile.run"
 REREAD_TASK = "channels_sync.services.reread.run_shop"
 EVENTS_TASK = "channels_sync.services.events.take"
 LEASE_SECONDS = 150
@@ -80,6 +83,15 @@ def take_events() -> None:
         async_task(EVENTS_TASK, shop_id, group="events")
 
 
+def work_ranges() -> None:
+    """Ask the cluster to give each back-fill and each comparison that is due its turn; mend what people asked for."""
+    for job_id in backfill.due():
+        async_task(BACKFILL_TASK, job_id, group="backfill")
+    for job_id in reconcile.due():
+        async_task(RECONCILE_TASK, job_id, group="reconcile")
+    mend.drain()
+
+
 def drain_inbox() -> None:
     """Take waiting deliveries in until none is left or the time is over."""
     _while_there_is_work(pipeline.drain_inbox)
@@ -111,6 +123,8 @@ def prune() -> None:
     """Delete what has done its work, the log of pulls included."""
     retention.prune()
     prune_runs()
+    prune_pages()
+    reconcile.prune()
 
 
 JOBS: dict[str, Periodic] = {
@@ -128,6 +142,8 @@ JOBS: dict[str, Periodic] = {
         Periodic("reread", 5, reread),
         Periodic("masks", 5, masks.fill),
         Periodic("listings", 1, listings),
+        Periodic("ranges", 1, work_ranges),
+        Periodic("night", 10, reconcile.nightly),
         Periodic("baselines", 10, refresh_baselines),
         Periodic("prune", 60, prune),
     )

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from channels_sync.connectors.base import Connector
-from channels_sync.services.backfill import LONGEST_RANGE
+from channels_sync.services.ranges import LONGEST_RANGE
 from channels_sync.services.terms import TERMS, Term
 from orderhub.console.credentials import CredentialField, credential_form_fields
 from orderhub.core.words import GateState

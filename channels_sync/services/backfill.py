@@ -8,18 +8,16 @@ same page does not hide what the pool has lost since.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import RawPage, Window
 from channels_sync.models import Backfill
 from channels_sync.services import ranges
 from channels_sync.services.pages import COUNTS, PageLog
-from channels_sync.services.ranges import LONGEST_SLICE, Turn, Worked, connector_of, gentle_access, slices
+from channels_sync.services.ranges import FIRST_SLICE, Turn, Worked, checked_range, connector_of, gentle_access, slices
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
 from orderhub.models import InboxItem, Shop
@@ -27,8 +25,6 @@ from orderhub.services import inbox
 
 log = structlog.get_logger(__name__)
 
-LONGEST_RANGE = timedelta(days=92)
-"""Platforms list three months at most."""
 SOURCE = "backfill"
 
 
@@ -42,17 +38,13 @@ def start(*, shop_id: int, start: datetime, end: datetime, actor: str) -> Backfi
     """
     shop = Shop.objects.select_for_update(no_key=True).get(pk=shop_id)
     connector_of(shop)
-    start, end = start.replace(microsecond=0), min(end, timezone.now()).replace(microsecond=0)
-    if start >= end:
-        raise HubError(_("The range is empty: its end must lie after its start, and its start in the past."))
-    if end - start > LONGEST_RANGE:
-        raise HubError(_("Platforms list %(days)s days at most: choose a shorter range.") % {"days": 92})
+    start, end = checked_range(start, end)
     same = Backfill.objects.filter(shop=shop, start=start, end=end, state__in=["waiting", "running"]).first()
     if same is not None:
         return same
-    total = slices(end - start, LONGEST_SLICE)
+    total = slices(end - start, FIRST_SLICE)
     job = Backfill.objects.create(
-        shop=shop, start=start, end=end, position=start, slice_seconds=LONGEST_SLICE, slices_total=total, actor=actor
+        shop=shop, start=start, end=end, position=start, slice_seconds=FIRST_SLICE, slices_total=total, actor=actor
     )
     log.info("back-fill asked for", shop=shop.code, start=start.isoformat(), end=end.isoformat(), actor=actor)
     return job

@@ -8,7 +8,7 @@ go at half the shop's rate: the ordinary pull beside it keeps the other half.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -41,9 +41,10 @@ LEASE_SECONDS = 150
 """Longer than a task may run; prolonged at every page."""
 TURN_SECONDS = 75.0
 """After this long a turn ends at the next page; the next turn goes on."""
-LONGEST_SLICE = 1800
-SHORTEST_SLICE = 10
-"""Seconds of the channel's time in one slice."""
+FIRST_SLICE, LONGEST_SLICE, SHORTEST_SLICE = 1800, 6 * 3600, 10
+"""Seconds of the channel's time in one slice: at first, where little happens, and where much does."""
+LONGEST_RANGE = timedelta(days=92)
+"""Platforms list three months at most."""
 QUICK_SECONDS = 15.0
 """A slice that took less makes the next one twice as long."""
 SHARE = 0.5
@@ -108,6 +109,20 @@ def connector_of(shop: Shop) -> Connector:
     if not (connector.pulls or connector.rereads):
         raise HubError(_("%(shop)s sends its orders by itself: nothing can be read from it.") % {"shop": shop.code})
     return connector
+
+
+def checked_range(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Return a range in whole seconds that ends now at the latest.
+
+    Raises HubError for one that is empty, in the future or longer than platforms list.
+    """
+    start, end = start.replace(microsecond=0), min(end, timezone.now()).replace(microsecond=0)
+    if start >= end:
+        raise HubError(_("The range is empty: its end must lie after its start, and its start in the past."))
+    if end - start > LONGEST_RANGE:
+        text = _("Platforms list %(days)s days at most: choose a shorter range.")
+        raise HubError(text % {"days": LONGEST_RANGE.days})
+    return start, end
 
 
 def gentle_access(shop: Shop) -> ShopAccess:

@@ -21,7 +21,7 @@ from channels_sync.connectors.base import Window
 from channels_sync.models import Difference, DifferenceKind, DifferenceState, Reconciliation, StockCompared
 from channels_sync.selectors import sides
 from channels_sync.services import ranges, stock_compare
-from channels_sync.services.ranges import LONGEST_SLICE, Turn, Worked, connector_of, gentle_access
+from channels_sync.services.ranges import FIRST_SLICE, Turn, Worked, checked_range, connector_of, gentle_access
 from channels_sync.services.verdicts import Comparison, Verdict
 from orderhub.core.draft import OrderDraft
 from orderhub.core.errors import HubError
@@ -52,11 +52,9 @@ def start(*, shop_id: int, start: datetime, end: datetime, actor: str, day: date
         raise HubError(
             _("The platform of %(shop)s lists no orders by the time they were placed.") % {"shop": shop.code}
         )
-    start, end = start.replace(microsecond=0), min(end, timezone.now()).replace(microsecond=0)
-    if start >= end:
-        raise HubError(_("The range is empty: its end must lie after its start, and its start in the past."))
+    start, end = checked_range(start, end)
     return Reconciliation.objects.create(
-        shop=shop, start=start, end=end, position=start, slice_seconds=LONGEST_SLICE, actor=actor, day=day
+        shop=shop, start=start, end=end, position=start, slice_seconds=FIRST_SLICE, actor=actor, day=day
     )
 
 
@@ -149,7 +147,7 @@ def _one_night(shop: Shop, midnight: datetime) -> None:
     if last is not None:
         begin = max(min(begin, last.end), earliest)
     row = Reconciliation(
-        shop=shop, start=begin, end=midnight, position=begin, slice_seconds=LONGEST_SLICE, actor="nightly",
+        shop=shop, start=begin, end=midnight, position=begin, slice_seconds=FIRST_SLICE, actor="nightly",
         day=midnight.date(),
     )  # fmt: skip
     Reconciliation.objects.bulk_create([row], ignore_conflicts=True)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from channels_sync.connectors.base import connectors
 from channels_sync.models import Difference, DifferenceState, JobState, Reconciliation, StockCompared
 from channels_sync.services import mend, reconcile
+from channels_sync.services.ranges import LONGEST_RANGE
 from orderhub.core.errors import HubError
 from orderhub.core.money import show
 from orderhub.models import Shop
@@ -80,6 +81,8 @@ class Command(BaseCommand):
         start = _moment(options["start"]) or end - DEFAULT_SPAN
         if start >= end:
             raise CommandError("--from must lie before --to")
+        if end - start > LONGEST_RANGE:
+            raise CommandError(f"platforms list {LONGEST_RANGE.days} days at most")
         found = [_compared(shop, start, end, mends=options["mend"]) for shop in _shops(options["shop"])]
         if options["json"]:
             document = {"differs": any(each.is_bad for each in found), "shops": [_as_json(each) for each in found]}

@@ -324,7 +324,7 @@ def test_a_mended_order_goes_through_the_ordinary_intake(world):
 
 
 def test_a_slice_boundary_counts_every_order_once(world, monkeypatch):
-    monkeypatch.setattr(reconcile, "LONGEST_SLICE", 60)
+    monkeypatch.setattr(reconcile, "FIRST_SLICE", 60)
     monkeypatch.setattr("channels_sync.services.ranges.LONGEST_SLICE", 60)
     moments = [datetime.fromisoformat(draft["created_at"]) for draft in world.drafts("taobao").values()]
     start = min(moments).astimezone(UTC)
