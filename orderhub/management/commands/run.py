@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from channels_sync.sandbox.credentials import Credentials
 from orderhub.core.local import embedded_server, var_dir
 from orderhub.core.supervisor import Program, Supervisor
 from orderhub.management.demo import MINI_SHOP, TAOBAO_SHOP, sandbox_token
@@ -20,8 +21,10 @@ from orderhub.management.output import Output
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 20
-SHARES = "taobao=2,mini=2,wechat=1,jd=1"
+SHARES = "taobao=2,mini=2,wechat=1,jd=1,douyin=1"
 """Weight of each demo shop among the orders."""
+WAREHOUSE_SECONDS = 45
+"""From taking an order to its hand-over, so that parcels leave while one looks on."""
 BACKLOG = 300
 """Orders of the hours before, so that the first look is not at empty pages."""
 
@@ -74,6 +77,7 @@ def programs(port: int) -> list[Program]:
     return [
         Program("web", [*gunicorn, "--bind", f"{HOST}:{port}", "orderhub.wsgi:application"]),
         Program("jobs", manage("qcluster")),
+        Program("stock", manage("show_stock")),
         Program("watch", manage("watch")),
     ]
 
@@ -83,6 +87,8 @@ def sandbox(port: int, sandbox_port: int, rate: float) -> Program:
     words = ["--port", str(sandbox_port), "--hub", f"http://{HOST}:{port}", "--state-dir", str(var_dir() / "sandbox")]
     words += ["--rate", str(rate), "--backlog", str(BACKLOG), "--shares", SHARES]
     shops = ["--shop-mini", MINI_SHOP, "--shop-taobao", TAOBAO_SHOP]
+    warehouse = Credentials.from_environment().warehouse_code
+    shops += ["--warehouse", warehouse, "--warehouse-seconds", str(WAREHOUSE_SECONDS)]
     # The token travels in the environment: a command line can be read by every user of the machine.
     return Program("sandbox", manage("sandbox", *words, *shops), {"SANDBOX_HUB_TOKEN": sandbox_token()})
 
@@ -93,6 +99,7 @@ def point_at_sandbox(sandbox_port: int) -> None:
     os.environ.setdefault("HUB_WECHAT_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/wechat")
     os.environ.setdefault("HUB_JD_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/jd/routerjson")
     os.environ.setdefault("HUB_JD_OAUTH_URL", f"http://{HOST}:{sandbox_port}/jd/oauth2")
+    os.environ.setdefault("HUB_DOUYIN_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/douyin")
     os.environ.setdefault("HUB_QIMEN_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/router/qimen/service")
 
 
