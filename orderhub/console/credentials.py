@@ -157,7 +157,10 @@ class SealedAdmin(ConsoleModelAdmin):
         return fieldsets
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: Any) -> None:  # type: ignore[type-arg]
-        """Seal what was typed together with what is stored."""
+        """Seal what was typed together with what is stored by now: a session may have been renewed meanwhile."""
+        if change:
+            stored_now = type(obj).objects.select_for_update().filter(pk=obj.pk)
+            obj.sealed_credentials = stored_now.values_list("sealed_credentials", flat=True).get()
         if any(name == FORGET or name.startswith(PREFIX) for name in form.cleaned_data):
             stored = obj.credentials if obj.can_open else {}
             typed = with_typed(stored, form.cleaned_data)

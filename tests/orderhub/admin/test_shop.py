@@ -1,6 +1,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 
+from orderhub.admin.shop import ShopAdmin
 from orderhub.models import AgentGroup, Shop, Warehouse
 from tests.factories import make_shop, make_user
 
@@ -87,3 +88,22 @@ def test_a_new_shop_chooses_among_the_platforms(supervisor):
     refused = supervisor.post(f"{SHOPS}add/", {**FORM, "code": "new2", "platform": "nonsense"})
     assert list(refused.context["adminform"].form.errors) == ["platform"]
     assert not Shop.objects.filter(code="new2").exists()
+
+
+def test_saving_a_shop_keeps_a_session_that_was_renewed_since_its_page_was_read(supervisor, monkeypatch):
+    shop = make_shop("tb", platform="taobao")
+    shop.credentials = {"app_key": "1234", "session": "old"}
+    shop.save()
+    clean = ShopAdmin.get_form
+
+    def renewed_meanwhile(admin, request, obj=None, **options):
+        if request.method == "POST":
+            fresh = Shop.objects.get(pk=obj.pk)
+            fresh.credentials = {**fresh.credentials, "session": "new"}
+            fresh.save(update_fields=["sealed_credentials"])
+        return clean(admin, request, obj, **options)
+
+    monkeypatch.setattr(ShopAdmin, "get_form", renewed_meanwhile)
+    supervisor.post(f"{SHOPS}{shop.pk}/change/", {**FORM, "credential_app_key": "5678"})
+    shop.refresh_from_db()
+    assert shop.credentials == {"app_key": "5678", "session": "new"}
