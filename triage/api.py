@@ -1,4 +1,4 @@
-"""Findings in the answer of `GET /api/v1/orders/{id}/` and on the desk's order card."""
+"""Findings and signals in the answer of `GET /api/v1/orders/{id}/` and on the desk's order card."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from orderhub.models import Order
 from orderhub.selectors.orders import extra_filters
 from triage.models import Finding
 from triage.selectors.findings import findings_of
+from triage.selectors.signals import signals_of
 
 
 @extra_filters.register("finding")
@@ -40,4 +41,13 @@ def findings_section(order_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]
             for found in rows
         ]
         for order_id, rows in findings_of(order_ids, open_only=True).items()
+    }
+
+
+@order_sections.register("signals")
+def signals_section(order_ids: Sequence[int]) -> dict[int, list[dict[str, str]]]:
+    """Return every signal of orders with whether triage could judge it, and why not."""
+    return {
+        order_id: [{"key": s.key, "label": s.label, "state": s.state.value, "why": s.why} for s in signals]
+        for order_id, signals in signals_of(order_ids).items()
     }

@@ -20,6 +20,7 @@ from channels_sync.connectors.exchange import (
     StockWrite,
     WriteResult,
 )
+from channels_sync.connectors.known import Hidden
 from channels_sync.connectors.readback import StockItem, StockShown
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.registry import Registry
@@ -127,8 +128,8 @@ class Connector:
     writes_memo: bool = False
     refreshes: bool = False
     reveals: bool = False
-    rereads: bool = False
     masks: bool = False
+    rereads: bool = False
     keeps_events: bool = False
     lasting_tokens: bool = True
     """The token of a receiver stays the same while the receiver does."""
@@ -146,8 +147,8 @@ class Connector:
     """A renewal costs nothing, so that it is asked for when the end of a session is not known."""
     reread_minutes: int = 0
     """How often open orders are read again, because some changes move no modification time; 0: never."""
-    hidden_facts: Mapping[str, str | Promise] = {}
-    """Facts that the platform does not let a shop see, each with the reason (`receiver.phone`: masked)."""
+    hidden_facts: Mapping[str, Hidden] = {}
+    """Facts (`known.FACTS`) that the platform keeps back, each with how and why."""
 
     def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:
         """Yield every order modified in `window`, a page at a time, without empty pages; the last one says so.

@@ -3,7 +3,7 @@
 `orderhub.apps` fills each slot once at start; calling an empty one is a programming error and says so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
 from orderhub.core.opening import Opening, OpeningQuota
@@ -53,6 +53,10 @@ where it has nothing more to tell."""
 
 opening_quota: Hook[[int, int], OpeningQuota | None] = Hook("opening_quota")
 """What may still be asked: `opening_quota(order_id, user_id)`; None where there is nothing to ask."""
+
+hidden_facts: Hook[[str], Mapping[str, str]] = Hook("hidden_facts")
+"""What a platform keeps back: `hidden_facts(platform)` returns the reason by fact (`receiver.phone`), in the reader's
+language; nothing for a platform that nobody knows."""
 
 release_order: Hook[[int, str, str], None] = Hook("release_order")
 """Let a held order go: `release_order(order_id, actor, reason)`."""

@@ -16,11 +16,12 @@ from orderhub.console.columns import PageColumn, order_columns
 from orderhub.console.dashboard import DashboardCard, add_card
 from orderhub.console.filters import order_filters
 from orderhub.console.panels import OrderPanel, add_panel
-from orderhub.models import Order, Receiver
+from orderhub.models import Order
 from triage.gates import GATES
 from triage.models import Finding
 from triage.selectors.figures import filter_choices, reason_counts
-from triage.selectors.findings import CLEARED, OPEN, ShownFinding, findings_of, unjudged
+from triage.selectors.findings import CLEARED, OPEN, ShownFinding, findings_of
+from triage.selectors.signals import State, signals_of
 
 SHOWN_IN_LIST = 2
 
@@ -47,16 +48,21 @@ class FindingFilter(SimpleListFilter):
 
 
 def findings_panel(order: Order, request: HttpRequest) -> dict[str, Any]:
-    """Return every reason with its values, and what could not be judged and why."""
+    """Return every reason with its values."""
     found = findings_of([order.pk]).get(order.pk, [])
-    receiver = Receiver.objects.filter(pk=order.pk).only("kind").first()
     return {
         "findings": [row for row in found if row.state != CLEARED and not row.is_shadow],
         "shadows": [row for row in found if row.is_shadow and row.state == OPEN],
         "cleared": [row for row in found if row.state == CLEARED],
-        "unjudged": unjudged(order, receiver),
         "is_judged": bool(order.lane) or bool(found),
     }
+
+
+def signals_panel(order: Order, request: HttpRequest) -> dict[str, Any]:
+    """Return every signal with whether it was judged, and why not."""
+    signals = signals_of([order.pk]).get(order.pk, [])
+    judged = sum(signal.state == State.JUDGED for signal in signals)
+    return {"signals": signals, "judged": judged, "all": len(signals)}
 
 
 def reasons_column(order_ids: Sequence[int]) -> dict[int, SafeString]:
@@ -89,4 +95,5 @@ def reasons_card(request: HttpRequest) -> dict[str, Any]:
 order_filters.append(FindingFilter)
 order_columns.add("findings", PageColumn("findings", _("reasons"), reasons_column, rank=30))
 add_panel(OrderPanel("findings", _("Why it is here"), "triage/findings_panel.html", findings_panel, "left", 10))
+add_panel(OrderPanel("signals", _("What was judged"), "triage/signals_panel.html", signals_panel, "left", 15))
 add_card(DashboardCard("reasons", _("Most frequent reasons"), "triage/reasons_card.html", reasons_card, "half", 90))

@@ -1,20 +1,15 @@
-"""Findings as people read them, and what could not be judged."""
+"""Findings as people read them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
-from django.utils.translation import gettext as _
-
-from orderhub.core.words import LANE_RANK, ContactKind
-from orderhub.models import Order, Receiver
+from orderhub.core.words import LANE_RANK
 from triage.decisions import RED
 from triage.gates import GATES, gate_texts
 from triage.models import Finding
 from triage.phrases import fill, shown_values
-from triage.predicates.price import MIN_SAMPLE
 from triage.selectors.rules import RuleTexts, VersionTexts, version_texts
 
 OPEN, ACCEPTED, CLEARED = "open", "accepted", "cleared"
@@ -75,39 +70,3 @@ def _shown(row: Finding, version: VersionTexts | None) -> ShownFinding:
         values=tuple(shown_values(row.values)), version=version.number if version else None, found_at=row.found_at,
         state=_state(row), accepted_by=row.accepted_by, accepted_reason=row.accepted_reason,
     )  # fmt: skip
-
-
-def unjudged(order: Order, receiver: Receiver | None) -> list[tuple[str, str]]:
-    """Return what could not be judged of an order, and why; a missing signal never counts against it."""
-    found = []
-    kind = receiver.kind if receiver else ""
-    if kind in {ContactKind.MASKED, ContactKind.CIPHER}:
-        found.append((_("Phone number"), _("masked by the platform")))
-        found.append((_("Address below the district"), _("masked by the platform")))
-    if order.ip_index is None:
-        found.append((_("Orders from the same IP"), _("the channel gives no buyer IP")))
-    if order.buyer_id is None:
-        found.append((_("Repeated purchases and buyer lists"), _("the channel gives no buyer id")))
-    skus = _skus_without_price(order)
-    if skus:
-        why = _("no baseline: fewer than %(count)s sales, no campaign price, no list price")
-        found.append((_("Unit price of %(skus)s") % {"skus": ", ".join(skus[:5])}, why % {"count": MIN_SAMPLE}))
-    return found
-
-
-def _skus_without_price(order: Order) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT l.sku FROM orderhub_orderline l
-            WHERE l.order_id = %(order)s AND l.sku <> ''
-              AND NOT EXISTS (SELECT FROM orderhub_sku s WHERE s.code = l.sku AND s.list_price_fen > 0)
-              AND NOT EXISTS (SELECT FROM triage_campaignprice c WHERE c.sku = l.sku
-                AND (c.shop_id IS NULL OR c.shop_id = %(shop)s) AND c.starts_at <= %(at)s AND c.ends_at > %(at)s)
-              AND NOT EXISTS (SELECT FROM triage_skubaseline b
-                WHERE b.shop_id = %(shop)s AND b.sku = l.sku AND b.sample >= %(sample)s)
-            ORDER BY 1
-            """,
-            {"order": order.pk, "shop": order.shop_id, "at": order.created_at, "sample": MIN_SAMPLE},
-        )
-        return [row[0] for row in cursor.fetchall()]

@@ -22,6 +22,7 @@ from channels_sync.connectors.exchange import (
     StockWrite,
     WriteResult,
 )
+from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.readback import StockItem, StockShown
 
 
@@ -47,14 +48,21 @@ class DouyinConnector(Connector):
         CredentialField("refresh_token", _("Refresh token"), is_secret=True, is_required=False),
     )  # fmt: skip
     hidden_facts = {
-        "buyer.ip": _("The platform passes on no IP address."),
-        "buyer.nickname": _("The platform passes on no nickname, only an id of the buyer for this application."),
-        "receiver.name": _("Masked by the platform; can be revealed for one order, against the platform's quota."),
-        "receiver.phone": _(
-            "Masked by the platform; reveals a virtual number that expires, against the platform's quota."
+        "buyer.ip": Hidden(How.ABSENT, _("The platform passes on no IP address.")),
+        "buyer.nickname": Hidden(
+            How.ABSENT, _("The platform passes on no nickname, only an id of the buyer for this application.")
         ),
-        "receiver.detail": _("Masked by the platform; can be revealed for one order, against the platform's quota."),
-        "receiver.postcode": _("The platform has no postcode."),
+        "receiver.name": Hidden(
+            How.MASKED, _("Masked by the platform; can be revealed for one order, against the platform's quota.")
+        ),
+        "receiver.phone": Hidden(
+            How.MASKED,
+            _("Masked by the platform; reveals a virtual number that expires, against the platform's quota."),
+        ),
+        "receiver.detail": Hidden(
+            How.MASKED, _("Masked by the platform; can be revealed for one order, against the platform's quota.")
+        ),
+        "receiver.postcode": Hidden(How.ABSENT, _("The platform has no postcode.")),
     }
 
     def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:

@@ -23,6 +23,7 @@ from channels_sync.connectors.exchange import Memo, MemoRules, Shipment, StockWr
 from channels_sync.connectors.jd import readback, tokens, writes
 from channels_sync.connectors.jd.client import JdClient
 from channels_sync.connectors.jd.pull import Options, Pull, budget_of
+from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.readback import StockItem, StockShown
 
 
@@ -50,12 +51,16 @@ class JdConnector(Connector):
         ),
     )
     hidden_facts = {
-        "buyer.ip": _("JD does not tell the buyer's IP address."),
-        "receiver.name": _("JD masks or encrypts the name."),
-        "receiver.phone": _("JD masks or encrypts the phone, or gives a virtual number."),
-        "receiver.detail": _("JD masks or encrypts the address below the district."),
-        "line.paid": _("JD tells what was paid for the order, not for each line: the shares are worked out by value."),
-        "presale.deposit": _("JD lists a presale only once its balance is paid."),
+        "buyer.ip": Hidden(How.ABSENT, _("JD does not tell the buyer's IP address.")),
+        "receiver.name": Hidden(How.MASKED, _("JD masks or encrypts the name.")),
+        "receiver.phone": Hidden(How.MASKED, _("JD masks or encrypts the phone, or gives a virtual number.")),
+        "receiver.detail": Hidden(How.MASKED, _("JD masks or encrypts the address below the district.")),
+        "receiver.postcode": Hidden(How.ABSENT, _("JD tells no postcode.")),
+        "line.paid": Hidden(
+            How.DERIVED,
+            _("JD tells what was paid for the order, not for each line: the shares are worked out by value."),
+        ),
+        "presale.deposit": Hidden(How.ABSENT, _("JD lists a presale only once its balance is paid.")),
     }
 
     def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:

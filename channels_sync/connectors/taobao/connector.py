@@ -20,6 +20,7 @@ from channels_sync.connectors.base import (
     mark_last,
 )
 from channels_sync.connectors.exchange import Memo, MemoRules, Pushed, Shipment, StockWrite, WriteResult
+from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.taobao import events, readback, tokens, writes
 from channels_sync.connectors.taobao.client import TopClient
 from channels_sync.connectors.taobao.pull import Options, Pull
@@ -38,11 +39,11 @@ class TaobaoConnector(Connector):
     stock_batch = writes.SKUS_PER_CALL
     lasting_tokens = False
     hidden_facts = {
-        "receiver.name": _("The platform shows the first character only."),
-        "receiver.phone": _("The platform shows the last four digits only."),
-        "receiver.detail": _("The platform masks the address below the district."),
-        "buyer.ip": _("The platform tells no buyer's IP address."),
-        "buyer.nickname": _("The platform masks the nickname; it identifies nobody."),
+        "receiver.name": Hidden(How.MASKED, _("The platform shows the first character only.")),
+        "receiver.phone": Hidden(How.MASKED, _("The platform shows the last four digits only.")),
+        "receiver.detail": Hidden(How.MASKED, _("The platform masks the address below the district.")),
+        "buyer.ip": Hidden(How.ABSENT, _("The platform tells no buyer's IP address.")),
+        "buyer.nickname": Hidden(How.MASKED, _("The platform masks the nickname; it identifies nobody.")),
     }
     credential_fields = (
         CredentialField("app_key", _("App key")),

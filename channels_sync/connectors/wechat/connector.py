@@ -17,6 +17,7 @@ from channels_sync.connectors.exchange import (
     StockWrite,
     WriteResult,
 )
+from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.readback import StockItem, StockShown
 from channels_sync.connectors.wechat import push, readback, writes
 from channels_sync.connectors.wechat.client import WechatClient
@@ -44,10 +45,13 @@ class WechatConnector(Connector):
         ),
     )  # fmt: skip
     hidden_facts = {
-        "receiver.phone": _("Most orders carry a virtual number that ends some time after the order."),
-        "buyer.ip": _("The platform tells no buyer's IP address."),
-        "buyer.nickname": _("The platform tells no nickname."),
-        "flag": _("The platform has no coloured flag."),
+        "receiver.phone": Hidden(
+            How.VIRTUAL, _("Most orders carry a virtual number that ends some time after the order.")
+        ),
+        "buyer.ip": Hidden(How.ABSENT, _("The platform tells no buyer's IP address.")),
+        "buyer.nickname": Hidden(How.ABSENT, _("The platform tells no nickname.")),
+        "presale.deposit": Hidden(How.ABSENT, _("The platform has no presale with a deposit.")),
+        "flag": Hidden(How.ABSENT, _("The platform has no coloured flag.")),
     }
 
     def pull(self, access: ShopAccess, window: Window) -> Iterator[RawPage]:

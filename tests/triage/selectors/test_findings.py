@@ -3,12 +3,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import override
 
-from orderhub.models import Receiver, Sku
-from tests.factories import make_buyer, make_order
+from tests.factories import make_order
 from tests.triage.judge import NOW, candidate, draft, line
 from triage.models import Rule
 from triage.selectors.figures import filter_choices, reason_counts
-from triage.selectors.findings import findings_of, unjudged
+from triage.selectors.findings import findings_of
 from triage.services import accept_findings, decide, publish_rules, store_findings
 
 BAD = {"phone": "12345"}
@@ -64,26 +63,6 @@ def test_many_orders_take_two_queries(rules, shop, size, django_assert_max_num_q
     orders = [judged(shop, receiver=BAD) for _n in range(size)]
     with django_assert_max_num_queries(2):
         assert len(findings_of([order.pk for order in orders])) == size
-
-
-def test_what_could_not_be_judged_says_why(rules, shop):
-    order = make_order(shop)
-    Receiver.objects.filter(pk=order.pk).update(kind="masked")
-    with override("en"):
-        told = unjudged(order, Receiver.objects.get(pk=order.pk))
-    assert told == [
-        ("Phone number", "masked by the platform"),
-        ("Address below the district", "masked by the platform"),
-        ("Orders from the same IP", "the channel gives no buyer IP"),
-        ("Repeated purchases and buyer lists", "the channel gives no buyer id"),
-        ("Unit price of SKU-1", "no baseline: fewer than 30 sales, no campaign price, no list price"),
-    ]
-
-
-def test_where_every_signal_is_there_nothing_is_missing(rules, shop):
-    Sku.objects.create(code="SKU-1", list_price_fen=100)
-    order = make_order(shop, buyer=make_buyer(shop), ip_index=7)
-    assert unjudged(order, order.receiver) == []
 
 
 def test_reasons_of_today_tags_left_out(rules, shop):

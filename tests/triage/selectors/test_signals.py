@@ -1,0 +1,131 @@
+"""What triage could judge of an order, and why it could not judge the rest."""
+
+import re
+
+import pytest
+from django.utils.translation import override
+
+from channels_sync.connectors.base import connectors
+from orderhub.models import Order, Receiver, Sku
+from tests.factories import make_buyer, make_order, make_shop
+from triage.api import signals_section
+from triage.selectors.signals import KINDS, signals_of
+from triage.services import load_defaults
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def rules():
+    load_defaults()
+
+
+def told(order):
+    with override("en"):
+        return {signal.key: (signal.state.value, signal.why) for signal in signals_of([order.pk])[order.pk]}
+
+
+def make(platform="own", **values):
+    order = make_order(make_shop(platform, platform=platform), **{"lane": "regular", **values})
+    Sku.objects.get_or_create(code="SKU-1", defaults={"list_price_fen": 100})
+    return order
+
+
+def receive(order, **values):
+    Receiver.objects.filter(pk=order.pk).update(**values)
+
+
+def states(order):
+    return {key: state for key, (state, _why) in told(order).items()}
+
+
+def test_where_every_signal_is_there_all_are_judged(rules):
+    order = make(ip_index=7)
+    Order.objects.filter(pk=order.pk).update(buyer=make_buyer(order.shop))
+    assert told(order) == dict.fromkeys(KINDS, ("judged", ""))
+
+
+@pytest.mark.parametrize(
+    ("platform", "kind", "phone", "address"),
+    [
+        ("taobao", "masked", "unknown", "unknown"), ("jd", "masked", "unknown", "unknown"),
+        ("jd", "virtual", "judged", "unknown"), ("douyin", "cipher", "unknown", "unknown"),
+        ("wechat", "virtual", "judged", "judged"), ("wechat", "masked", "unknown", "judged"),
+        ("own", "plain", "judged", "judged"), ("own", "masked", "unknown", "unknown"),
+        ("gone", "plain", "judged", "judged"),
+    ],
+)  # fmt: skip
+def test_phone_and_address_follow_what_the_platform_shows(rules, platform, kind, phone, address):
+    order = make(platform)
+    receive(order, kind=kind)
+    found = states(order)
+    assert (found["phone"], found["address"]) == (phone, address)
+
+
+@pytest.mark.parametrize("platform", ["taobao", "jd", "douyin", "wechat"])
+def test_the_platforms_own_reason_is_told(rules, platform):
+    order = make(platform)
+    receive(order, kind="masked")
+    hidden = connectors.get(platform).hidden_facts
+    with override("en"):
+        assert told(order)["ip"] == ("unknown", str(hidden["buyer.ip"].why))
+        assert told(order)["phone"] == ("unknown", str(hidden["receiver.phone"].why))
+
+
+def test_what_a_source_left_out_is_told(rules):
+    order = make(ip_index=None)
+    receive(order, kind="plain", province="", phone_masked="", oaid="token")
+    Sku.objects.all().delete()
+    assert {key: why for key, (state, why) in told(order).items() if state == "unknown"} == {
+        "phone": "masked by the platform",
+        "region": "the channel gave no province",
+        "ip": "the channel gives no buyer IP",
+        "buyer": "the channel gives no buyer id",
+        "price": "SKU-1: no baseline: fewer than 30 sales, no campaign price, no list price",
+    }
+
+
+def test_without_a_receiver_nothing_of_it_was_judged(rules):
+    order = make()
+    Receiver.objects.all().delete()
+    assert [states(order)[key] for key in ("phone", "address", "region")] == ["unknown"] * 3
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"channel_hold": "LOCKED"}, "The platform forbids shipping for now: LOCKED"),
+        ({"presale": "deposit"}, "Presale: the balance is not paid yet"), ({"refund": "asked"}, "Refund open"),
+        ({"status": "unpaid"}, "only paid orders are judged"),
+    ],
+)  # fmt: skip
+def test_an_order_that_is_not_judged_yet_never_looks_judged(rules, values, why):
+    order = make(lane="", **values)
+    found = told(order)
+    assert found["remark"] == found["phone"] == ("held", why)
+    assert "judged" not in states(order).values()
+
+
+def test_a_signal_that_no_rule_asks_for_is_not_called_judged():
+    assert set(states(make(ip_index=7)).values()) == {"no_rule", "unknown"}
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_number_of_queries_does_not_grow(rules, size, django_assert_num_queries):
+    shop = make_shop()
+    orders = [make_order(shop, lane="regular") for _ in range(size)]
+    signals_of([])
+    with django_assert_num_queries(4):
+        assert len(signals_of([order.pk for order in orders])) == size
+
+
+def test_page_and_api_tell_the_same(rules, admin_client):
+    order = make("jd")
+    receive(order, kind="masked")
+    body = admin_client.get(f"/ops/orderhub/order/{order.pk}/change/").content.decode()
+    panel = body[body.index('id="panel-signals"') :]
+    shown = re.findall(r'class="signal signal-(\w+)"', panel)
+    section = signals_section([order.pk])[order.pk]
+    assert shown == [signal["state"] for signal in section]
+    assert [signal["key"] for signal in section] == list(KINDS)
+    assert {"judged", "unknown"} <= set(shown)
