@@ -1,6 +1,6 @@
 """The emulator answers a client that somebody else wrote."""
 
-import gc
+import http.client
 
 import pytest
 import taobao_open
@@ -26,8 +26,24 @@ def _gmt8(seconds):
     return utc_now().fromtimestamp(seconds, utc_now().tzinfo).strftime("%Y-%m-%d %H:%M:%S")
 
 
-# This client never closes its connections.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.fixture
+def closing(monkeypatch):
+    """Close the connections of this client, which it never does itself."""
+    made = []
+
+    class Kept(http.client.HTTPConnection):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            made.append(self)
+
+    monkeypatch.setattr(http.client, "HTTPConnection", Kept)
+    yield
+    for connection in made:
+        connection.close()
+    assert made
+
+
+@pytest.mark.usefixtures("closing")
 def test_foreign_client_lists_orders_and_sees_errors():
     with Sandbox(Options(taobao_share=1.0, moves=False)) as sandbox:
         made = sandbox.live.make(3)
@@ -39,5 +55,3 @@ def test_foreign_client_lists_orders_and_sees_errors():
         with pytest.raises(TopException) as refused:
             request.getResponse(SANDBOX.session)
         assert refused.value.errorcode == 25
-        del request, refused
-        gc.collect()
