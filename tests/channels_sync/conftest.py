@@ -11,7 +11,7 @@ from triage.services import load_defaults
 @pytest.fixture
 def platform(settings):
     """A sandbox that plays Taobao and the warehouse, and makes no orders by itself."""
-    options = Options(taobao_share=1.0, moves=False)
+    options = Options(taobao_share=1.0, moves=False, serial=1)
     with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.TAOBAO_GATEWAY_URL = f"{sandbox.url}/router/rest"
         settings.QIMEN_GATEWAY_URL = f"{sandbox.url}/router/qimen/service"

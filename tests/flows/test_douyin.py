@@ -31,7 +31,7 @@ def shop(transactional_db):
 @pytest.fixture
 def platform(live_server, settings, shop):
     settings.ALLOWED_HOSTS = ["*"]
-    options = Options(shares={"douyin": 1}, moves=False, hooks={"douyin": f"{live_server.url}/hooks/dy/"})
+    options = Options(shares={"douyin": 1}, moves=False, serial=1, hooks={"douyin": f"{live_server.url}/hooks/dy/"})
     with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.DOUYIN_GATEWAY_URL = f"{sandbox.url}/douyin"
         yield sandbox

@@ -34,7 +34,7 @@ def shop(transactional_db):
 
 @pytest.fixture
 def jd(shop, settings):
-    with Sandbox(Options(shares={"jd": 1.0}, moves=False), now=PlatformClock()) as sandbox:
+    with Sandbox(Options(shares={"jd": 1.0}, moves=False, serial=1), now=PlatformClock()) as sandbox:
         settings.JD_GATEWAY_URL = f"{sandbox.url}/jd/routerjson"
         settings.JD_OAUTH_URL = f"{sandbox.url}/jd/oauth2"
         yield sandbox

@@ -34,7 +34,7 @@ def shop(transactional_db):
 @pytest.fixture
 def wechat(shop, settings, live_server):
     settings.ALLOWED_HOSTS = ["*"]
-    options = Options(shares={"wechat": 1.0}, moves=False, hooks={"wechat": f"{live_server.url}/hooks/wx/"})
+    options = Options(shares={"wechat": 1.0}, moves=False, serial=1, hooks={"wechat": f"{live_server.url}/hooks/wx/"})
     with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.WECHAT_GATEWAY_URL = f"{sandbox.url}/wechat"
         yield sandbox

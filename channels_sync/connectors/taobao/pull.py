@@ -88,13 +88,14 @@ class Pull:
         rows, total = self._first_page()
         if total > LARGEST_SLICE and self._window.span > SHORTEST_SLICE:
             raise TooManyRowsError(total)
-        if total <= self._options.page_size:
+        if len({number_of(row) for row in rows}) >= total:
             yield from self._deliver(rows)
             return
-        for _number in range(PASSES):
+        for turn in range(PASSES):
             before = len(self._seen)
             total = yield from self._one_pass(total)
-            if len(self._seen) >= total or len(self._seen) == before:
+            # One pass in vain may be the platform's mistake, two are a count that the list does not bear out.
+            if len(self._seen) >= total or (turn and len(self._seen) == before):
                 break
         if len(self._seen) < total:
             log.warning("fewer orders than counted", shop=self._access.code, counted=total, seen=len(self._seen))

@@ -133,6 +133,20 @@ def test_nothing_is_lost_while_the_pages_change(puller, platform, kind):
     assert set(puller.trades()) == numbers(platform)
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_single_page_that_holds_less_than_was_counted_is_asked_for_again(puller, platform, times):
+    made = platform.live.make(4)
+    platform.faults.add({"kind": "wrong_page", "method": LIST, "times": times})
+    assert set(puller.trades()) == set(made)
+
+
+def test_a_count_that_the_list_never_bears_out_ends_the_pull(puller, platform):
+    platform.live.make(4)
+    platform.faults.add({"kind": "wrong_page", "method": LIST, "times": 99})
+    assert puller.trades() == {}
+    assert platform.faults.listing()[0]["fired"] == 5
+
+
 @pytest.mark.parametrize("kind", ["http500", "disconnect", "truncated", "remote_error"])
 @pytest.mark.parametrize("method", [LIST, FULL])
 def test_a_passing_fault_costs_one_retry(puller, platform, kind, method):
@@ -204,6 +218,9 @@ def test_an_order_whose_details_are_refused_is_marked_and_the_others_go_on(pulle
     made = platform.live.make(3)
     listed = platform.top.answer
     gone = made[1]
+    order = platform.store.get(gone)
+    order.draft["buyer_remark"] = "only its details tell"
+    platform.store.save(order)
 
     def without_one(params):
         if params["method"] == FULL and params["tid"] == gone:

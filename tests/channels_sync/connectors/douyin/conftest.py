@@ -77,7 +77,7 @@ class DouyinShop:
 @pytest.fixture
 def platform(settings):
     """A sandbox whose every order goes to Douyin and that makes none by itself."""
-    options = Options(shares={"douyin": 1}, moves=False)
+    options = Options(shares={"douyin": 1}, moves=False, serial=1)
     with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.DOUYIN_GATEWAY_URL = f"{sandbox.url}/douyin"
         yield sandbox

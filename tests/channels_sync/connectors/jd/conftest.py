@@ -109,7 +109,7 @@ class JdShop:
 @pytest.fixture
 def platform(settings):
     """A sandbox whose every order goes to JD and that makes none by itself."""
-    options = Options(shares={"jd": 1.0}, moves=False)
+    options = Options(shares={"jd": 1.0}, moves=False, serial=1)
     with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.JD_GATEWAY_URL = f"{sandbox.url}/jd/routerjson"
         settings.JD_OAUTH_URL = f"{sandbox.url}/jd/oauth2"

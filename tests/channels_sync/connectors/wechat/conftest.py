@@ -92,7 +92,7 @@ def nothing_at_hand():
 @pytest.fixture
 def side(settings):
     """A sandbox whose every order goes to the WeChat shop and that makes none by itself."""
-    options = Options(shares={"wechat": 1.0}, moves=False)
+    options = Options(shares={"wechat": 1.0}, moves=False, serial=1)
     with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.WECHAT_GATEWAY_URL = f"{sandbox.url}/wechat"
         yield WechatSide(sandbox)
