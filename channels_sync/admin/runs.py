@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from channels_sync import selectors
-from channels_sync.models import ErrorKind, RunState, ShopSync, SyncRun, TokenState
+from channels_sync.admin.completeness import page_log
+from channels_sync.models import ErrorKind, RunState, ShopSync, SyncPage, SyncRun, TokenState
 from channels_sync.services import health
 from orderhub.admin.shop import ShopAdmin
 from orderhub.console import columns
@@ -119,9 +120,9 @@ class SyncRunAdmin(ReadOnlyModelAdmin):
     number_columns = ("pages", "rows", "new", "changed", "rejected", "took")
     fields = (
         "shop", "state_pill", "window_start", "window_end", "started_at", "finished_at", "pages", "rows", "new",
-        "changed", "unchanged", "stale", "rejected", "error",
+        "changed", "unchanged", "stale", "held", "rejected", "error", "log_of_pages",
     )  # fmt: skip
-    readonly_fields = ("state_pill",)
+    readonly_fields = ("state_pill", "log_of_pages")
 
     @admin.display(description=gettext_lazy("state"))
     def state_pill(self, run: SyncRun) -> SafeString:
@@ -138,6 +139,11 @@ class SyncRunAdmin(ReadOnlyModelAdmin):
     def took(self, run: SyncRun) -> str:
         """Seconds from start to end."""
         return f"{(run.finished_at - run.started_at).total_seconds():.1f} s" if run.finished_at else "—"
+
+    @admin.display(description=gettext_lazy("log of pages"))
+    def log_of_pages(self, run: SyncRun) -> SafeString:
+        """Every page that came, with what intake made of it."""
+        return page_log(SyncPage.objects.filter(run_id=run.pk))
 
     @admin.display(description=gettext_lazy("error"))
     def why(self, run: SyncRun) -> SafeString:

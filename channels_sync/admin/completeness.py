@@ -1,0 +1,338 @@
+"""Whether everything has come: back-fills, comparisons with the platforms and what differs, the log of pages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from channels_sync.models import (
+    OPEN_JOB,
+    Backfill,
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    JobState,
+    Reconciliation,
+    StockCompared,
+    SyncPage,
+)
+from channels_sync.services import backfill, mend, reconcile
+from orderhub.console import columns
+from orderhub.console.actions import actor_of
+from orderhub.console.change_list import SavedView
+from orderhub.console.filters import ShopFilter, TimeFilter
+from orderhub.console.model_admin import ReadOnlyModelAdmin
+from orderhub.console.paging import Keyset
+from orderhub.core.errors import HubError
+
+JOB_TONES = {
+    JobState.RUNNING: "blue", JobState.DONE: "green", JobState.FAILED: "red", JobState.CANCELLED: "faint",
+}  # fmt: skip
+DIFFERENCE_TONES = {
+    DifferenceState.OPEN: "amber", DifferenceState.ASKED: "blue", DifferenceState.MENDED: "green",
+    DifferenceState.KEPT: "red", DifferenceState.GONE: "faint",
+}  # fmt: skip
+UNSETTLED = (DifferenceState.OPEN, DifferenceState.ASKED, DifferenceState.KEPT)
+PAGES_SHOWN = 200
+COLUMNS = {
+    "rows": gettext_lazy("rows"),
+    "new": pgettext_lazy("orders", "new"),
+    "changed": pgettext_lazy("orders", "changed"),
+    "unchanged": pgettext_lazy("orders", "unchanged"),
+    "stale": pgettext_lazy("orders", "older than known"),
+    "held": pgettext_lazy("orders", "held at the gate"),
+    "rejected": pgettext_lazy("orders", "rejected"),
+    "fetch_ms": gettext_lazy("fetched in (ms)"),
+    "intake_ms": gettext_lazy("taken in in (ms)"),
+}
+"""Columns of a page in its log."""
+
+
+def page_log(pages: QuerySet[SyncPage]) -> SafeString:
+    """Return the pages of a run or a back-fill as a table, the first ones where there are very many."""
+    rows = list(pages.order_by("id")[: PAGES_SHOWN + 1])
+    if not rows:
+        return columns.NOTHING
+    head = format_html_join(
+        "", "<th>{}</th>", ((title,) for title in (_("page"), *COLUMNS.values(), _("raw delivery")))
+    )
+    body = format_html_join("", "<tr>{}</tr>", ((_page_cells(row),) for row in rows[:PAGES_SHOWN]))
+    more = _("Only the first %(count)s pages are shown.") % {"count": PAGES_SHOWN} if len(rows) > PAGES_SHOWN else ""
+    return format_html(
+        '<div class="table-scroll"><table class="plain"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}',
+        head, body, more,
+    )  # fmt: skip
+
+
+class RangeAdmin(ReadOnlyModelAdmin):
+    """Jobs that work through a span of time."""
+
+    keyset = Keyset(("created_at", "id"))
+    list_select_related = ("shop",)
+    list_filter = (ShopFilter, "state", ("created_at", TimeFilter))
+    text_columns = ("error",)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_pill(self, job: Any) -> SafeString:
+        """The state as a pill."""
+        return columns.pill(job.get_state_display(), JOB_TONES.get(job.state, "plain"))
+
+    @admin.display(description=gettext_lazy("range"))
+    def span(self, job: Any) -> str:
+        """The span of the channel's time."""
+        return f"{columns.exact(job.start)[5:16]} – {columns.exact(job.end)[5:16]}"
+
+    @admin.display(description=gettext_lazy("progress"))
+    def progress_text(self, job: Any) -> str:
+        """How much of the span is done."""
+        return f"{job.percent} %"
+
+    @admin.display(description=gettext_lazy("error"))
+    def error(self, job: Any) -> SafeString:
+        """What stands in the way, cut."""
+        return columns.truncated(job.last_error)
+
+
+def _views(empty: Any) -> tuple[SavedView, ...]:
+    return (
+        SavedView("all", gettext_lazy("All"), empty=empty),
+        SavedView("open", gettext_lazy("Under way"), lambda rows: rows.filter(state__in=OPEN_JOB),
+                  empty=gettext_lazy("Nothing is under way.")),
+        SavedView("failed", JobState.FAILED.label, lambda rows: rows.filter(state=JobState.FAILED),
+                  empty=gettext_lazy("Nothing failed.")),
+    )  # fmt: skip
+
+
+@admin.register(Backfill)
+class BackfillAdmin(RangeAdmin):
+    """Ranges that were read again; asked for on the page of a shop."""
+
+    views = _views(gettext_lazy("Nothing was read again yet: a shop's page has the button."))
+    list_display = (
+        "created_at", "shop", "state_pill", "span", "progress_text", "rows", "new", "changed", "unchanged", "rejected",
+        "actor", "error",
+    )  # fmt: skip
+    number_columns = ("progress_text", "rows", "new", "changed", "unchanged", "rejected")
+    fields = (
+        "shop", "state_pill", "start", "end", "progress_text", "slices_done", "slices_total", "pages", "rows", "new",
+        "changed", "unchanged", "stale", "held", "rejected", "actor", "created_at", "started_at", "finished_at",
+        "closed_by", "failures", "next_attempt_at", "last_error", "log_of_pages",
+    )  # fmt: skip
+    readonly_fields = ("state_pill", "progress_text", "log_of_pages")
+    actions = ("stop", "try_again")
+
+    @admin.display(description=gettext_lazy("log of pages"))
+    def log_of_pages(self, job: Backfill) -> SafeString:
+        """Every page that was read."""
+        return page_log(SyncPage.objects.filter(backfill_id=job.pk))
+
+    def has_work_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may stop and restart back-fills."""
+        return request.user.has_perm("channels_sync.change_backfill")
+
+    @admin.action(description=gettext_lazy("Stop"), permissions=["work"])
+    def stop(self, request: HttpRequest, rows: QuerySet[Backfill]) -> None:
+        """Stop the selected back-fills; what they brought stays."""
+        _report(request, sum(backfill.cancel(row.pk, actor_of(request)) for row in rows))
+
+    @admin.action(description=gettext_lazy("Go on"), permissions=["work"])
+    def try_again(self, request: HttpRequest, rows: QuerySet[Backfill]) -> None:
+        """Let the selected back-fills go on from where they stood."""
+        _report(request, sum(backfill.try_again(row.pk, actor_of(request)) for row in rows))
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(RangeAdmin):
+    """Comparisons of the pool with the platforms, the nightly ones and those that somebody asked for."""
+
+    views = (
+        *_views(gettext_lazy("Nothing was compared yet: every active shop is, at three in the morning.")),
+        SavedView(
+            "differing", gettext_lazy("Something differs"),
+            lambda rows: rows.filter(Q(differing__gt=0) | Q(stock_differing__gt=0)),
+            empty=gettext_lazy("Every comparison agreed."),
+        ),
+    )  # fmt: skip
+    list_display = (
+        "created_at", "shop", "state_pill", "span", "progress_text", "platform_orders", "pool_orders", "equal",
+        "not_judged", "result", "stock_text", "error",
+    )  # fmt: skip
+    number_columns = ("progress_text", "platform_orders", "pool_orders", "equal", "not_judged")
+    fields = (
+        "shop", "state_pill", "start", "end", "progress_text", "platform_orders", "pool_orders", "equal", "held",
+        "rejected", "underway", "shipped_elsewhere", "result", "total_text", "paid_text", "refund_text", "stock_text",
+        "stock_error", "actor", "created_at", "started_at", "finished_at", "failures", "next_attempt_at", "last_error",
+    )  # fmt: skip
+    readonly_fields = (
+        "state_pill", "progress_text", "result", "total_text", "paid_text", "refund_text", "stock_text",
+    )  # fmt: skip
+    actions = ("compare_again", "stop", "try_again")
+
+    @admin.display(description=gettext_lazy("waiting or on their way"))
+    def not_judged(self, job: Reconciliation) -> int:
+        """Orders that lack for a known reason."""
+        return job.held + job.rejected + job.underway
+
+    @admin.display(description=gettext_lazy("result"))
+    def result(self, job: Reconciliation) -> SafeString:
+        """How many differ, with the way to them."""
+        count = job.differing + job.stock_differing
+        if not count:
+            done = job.state == JobState.DONE
+            return columns.pill(f"✓ {_('Agrees')}", "green") if done else columns.NOTHING
+        link = f"{reverse('admin:channels_sync_difference_changelist')}?reconciliation__id__exact={job.pk}&view=all"
+        text = ngettext("%(count)d differs", "%(count)d differ", count) % {"count": count}
+        return format_html('<a href="{}">{}</a>', link, columns.pill(f"◆ {text}", "red"))
+
+    @admin.display(description=gettext_lazy("stock"))
+    def stock_text(self, job: Reconciliation) -> str:
+        """What came of the stock."""
+        if job.stock_state != StockCompared.COMPARED:
+            return str(job.get_stock_state_display())
+        numbers = {"items": job.stock_items, "count": job.stock_differing}
+        return _("%(count)s of %(items)s differ") % numbers
+
+    @admin.display(description=gettext_lazy("total, platform and pool"))
+    def total_text(self, job: Reconciliation) -> SafeString:
+        """Sums of what was ordered."""
+        return _sums(job.platform_total_fen, job.pool_total_fen)
+
+    @admin.display(description=gettext_lazy("paid, platform and pool"))
+    def paid_text(self, job: Reconciliation) -> SafeString:
+        """Sums of what was paid."""
+        return _sums(job.platform_paid_fen, job.pool_paid_fen)
+
+    @admin.display(description=gettext_lazy("lines with a refund, platform and pool"))
+    def refund_text(self, job: Reconciliation) -> str:
+        """Numbers of lines with a refund."""
+        return f"{job.platform_refunds:,} / {job.pool_refunds:,}"
+
+    def has_work_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may start and stop comparisons."""
+        return request.user.has_perm("channels_sync.change_reconciliation")
+
+    @admin.action(description=gettext_lazy("Compare the same range again"), permissions=["work"])
+    def compare_again(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> None:
+        """Ask for new comparisons of the ranges of the selected ones."""
+        for row in rows:
+            try:
+                reconcile.start(shop_id=row.shop_id, start=row.start, end=row.end, actor=actor_of(request))
+            except HubError as error:
+                messages.error(request, str(error))
+            else:
+                messages.success(request, _("The comparison begins within a minute."))
+
+    @admin.action(description=gettext_lazy("Stop"), permissions=["work"])
+    def stop(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> None:
+        """Stop the selected comparisons; what they found stays."""
+        _report(request, sum(reconcile.cancel(row.pk, actor_of(request)) for row in rows))
+
+    @admin.action(description=gettext_lazy("Go on"), permissions=["work"])
+    def try_again(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> None:
+        """Let the selected comparisons go on from where they stood."""
+        _report(request, sum(reconcile.try_again(row.pk, actor_of(request)) for row in rows))
+
+
+@admin.register(Difference)
+class DifferenceAdmin(ReadOnlyModelAdmin):
+    """What differs, field by field, with the offer to mend it."""
+
+    keyset = Keyset(("id",))
+    views = (
+        SavedView("open", gettext_lazy("To be settled"), lambda rows: rows.filter(state__in=UNSETTLED),
+                  empty=gettext_lazy("Pool and platforms agree, as far as they were compared.")),
+        SavedView("all", gettext_lazy("All")),
+    )  # fmt: skip
+    list_display = (
+        "external_no", "shop", "kind_pill", "field", "pool_value", "platform_value", "state_pill", "note_text",
+        "order_link",
+    )  # fmt: skip
+    list_select_related = ("shop",)
+    list_filter = (ShopFilter, "kind", "state")
+    text_columns = ("pool_value", "platform_value", "note_text")
+    fields = (
+        "reconciliation", "shop", "kind_pill", "external_no", "order_link", "ordered_at", "field", "pool_value",
+        "platform_value", "state_pill", "note", "closed_at", "closed_by",
+    )  # fmt: skip
+    readonly_fields = ("kind_pill", "state_pill", "order_link")
+    actions = ("mend",)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Let a comparison link to its differences."""
+        return lookup == "reconciliation__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def view_counts(self, request: HttpRequest) -> dict[str, int]:
+        """Count what is to be settled."""
+        return Difference.objects.aggregate(open=Count("pk", filter=Q(state__in=UNSETTLED)))
+
+    @admin.display(description=gettext_lazy("kind"))
+    def kind_pill(self, row: Difference) -> SafeString:
+        """The kind as a pill."""
+        return columns.pill(row.get_kind_display(), "red" if row.kind in _LOST else "amber")
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_pill(self, row: Difference) -> SafeString:
+        """The state as a pill."""
+        return columns.pill(row.get_state_display(), DIFFERENCE_TONES.get(DifferenceState(row.state), "plain"))
+
+    @admin.display(description=gettext_lazy("what came of it"))
+    def note_text(self, row: Difference) -> SafeString:
+        """Why it could not be mended, cut."""
+        return columns.truncated(row.note)
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, row: Difference) -> SafeString:
+        """The order in the pool."""
+        if row.order_id is None:
+            return columns.NOTHING
+        return format_html(
+            '<a href="{}">#{}</a>', reverse("admin:orderhub_order_change", args=[row.order_id]), row.order_id
+        )
+
+    def has_mend_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may have orders fetched again."""
+        return request.user.has_perm("channels_sync.change_difference")
+
+    @admin.action(description=gettext_lazy("Fetch again and mend"), permissions=["mend"])
+    def mend(self, request: HttpRequest, rows: QuerySet[Difference]) -> None:
+        """Have the selected differences mended by the next turn of the job."""
+        count = mend.ask(difference_ids=list(rows.values_list("pk", flat=True)), actor=actor_of(request))
+        text = ngettext(
+            "%(count)d difference is mended within a minute or two.",
+            "%(count)d differences are mended within a minute or two.",
+            count,
+        )
+        messages.success(request, text % {"count": count})
+
+
+_LOST = (DifferenceKind.MISSING_IN_POOL, DifferenceKind.MISSING_ON_PLATFORM)
+
+
+def _page_cells(row: SyncPage) -> SafeString:
+    delivery: Any = columns.NOTHING
+    if row.inbox_id:
+        link = reverse("admin:orderhub_inboxitem_change", args=[row.inbox_id])
+        delivery = format_html('<a href="{}" title="{}">#{}</a>', link, row.delivery_key, row.inbox_id)
+    if row.error:
+        delivery = format_html("{} {}", delivery, columns.truncated(row.error))
+    numbers: Sequence[Any] = [row.number, *(getattr(row, name) for name in COLUMNS)]
+    cells = format_html_join("", '<td class="num">{}</td>', ((columns.number(number),) for number in numbers))
+    return format_html("{}<td>{}</td>", cells, delivery)
+
+
+def _sums(platform: int, pool: int) -> SafeString:
+    tone = "plain" if platform == pool else "amber"
+    return format_html("{} / {} {}", columns.money(platform), columns.money(pool),
+                       columns.pill(_("differs"), tone) if platform != pool else "")  # fmt: skip
+
+
+def _report(request: HttpRequest, count: int) -> None:
+    text = ngettext("%(count)d was changed.", "%(count)d were changed.", count)
+    messages.success(request, text % {"count": count})
