@@ -29,6 +29,7 @@ def plan() -> list[Pruned]:
     old = "now() - make_interval(days => %s)"
     return [
         Pruned("orderhub_inboxitem", f"state = 'done' AND received_at < {old}", payload_days),
+        Pruned("orderhub_warehousereport", f"state = 'done' AND received_at < {old}", payload_days),
         Pruned("orderhub_reject", f"state <> 'open' AND created_at < {old}", payload_days),
         Pruned("orderhub_effect", f"state IN ('done', 'cancelled') AND created_at < {old}", effect_days),
         Pruned("orderhub_idempotentrequest", f"created_at < {old}", 7),

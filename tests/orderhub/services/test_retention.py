@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orderhub.models import ApiToken, Effect, IdempotentRequest, InboxItem, Order, Reject
+from orderhub.models import ApiToken, Effect, IdempotentRequest, InboxItem, Order, Reject, Warehouse, WarehouseReport
 from orderhub.services import retention
 from tests.factories import make_order, make_shop
 
@@ -32,6 +32,16 @@ def test_only_deliveries_that_are_done_and_old_go():
     assert retention.prune()["orderhub_inboxitem"] == 1
     assert keys(InboxItem, "delivery_key") == ["dead", "new", "young"]
     assert retention.prune()["orderhub_inboxitem"] == 0
+
+
+def test_reports_of_warehouses_go_once_they_are_done_and_old():
+    warehouse = Warehouse.objects.create(code="w", name="w")
+    for key, state, days in (("old", "done", 31), ("young", "done", 29), ("dead", "dead", 90), ("new", "new", 90)):
+        WarehouseReport.objects.create(
+            warehouse=warehouse, delivery_key=key, packed_body=b"", state=state, received_at=ago(days)
+        )
+    assert retention.prune()["orderhub_warehousereport"] == 1
+    assert keys(WarehouseReport, "delivery_key") == ["dead", "new", "young"]
 
 
 def test_effects_that_wait_or_failed_stay_however_old():
