@@ -217,11 +217,11 @@ def test_a_remark_with_each_flag(shop, flag, star):
     assert shop.draft(number)["modified_at"] == before
 
 
-def test_a_remark_without_a_flag_leaves_the_flag(shop):
+def test_a_remark_without_a_colour_takes_the_colour_away(shop):
     number = shop.make()
     memo(shop, number, flag="green")
     memo(shop, number, "第二次", flag="none")
-    assert (shop.draft(number)["flag"], shop.draft(number)["seller_remark"]) == ("green", "第二次")
+    assert (shop.draft(number)["flag"], shop.draft(number)["seller_remark"]) == ("grey", "第二次")
 
 
 def test_a_remark_that_is_too_long_is_refused_and_not_cut(shop):
