@@ -206,3 +206,21 @@ def test_orders_of_two_shops_enter_by_deadline_whatever_the_shop(small_batches, 
         drain_backlog()
         order += sorted(set(Order.objects.values_list("external_no", flat=True)) - set(order))
     assert order == [f"T{n:02d}" for n in range(20)]
+
+
+def test_a_gate_holds_even_while_a_batch_hangs_and_that_is_told(monkeypatch, caplog, transactional_db):
+    load_defaults()
+    made = make_shop("one")
+    monkeypatch.setattr("orderhub.services.gate.QUIET_SECONDS", 0.2)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock_shared(hashtext('orderhub.stock'))")
+        put("paused")
+        assert [record.msg["event"] for record in caplog.records if record.levelname == "WARNING"] == [
+            "batches are still running after the gate was set"
+        ]
+        take([receive(shop=made, source="push", reader="draft", delivery_key="x", body=orjson.dumps([draft()])).pk])
+    finally:
+        other.close()
+    assert (Order.objects.count(), ParkedOrder.objects.count()) == (0, 1)
