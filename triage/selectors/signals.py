@@ -141,15 +141,17 @@ KINDS: Mapping[str, Kind] = {
 
 
 def signals_of(order_ids: Collection[int]) -> dict[int, list[Signal]]:
-    """Return every signal of these orders. Four queries, whatever their number."""
-    orders = Order.objects.filter(pk__in=order_ids).select_related("shop")
-    receivers = Receiver.objects.defer("sealed").in_bulk(list(order_ids))
+    """Return every signal of these orders. Three queries, whatever their number."""
+    orders = (
+        Order.objects.filter(pk__in=order_ids)
+        .select_related("shop", "receiver")
+        .defer("receiver__sealed", "shop__sealed_credentials")
+    )
     asked, unpriced = _asked(), _unpriced(order_ids)
     found = {}
     for order in orders:
-        known = Known(
-            order, receivers.get(order.pk), hooks.hidden_facts(order.shop.platform), unpriced.get(order.pk, ())
-        )
+        receiver = getattr(order, "receiver", None)
+        known = Known(order, receiver, hooks.hidden_facts(order.shop.platform), unpriced.get(order.pk, ()))
         found[order.pk] = [_signal(key, kind, known, asked) for key, kind in KINDS.items()]
     return found
 

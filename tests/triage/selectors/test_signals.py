@@ -115,7 +115,7 @@ def test_the_number_of_queries_does_not_grow(rules, size, django_assert_num_quer
     shop = make_shop()
     orders = [make_order(shop, lane="regular") for _ in range(size)]
     signals_of([])
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         assert len(signals_of([order.pk for order in orders])) == size
 
 
