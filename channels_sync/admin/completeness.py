@@ -60,13 +60,12 @@ def page_log(pages: QuerySet[SyncPage]) -> SafeString:
     rows = list(pages.order_by("id")[: PAGES_SHOWN + 1])
     if not rows:
         return columns.NOTHING
-    head = format_html_join(
-        "", "<th>{}</th>", ((title,) for title in (_("page"), *COLUMNS.values(), _("raw delivery")))
-    )
+    numbers = format_html_join("", '<th scope="col" class="number">{}</th>', ((title,) for title in COLUMNS.values()))
+    head = format_html('<th scope="col">{}</th>{}<th scope="col">{}</th>', _("page"), numbers, _("raw delivery"))
     body = format_html_join("", "<tr>{}</tr>", ((_page_cells(row),) for row in rows[:PAGES_SHOWN]))
     more = _("Only the first %(count)s pages are shown.") % {"count": PAGES_SHOWN} if len(rows) > PAGES_SHOWN else ""
     return format_html(
-        '<div class="table-scroll"><table class="plain"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}',
+        '<div class="scroll"><table class="data-grid"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}',
         head, body, more,
     )  # fmt: skip
 
@@ -322,9 +321,9 @@ def _page_cells(row: SyncPage) -> SafeString:
         delivery = format_html('<a href="{}" title="{}">#{}</a>', link, row.delivery_key, row.inbox_id)
     if row.error:
         delivery = format_html("{} {}", delivery, columns.truncated(row.error))
-    numbers: Sequence[Any] = [row.number, *(getattr(row, name) for name in COLUMNS)]
-    cells = format_html_join("", '<td class="num">{}</td>', ((columns.number(number),) for number in numbers))
-    return format_html("{}<td>{}</td>", cells, delivery)
+    numbers: Sequence[int] = [getattr(row, name) for name in COLUMNS]
+    cells = format_html_join("", '<td class="number">{}</td>', ((columns.number(number),) for number in numbers))
+    return format_html("<td>{}</td>{}<td>{}</td>", row.number, cells, delivery)
 
 
 def _sums(platform: int, pool: int) -> SafeString:
