@@ -24,7 +24,7 @@ from orderhub.admin.order_search import FOUND_LIMIT, found_ids, found_label, rem
 from orderhub.console import columns
 from orderhub.console.actions import actor_of, asked_reason, each_row, report
 from orderhub.console.change_list import FOUND, SavedView, chosen_view
-from orderhub.console.filters import ShopFilter, TimeFilter, order_filters
+from orderhub.console.filters import ManyFilter, ShopFilter, TimeFilter, order_filters
 from orderhub.console.model_admin import ReadOnlyModelAdmin
 from orderhub.console.paging import Keyset
 from orderhub.console.panels import panels_for
@@ -34,11 +34,14 @@ from orderhub.core.words import Lane, Status
 from orderhub.models import Order, Receiver
 from orderhub.selectors import overview
 from orderhub.selectors.orders import order_page
-from orderhub.selectors.search import find
+from orderhub.selectors.search import Found, Kind, find, find_many, numbers_in
 from orderhub.services.reveal import PERMISSION as REVEAL
 from orderhub.services.reveal import asked_parts, reveal
 
 RELEASE = "orderhub.release_order"
+LONGEST_LIST = 20_000
+"""Characters of a pasted list of numbers."""
+UNKNOWN_SHOWN = 20
 OPEN = (Status.PAID, Status.IN_TRIAGE_HOLD, Status.READY, Status.SHORT, Status.WMS_FAILED)
 LIST_FIELDS = (
     "external_no", "status", "lane", "is_urgent", "has_drift", "created_at", "ship_by", "total_fen", "item_count",
@@ -95,7 +98,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
     )
     list_display_links = ("order_no",)
     number_columns = ("amount", "item_count")
-    list_filter = ("status", "lane", "is_urgent", ShopFilter, ("created_at", TimeFilter))
+    list_filter = (("status", ManyFilter), "lane", "is_urgent", ShopFilter, ("created_at", TimeFilter))
     actions = ("release", "judge_again")
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
@@ -189,7 +192,10 @@ class OrderAdmin(ReadOnlyModelAdmin):
         """Look an order up by any key; what was typed never stands in an address."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        text = request.POST.get("text", "")
+        text = request.POST.get("text", "")[:LONGEST_LIST]
+        numbers = numbers_in(text)
+        if numbers:
+            return self._found_many(request, numbers)
         found = find(text, limit=FOUND_LIMIT)
         if len(found.order_ids) == 1:
             return HttpResponseRedirect(reverse("admin:orderhub_order_change", args=found.order_ids))
@@ -197,6 +203,25 @@ class OrderAdmin(ReadOnlyModelAdmin):
             messages.warning(request, _("No order is known by that. Check the number, or search by another key."))
             return HttpResponseRedirect(self.list_url)
         return HttpResponseRedirect(f"{self.list_url}?{FOUND}={remember(request, text, found)}")
+
+    def _found_many(self, request: HttpRequest, numbers: Sequence[str]) -> HttpResponse:
+        """Show the orders of a pasted list, and say which of its numbers nobody knows."""
+        many = find_many(numbers)
+        if many.left_out:
+            text = _("Only the first %(count)s numbers were looked for.")
+            messages.warning(request, text % {"count": len(numbers) - many.left_out})
+        if many.unknown:
+            shown = ", ".join(many.unknown[:UNKNOWN_SHOWN]) + (" …" if len(many.unknown) > UNKNOWN_SHOWN else "")
+            count = len(many.unknown)
+            text = ngettext(
+                "%(count)d number is unknown: %(numbers)s", "%(count)d numbers are unknown: %(numbers)s", count
+            )
+            messages.warning(request, text % {"count": count, "numbers": shown})
+        if not many.order_ids:
+            return HttpResponseRedirect(self.list_url)
+        label = ngettext("%(count)d number", "%(count)d numbers", len(numbers)) % {"count": len(numbers)}
+        token = remember(request, label, Found(Kind.ORDER_NO, many.order_ids))
+        return HttpResponseRedirect(f"{self.list_url}?{FOUND}={token}")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.admin import FieldListFilter, ModelAdmin, SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
@@ -33,6 +34,56 @@ class ShopFilter(SimpleListFilter):
         """Keep the rows of one shop."""
         value = self.value()
         return queryset.filter(shop_id=int(value)) if value and value.isdecimal() and len(value) < 19 else queryset
+
+
+class ManyFilter(FieldListFilter):
+    """By a field with choices, any number of which may be ticked; one that is not a choice matches nothing."""
+
+    template_name = "console/many_filter.html"
+
+    def __init__(
+        self,
+        field: "Field[Any, Any]",
+        request: HttpRequest,
+        params: dict[str, list[str]],
+        model: type[Model],
+        model_admin: "ModelAdmin[Any]",
+        field_path: str,
+    ) -> None:
+        self.field_name = field_path
+        self.names = (f"{field_path}__in", f"{field_path}__exact")
+        given = ",".join(text for name in self.names for text in request.GET.getlist(name))
+        self.chosen = [word for word in dict.fromkeys(given.split(",")) if word]
+        super().__init__(field, request, params, model, model_admin, field_path)
+        own = {*self.names, "after", "before", "p"}
+        self.kept = [(name, value) for name, value in request.GET.items() if name not in own]
+        self.words = [(str(key), str(label)) for key, label in field.flatchoices if key]
+
+    def expected_parameters(self) -> list[str | None]:
+        """Name the parameters of the address."""
+        return [*self.names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the rows with one of the chosen words."""
+        return queryset.filter(**{f"{self.field_name}__in": self.chosen}) if self.chosen else queryset
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """Offer every word, each to be ticked by itself."""
+        for key, label in self.words:
+            yield {"selected": key in self.chosen, "value": key, "display": label}
+
+    @property
+    def all_link(self) -> str:
+        """The address without this filter."""
+        return "?" + urlencode(self.kept)
+
+    @property
+    def chosen_text(self) -> str | Promise:
+        """What the closed filter says."""
+        chosen = [label for key, label in self.words if key in self.chosen]
+        if not self.chosen:
+            return _("All")
+        return f"{chosen[0]} +{len(chosen) - 1}" if len(chosen) > 1 else "".join(chosen) or ", ".join(self.chosen)
 
 
 PRESETS: tuple[tuple[str, str | Promise], ...] = (

@@ -98,6 +98,51 @@ def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None, p
     return Found(kinds[0], [])
 
 
+MANY = 200
+"""Numbers of one pasted list that are looked for."""
+
+
+@dataclass(slots=True, frozen=True)
+class FoundMany:
+    """What a pasted list of numbers names: orders, newest first, and the numbers that nobody knows."""
+
+    order_ids: list[int]
+    unknown: list[str]
+    left_out: int = 0
+    """Numbers beyond the first MANY, which were not looked for."""
+
+
+def numbers_in(text: str) -> list[str]:
+    """Return the order or tracking numbers of a pasted list, each once; empty where the text is a single key.
+
+    They are parted by line breaks, spaces, commas or semicolons, ASCII or Chinese ones.
+    """
+    parts = [part.lstrip("#") for part in _PARTING.split(unicodedata.normalize("NFKC", text)) if part]
+    if len(parts) < 2 or not all(_NUMBER.fullmatch(part) for part in parts):
+        return []
+    return list(dict.fromkeys(parts))
+
+
+def find_many(numbers: Sequence[str]) -> FoundMany:
+    """Return the orders that the first MANY numbers name, as order or as tracking number. One statement."""
+    wanted = list(numbers[:MANY])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT o.external_no, o.id FROM orderhub_order o
+            WHERE o.shop_id = ANY(ARRAY(SELECT id FROM orderhub_shop)) AND o.external_no = ANY(%(numbers)s)
+            UNION ALL
+            SELECT p.tracking_no, po.order_id FROM orderhub_parcel p
+            JOIN orderhub_parcel_orders po ON po.parcel_id = p.id WHERE p.tracking_no = ANY(%(numbers)s)
+            """,
+            {"numbers": wanted},
+        )
+        rows = cursor.fetchall()
+    known = {number for number, _id in rows}
+    ids = sorted({order_id for _number, order_id in rows}, reverse=True)
+    return FoundMany(ids, [number for number in wanted if number not in known], max(len(numbers) - MANY, 0))
+
+
 def normal(text: str) -> str:
     """Return `text` as keys are compared: full-width digits narrowed, control characters and edges gone."""
     cleaned: str = clean_text(unicodedata.normalize("NFKC", text[: LONGEST + 1]))
@@ -124,6 +169,8 @@ def possible_kinds(text: str) -> list[Kind]:
     return kinds
 
 
+_PARTING = re.compile(r"[\s,;、。]+")
+_NUMBER = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_-]{6,64}")
 _TAIL = re.compile(r"[0-9]{4}")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")

@@ -182,3 +182,42 @@ def test_an_action_over_all_matching_rows_reaches_beyond_the_page(supervisor, mo
     assert asked.context["count"] == 3
     supervisor.post(f"{LIST}?view=abnormal", {**chosen, "confirmed": "1", "reason": "电话已确认"})
     assert {Order.objects.get(pk=order.pk).status for order in orders} == {"ready"}
+
+
+def test_several_statuses_at_once(supervisor):
+    shop = make_shop()
+    wanted = [make_order(shop, status=status).external_no for status in ("short", "ready")][::-1]
+    make_order(shop, status="paid", is_urgent=True)
+    for query in ("status__in=short&status__in=ready", "status__in=short,ready"):
+        response = supervisor.get(f"{LIST}?{query}")
+        assert numbers(response) == wanted, query
+        body = response.content.decode()
+        assert re.findall(r'value="(\w+)" checked', body) == ["ready", "short"]
+        assert supervisor.get(f"{LIST}counts/?{query}").json()["total"] == "2"
+    assert numbers(supervisor.get(f"{LIST}?status__in=nonsense")) == []
+    kept = supervisor.get(f"{LIST}?is_urgent__exact=1&status__in=short").content.decode()
+    assert '<input type="hidden" name="is_urgent__exact" value="1">' in kept
+    assert 'href="?is_urgent__exact=1"' in kept
+
+
+def test_a_pasted_list_of_numbers_shows_their_orders(supervisor):
+    shop, other = make_shop(), make_shop()
+    first = make_order(shop, external_no="T2026111100000001")
+    second = make_order(other, external_no="T2026111100000002")
+    third = make_order(shop, external_no="T2026111100000003")
+    make_parcel(third, "SF1234567890123")
+    make_order(shop, external_no="T2026111100000004")
+    text = "T2026111100000001\r\nT2026111100000002，SF1234567890123;T2026111100000001 T999999"
+    response = supervisor.post(f"{LIST}search/", {"text": text})
+    assert response.status_code == 302
+    shown = supervisor.get(response["Location"])
+    assert numbers(shown) == [third.external_no, second.external_no, first.external_no]
+    (told,) = [str(message) for message in shown.context["messages"]]
+    assert "T999999" in told
+
+
+def test_a_pasted_list_that_nobody_knows_says_so(supervisor):
+    make_order()
+    response = supervisor.post(f"{LIST}search/", {"text": "T999998 T999999"}, follow=True)
+    assert response.redirect_chain == [(LIST, 302)]
+    assert "T999998, T999999" in [str(message) for message in response.context["messages"]][0]

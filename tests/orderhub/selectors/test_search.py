@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from orderhub.selectors.search import Found, Kind, find, possible_kinds
+from orderhub.selectors.search import Found, FoundMany, Kind, find, find_many, numbers_in, possible_kinds
 from tests.factories import make_buyer, make_order, make_parcel, make_shop
 
 pytestmark = pytest.mark.django_db
@@ -126,3 +126,38 @@ class AnyTextTest(TestCase):
     def test_any_text_is_answered(self, text):
         assert isinstance(find(text), Found)
         assert isinstance(possible_kinds(text), list)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("T100001\nT100002", ["T100001", "T100002"]),
+        ("T100001, T100002；T100003、T100001", ["T100001", "T100002", "T100003"]),
+        ("#T100001\t#T100002", ["T100001", "T100002"]),
+        ("Ｔ１００００１ T100002", ["T100001", "T100002"]),
+        ("T100001", []),
+        ("139 1234 5678", []),
+        ("+86 138-1234-0987", []),
+        ("李雷 T100001", []),
+        ("little deer", []),
+        ("", []),
+    ],
+)
+def test_a_list_is_told_from_a_single_key(text, expected):
+    assert numbers_in(text) == expected
+
+
+def test_a_list_is_looked_up_with_one_query(django_assert_num_queries):
+    shop = make_shop()
+    orders = [make_order(shop, external_no=f"T10000{number}") for number in range(3)]
+    make_parcel(orders[0], "SF1234567890123")
+    with django_assert_num_queries(1):
+        found = find_many(["T100001", "T100002", "SF1234567890123", "T100001", "T100009"])
+    assert found == FoundMany([order.pk for order in (orders[2], orders[1], orders[0])], ["T100009"])
+
+
+def test_a_list_has_an_end():
+    order = make_order(external_no="T100200")
+    found = find_many([f"T{100000 + number}" for number in range(203)])
+    assert (found.order_ids, len(found.unknown), found.left_out) == ([], 200, 3)
+    assert find_many(["T100200"]).order_ids == [order.pk]

@@ -75,6 +75,15 @@ document.addEventListener("change", (event) => {
     if (event.target.matches("select[data-go]")) location.href = event.target.value || location.pathname;
 });
 
+/* A list copied from a table keeps its parts: a single-line box would glue the lines together. */
+document.addEventListener("paste", (event) => {
+    const box = event.target;
+    const text = event.clipboardData?.getData("text") ?? "";
+    if (!box.matches?.("input[data-many]") || !/[\r\n\t]/.test(text)) return;
+    event.preventDefault();
+    box.setRangeText(text.replace(/[\r\n\t]+/g, " ").trim(), box.selectionStart, box.selectionEnd, "end");
+});
+
 function toast(text) {
     const box = document.createElement("div");
     box.className = "toast";
