@@ -31,7 +31,8 @@ class _ShopView(PermissionRequiredMixin, View):
     @staticmethod
     def shop_page(shop_id: int) -> HttpResponse:
         """Go back to the shop's page."""
-        return HttpResponseRedirect(reverse("admin:orderhub_shop_change", args=[shop_id]))
+        code = Shop.objects.values_list("code", flat=True).get(pk=shop_id)
+        return HttpResponseRedirect(reverse("admin:channels_sync_channel", args=[code]))
 
 
 class AuthoriseView(_ShopView):

@@ -31,7 +31,7 @@ def sync_card(request: HttpRequest) -> dict[str, Any]:
         rows.append(
             {
                 "shop": state.shop.name,
-                "link": reverse("admin:orderhub_shop_change", args=[state.shop.pk]),
+                "link": reverse("admin:channels_sync_channel", args=[state.shop.code]),
                 "platform": state.platform,
                 "pill": columns.pill(f"{mark} {word}", tone),
                 "lag": lag_text(state.sync) if state.pulls else columns.NOTHING,

@@ -31,6 +31,7 @@ def person(name, *permissions):
 def boss(client, db):
     user = person("boss", "change_shop", "view_shop")
     client.force_login(user)
+    client.cookies["django_language"] = "en"
     return user
 
 
@@ -53,7 +54,7 @@ def test_out_to_the_platform_and_back_with_a_code(client, boss, shop):
     assert asked["app_key"] == SANDBOX.jd_app_key
     assert asked["redirect_uri"] == "http://testserver/channels/authorised/"
     answer = client.get("/channels/authorised/", {"code": SANDBOX.jd_code, "state": asked["state"]})
-    assert answer["Location"] == f"/ops/orderhub/shop/{shop.pk}/change/"
+    assert answer["Location"] == f"/ops/channels/{shop.code}/"
     assert session_of(shop).startswith("sandbox-jd-")
 
 
@@ -100,7 +101,7 @@ def test_a_refusal_of_the_platform_is_shown(client, boss, shop):
 
 def test_a_code_may_be_pasted(client, boss, shop):
     answer = client.post(f"/channels/{shop.pk}/code/", {"code": SANDBOX.jd_code})
-    assert answer["Location"] == f"/ops/orderhub/shop/{shop.pk}/change/"
+    assert answer["Location"] == f"/ops/channels/{shop.code}/"
     assert session_of(shop).startswith("sandbox-jd-")
 
 
