@@ -7,7 +7,7 @@ from django.db import OperationalError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from channels_sync.services import reports
+from channels_sync.services import handover, reports
 from channels_sync.warehouses.base import warehouses
 from orderhub.core.errors import HubError
 from orderhub.models import (
@@ -302,6 +302,33 @@ def test_a_worker_that_dies_leaves_the_report_to_the_next_one(client, order, mon
     WarehouseReport.objects.update(leased_until=order.created_at)
     assert reports.drain() == 1
     assert state(order)[0] == "picking"
+
+
+def test_two_workers_with_one_report_book_it_once(client, order):
+    post(client, CONFIRM, confirm(CODE, WHOLE))
+    slow = reports._lease(10)
+    WarehouseReport.objects.update(leased_until=order.created_at)
+    assert reports.drain() == 1
+    reports._work(list(WarehouseReport.objects.filter(pk__in=slow).select_related("warehouse")))
+    assert level() == (8, 0)
+    assert (Parcel.objects.count(), TimelineEntry.objects.count(), Effect.objects.count()) == (1, 2, 1)
+
+
+def test_a_failure_in_the_middle_leaves_nothing_behind(client, order, monkeypatch):
+    post(client, CONFIRM, confirm(CODE, WHOLE))
+
+    def fails(**_):
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(handover, "apply_claims", fails)
+    reports.drain()
+    waiting = WarehouseReport.objects.get()
+    assert (waiting.state, waiting.last_error) == ("new", "deadlock detected")
+    assert (level(), Parcel.objects.count(), TimelineEntry.objects.count()) == ((10, 2), 0, 0)
+    monkeypatch.undo()
+    WarehouseReport.objects.update(leased_until=None)
+    reports.drain()
+    assert (level(), state(order)[0]) == ((8, 0), "in_transit")
 
 
 def test_stock_that_came_and_went_is_counted_once_by_article(client, order):

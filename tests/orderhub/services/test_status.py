@@ -73,3 +73,44 @@ def test_the_number_of_queries_does_not_grow_with_the_claims(django_assert_num_q
         apply_claims(claims=[says(orders[0], "picking")], actor="qimen")
     with django_assert_num_queries(4):
         apply_claims(claims=[says(order, "packed", 1) for order in orders], actor="qimen")
+
+
+def test_a_department_behind_the_clock_still_gets_its_further_place_noted():
+    order = make_order(status="wms_accepted", warehouse_claim="wms_accepted", warehouse_claim_at=NOW)
+    apply_claims(claims=[says(order, "in_transit", -5)], actor="qimen")
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim, order.warehouse_claim_at) == ("in_transit", "in_transit", NOW)
+    assert not order.has_drift
+
+
+def test_two_steps_of_one_second_leave_the_later_place_as_the_claim():
+    order = make_order(status="wms_accepted")
+    for status in ("packed", "picking"):
+        apply_claims(claims=[says(order, status)], actor="qimen")
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim) == ("packed", "packed")
+
+
+def test_off_the_main_road_the_departments_own_newer_word_stands():
+    order = make_order(status="picking")
+    apply_claims(claims=[says(order, "wms_failed", 5)], actor="qimen")
+    assert apply_claims(claims=[says(order, "packed", 1)], actor="qimen") == {order.pk: Verdict.LATE}
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim) == ("wms_failed", "wms_failed")
+    apply_claims(claims=[says(order, "picking", 9)], actor="qimen")
+    order.refresh_from_db()
+    assert order.status == "picking"
+
+
+def test_what_is_said_of_a_part_stands_beside_the_status_and_is_no_drift():
+    order = make_order(status="packed", channel_claim="in_transit")
+    apply_claims(claims=[Claim(order.pk, "warehouse", "in_transit", NOW, is_partial=True)], actor="qimen")
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim, order.has_drift) == ("packed", "in_transit", False)
+
+
+def test_a_cancelled_order_that_leaves_all_the_same_is_drift():
+    order = make_order(status="cancelled", channel_claim="cancelled")
+    assert apply_claims(claims=[says(order, "in_transit")], actor="qimen") == {order.pk: Verdict.REFUSED}
+    order.refresh_from_db()
+    assert (order.status, order.has_drift) == ("cancelled", True)
