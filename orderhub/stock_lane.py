@@ -26,6 +26,7 @@ OVERLAP = timedelta(seconds=20)
 """A transaction's stock carries the time of its begin, and is seen at its end."""
 BEAT_SECONDS = 30
 THREADS = 4
+CATCH_UP_SECONDS = 40
 PAUSE_SECONDS = 2.0
 """The wait after a database that does not answer."""
 
@@ -106,8 +107,8 @@ def catch_up(*, overdue_seconds: float = 10) -> int:
     For the table of jobs: one pass a minute that needs no lane.
     """
     stock.want()
-    turns = 0
-    while _due(overdue_seconds) and outbox.drain(limit=1, kinds=[stock.KIND]).total:
+    turns, stop_at = 0, time.monotonic() + CATCH_UP_SECONDS
+    while time.monotonic() < stop_at and _due(overdue_seconds) and outbox.drain(limit=1, kinds=[stock.KIND]).total:
         turns += 1
     return turns
 

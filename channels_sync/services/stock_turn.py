@@ -9,7 +9,6 @@ drops a later one.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -66,10 +65,15 @@ class Turn:
         the time to wait.
         """
         stop_at = time.monotonic() + TURN_SECONDS
-        began = self._now()
+        due = self._due()
+        lot = self._connector.stock_batch
         try:
-            while time.monotonic() < stop_at and (rows := self._next_lot(began)):
-                self._write(rows)
+            for start in range(0, len(due), lot):
+                if time.monotonic() > stop_at:
+                    break
+                rows = self._asked(due[start : start + lot])
+                if rows:
+                    self._write(rows)
         except HubError as error:
             if not self._told or error.permanent:
                 raise
@@ -98,28 +102,33 @@ class Turn:
                 raise result.error
         return results
 
-    def _next_lot(self, began: datetime) -> list[_Row]:
-        """Note and return what is to be written next: what is sold out first, then what has become less."""
+    def _due(self) -> list[int]:
+        """Return the listings to write: what is sold out first, then what has become less."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                WITH {FIGURES.format(narrow="l.shop_id = %(shop)s")}
+                SELECT f.id FROM figures f JOIN channels_sync_listing l USING (id) WHERE {DUE}
+                ORDER BY f.quantity > 0, coalesce(f.quantity > l.shown, false), l.item_id, l.id
+                """,  # noqa: S608  (constant texts)
+                {"terms": as_json([self._terms]), "shop": self._terms.shop_id},
+            )
+            return [row[0] for row in cursor.fetchall()]
+
+    def _asked(self, listing_ids: Sequence[int]) -> list[_Row]:
+        """Note what is asked of one lot, with the figures of now, and return it; what is right by now is left out."""
         if not self._lease.extend(LEASE_SECONDS):
             raise TemporaryError(_("Another worker has taken over telling this shop its stock."), retry_after=5)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
-                WITH {FIGURES.format(narrow="l.shop_id = %(shop)s")},
-                due AS (
-                    SELECT f.id, f.quantity FROM figures f JOIN channels_sync_listing l USING (id)
-                    WHERE {DUE} AND (l.shown_at IS NULL OR l.shown_at < %(began)s)
-                    ORDER BY f.quantity > 0, coalesce(f.quantity > l.shown, false), l.item_id, l.id LIMIT %(lot)s)
-                UPDATE channels_sync_listing l
-                SET asked = due.quantity, asked_no = asked_no + 1
-                FROM due WHERE l.id = due.id
+                WITH {FIGURES.format(narrow="l.id = ANY(%(lot)s)")}
+                UPDATE channels_sync_listing l SET asked = f.quantity, asked_no = l.asked_no + 1
+                FROM figures f WHERE l.id = f.id AND {DUE}
                 RETURNING l.id, l.asked_no, l.item_id, l.sku_id, l.outer_id, l.asked
-                """,  # noqa: S608  (constant texts)
-                {
-                    "terms": as_json([self._terms]), "shop": self._terms.shop_id, "began": began,
-                    "lot": self._connector.stock_batch,
-                },
-            )  # fmt: skip
+                """,  # noqa: S608
+                {"terms": as_json([self._terms]), "lot": list(listing_ids)},
+            )
             rows = cursor.fetchall()
         return [
             _Row(pk, number, StockWrite(item_id, sku_id, outer_id, quantity, key=f"stock-{pk}-{number}"))
@@ -153,13 +162,6 @@ class Turn:
                 """,
                 [records(rows)],
             )
-
-    @staticmethod
-    def _now() -> datetime:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT clock_timestamp()")
-            now: datetime = cursor.fetchone()[0]
-        return now
 
 
 def _wait(error: HubError | None) -> float | None:
