@@ -23,6 +23,7 @@ from channels_sync.connectors.exchange import (
 from channels_sync.connectors.known import Hidden
 from channels_sync.connectors.readback import StockItem, StockShown
 from orderhub.core.errors import HubError, TemporaryError
+from orderhub.core.opening import PARTS
 from orderhub.core.registry import Registry
 
 
@@ -186,6 +187,13 @@ class Connector:
         Raises HubError.
         """
         raise NotOfferedError(f"{self.key} exchanges no code")
+
+    def sealed_of(self, external_no: str, extra: Mapping[str, Any], oaid: str) -> list[Sealed]:
+        """Return what `reveal` and `mask` take of one order: `extra` is what its draft kept as `raw`, `oaid` its
+        receiver's token. Each different cipher text counts once."""
+        known = extra.get("sealed")
+        texts = known if isinstance(known, dict) else {}
+        return [Sealed(external_no, part, str(texts[part])) for part in PARTS if texts.get(part)]
 
     def mask(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
         """Return masked texts of cipher texts, one for each; the platform counts no quota for them."""

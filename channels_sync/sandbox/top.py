@@ -13,6 +13,7 @@ from channels_sync.sandbox.store import Store
 from channels_sync.sandbox.top_errors import TopError, parse_time
 from channels_sync.sandbox.top_messages import Messages
 from channels_sync.sandbox.top_orders import Orders
+from channels_sync.sandbox.top_receivers import Receivers
 from channels_sync.sandbox.top_tokens import Tokens
 from channels_sync.sandbox.top_writes import Writes
 
@@ -38,6 +39,7 @@ class TopGateway:
         self._tokens = Tokens(store, credentials)
         orders = Orders(store, credentials, faults, now)
         writes, messages = Writes(store, now), Messages(store, credentials, now)
+        self.receivers = Receivers(store, credentials, now)
         self._open: dict[str, Callable[[Params], Answer]] = {
             "taobao.top.auth.token.create": self._tokens.create,
             "taobao.top.auth.token.refresh": self._tokens.refresh,
@@ -53,6 +55,7 @@ class TopGateway:
             "taobao.trade.memo.update": writes.memo,
             "taobao.tmc.messages.consume": messages.consume,
             "taobao.tmc.messages.confirm": messages.confirm,
+            "taobao.top.oaid.decrypt": self.receivers.decrypt,
         }
 
     def answer(self, params: Params) -> Reply:

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from channels_sync.connectors.base import connectors
 from channels_sync.connectors.exchange import Opened
 from channels_sync.services import health, tokens
-from channels_sync.services.reveals import sealed_texts
 from orderhub.core.draft import OrderDraft
 from orderhub.core.errors import HubError
 from orderhub.core.words import ContactKind
@@ -83,7 +82,7 @@ def _fill(shop: Shop, order_ids: Sequence[int]) -> int:
     connector = connectors.get(shop.platform)
     numbers = dict(Order.objects.filter(pk__in=order_ids).values_list("external_no", "pk"))
     extras = dict(Order.objects.filter(pk__in=order_ids).values_list("external_no", "extra"))
-    sealed = [value for number, extra in extras.items() for value in sealed_texts(number, extra or {})]
+    sealed = [value for number, extra in extras.items() for value in connector.sealed_of(number, extra or {}, "")]
     opened = tokens.calling(shop, lambda access: connector.mask(access, sealed)) if sealed else []
     return _store({numbers[number]: texts for number, texts in _by_order(opened).items()})
 

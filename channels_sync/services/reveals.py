@@ -4,7 +4,7 @@ Clear texts are shown and never stored; every look asks the platform again. Mask
 in batches for orders that came with cipher texts only (`services/masks.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from channels_sync.connectors.exchange import Opened, QuotaReachedError, Sealed
 from channels_sync.models import PlatformReveal
 from channels_sync.services import tokens
 from orderhub.core.errors import HubError
-from orderhub.core.opening import PARTS, Opening, OpeningQuota
+from orderhub.core.opening import Opening, OpeningQuota
 from orderhub.models import Order, Shop
 
 log = structlog.get_logger(__name__)
@@ -40,12 +40,12 @@ def open_at_platform(order_id: int, user_id: int, parts: Sequence[str]) -> Openi
 
     The caller has checked permission and reason. What cannot be opened, a quota included, is told in words.
     """
-    order = Order.objects.select_related("shop").get(pk=order_id)
+    order = Order.objects.select_related("shop", "receiver").get(pk=order_id)
     sealed = [value for value in sealed_of(order) if value.part in parts]
     if not sealed:
         return None
     try:
-        call = _book(order, user_id, len(sealed))
+        call = _book(order, user_id, _cost(sealed))
     except HubError as error:
         return Opening(problem=str(error))
     try:
@@ -59,13 +59,14 @@ def open_at_platform(order_id: int, user_id: int, parts: Sequence[str]) -> Openi
 
 def opening_quota(order_id: int, user_id: int) -> OpeningQuota | None:
     """Return what this person may still ask of this order's platform today; None where there is nothing to open."""
-    order = Order.objects.select_related("shop").only("external_no", "extra", "shop").get(pk=order_id)
-    parts = tuple(value.part for value in sealed_of(order))
-    if not parts:
+    order = Order.objects.select_related("shop", "receiver").get(pk=order_id)
+    sealed = sealed_of(order)
+    if not sealed:
         return None
     of_shop, of_person = _used(order.shop_id, user_id)
     return OpeningQuota(
-        parts,
+        tuple(value.part for value in sealed),
+        _cost(sealed),
         _limit(order.shop, "reveals_per_day", TEXTS_A_DAY) - of_shop,
         _limit(order.shop, "reveals_per_person", TEXTS_A_PERSON) - of_person,
     )
@@ -75,14 +76,14 @@ def sealed_of(order: Order) -> list[Sealed]:
     """Return the cipher texts of an order that its platform opens."""
     if order.shop.platform not in connectors or not connectors.get(order.shop.platform).reveals:
         return []
-    return sealed_texts(order.external_no, order.extra or {})
+    receiver = getattr(order, "receiver", None)
+    connector = connectors.get(order.shop.platform)
+    return connector.sealed_of(order.external_no, order.extra or {}, receiver.oaid if receiver else "")
 
 
-def sealed_texts(external_no: str, extra: Mapping[str, Any]) -> list[Sealed]:
-    """Return the cipher texts that a connector left beside an order."""
-    texts = extra.get("sealed")
-    known = texts if isinstance(texts, dict) else {}
-    return [Sealed(external_no, part, str(known[part])) for part in PARTS if known.get(part)]
+def _cost(sealed: Sequence[Sealed]) -> int:
+    """Return how many texts the platform counts: a token that opens several parts counts once."""
+    return len({value.cipher for value in sealed})
 
 
 def _used(shop_id: int, user_id: int) -> tuple[int, int]:

@@ -22,12 +22,14 @@ class Opening:
 
 @dataclass(slots=True, frozen=True)
 class OpeningQuota:
-    """What is left today, counted in texts: of the shop for everybody, and of this person for all shops.
+    """What is left today, counted in cipher texts: of the shop for everybody, and of this person for all shops.
 
     `parts` are those that can be opened of this order.
     """
 
     parts: tuple[str, ...]
+    cost: int
+    """Texts that opening all of them counts."""
     shop_left: int
     person_left: int
 

@@ -39,6 +39,7 @@ def anna(client, db):
     user.is_staff = True
     user.save()
     client.force_login(user)
+    client.cookies["django_language"] = "en"
     return user
 
 

@@ -19,11 +19,21 @@ from channels_sync.connectors.base import (
     connectors,
     mark_last,
 )
-from channels_sync.connectors.exchange import Memo, MemoRules, Pushed, Shipment, StockWrite, WriteResult
+from channels_sync.connectors.exchange import (
+    Memo,
+    MemoRules,
+    Opened,
+    Pushed,
+    Sealed,
+    Shipment,
+    StockWrite,
+    WriteResult,
+)
 from channels_sync.connectors.known import Hidden, How
-from channels_sync.connectors.taobao import events, readback, tokens, writes
+from channels_sync.connectors.taobao import events, readback, receivers, tokens, writes
 from channels_sync.connectors.taobao.client import TopClient
 from channels_sync.connectors.taobao.pull import Options, Pull
+from orderhub.core.opening import PARTS
 
 
 class TaobaoConnector(Connector):
@@ -33,7 +43,7 @@ class TaobaoConnector(Connector):
     key = "taobao"
     label = _("Taobao / Tmall")
     pulls = fetches = rereads = keeps_events = writes_stock = ships = writes_memo = True
-    refreshes = authorises = True
+    refreshes = authorises = reveals = True
     session_field = "session"
     renews_within = timedelta(hours=12)
     stock_batch = writes.SKUS_PER_CALL
@@ -88,6 +98,15 @@ class TaobaoConnector(Connector):
     def obtain_token(self, access: ShopAccess, code: str) -> dict[str, Any]:
         """Exchange a code for a session."""
         return tokens.obtain(access, code)
+
+    def sealed_of(self, external_no: str, extra: Mapping[str, Any], oaid: str) -> list[Sealed]:
+        """The receiver's token opens all parts at once."""
+        return [Sealed(external_no, part, oaid) for part in PARTS] if oaid else []
+
+    def reveal(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
+        """Return clear names and addresses, and virtual numbers; the setting `reveal_scene` is the reason told."""
+        with _turn(access, "receivers") as client:
+            return receivers.reveal(client, access.settings, values)
 
     def events(self, access: ShopAccess) -> Sequence[Pushed]:
         """Return the messages that wait for the shop."""

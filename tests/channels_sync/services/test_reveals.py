@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.utils import translation
 
 from channels_sync.models import PlatformReveal, ShopSync
 from channels_sync.sandbox.credentials import SANDBOX
@@ -16,6 +17,13 @@ from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_order, make_shop, make_user
 
 RIGHT = "orderhub.reveal_personal_data"
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """The words of the sources."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -153,7 +161,7 @@ def test_a_session_that_ran_out_is_renewed_on_the_way(platform, order, anna):
 
 
 def test_an_order_of_a_platform_that_opens_nothing_shows_what_is_known(db, anna):
-    order = make_order(make_shop("tb", platform="taobao"))
+    order = make_order(make_shop("jd", platform="jd"))
     Receiver.objects.update(kind="masked")
     shown = ask(order, anna)
     assert set(shown) == {"name", "phone", "detail", "postcode"}
@@ -206,3 +214,25 @@ def test_two_people_at_once_do_not_both_take_the_last_texts(transactional_db, pl
         worker.join(30)
     assert sorted(bool(problem) for problem in found) == [False, True]
     assert (spent(), told(platform)) == ([(3, 3)], 3)
+
+
+@pytest.fixture
+def taobao_order(rules, settings):
+    """A masked order with a receiver token."""
+    with Sandbox(Options(taobao_share=1.0, moves=False), now=PlatformClock()) as sandbox:
+        settings.TAOBAO_GATEWAY_URL = f"{sandbox.url}/router/rest"
+        shop = make_shop("tb", platform="taobao", settings={"look_back_hours": 1, "calls_per_second": 1000})
+        shop.credentials = {"app_key": SANDBOX.app_key, "app_secret": SANDBOX.app_secret, "session": SANDBOX.session}
+        shop.save()
+        sandbox.live.make(8)
+        pipeline.pull_shop(shop.pk, force=True)
+        yield sandbox, Order.objects.filter(status__in=["ready", "in_triage_hold"]).first()
+
+
+def test_a_token_that_opens_everything_counts_once(taobao_order, anna):
+    sandbox, order = taobao_order
+    assert opening_quota(order.receiver, anna).cost == 1
+    shown = ask(order, anna)
+    assert shown["name"] == truth(sandbox, order)["name"]
+    assert shown["virtual_until"] > datetime.now(UTC)
+    assert spent() == [(1, 3)]

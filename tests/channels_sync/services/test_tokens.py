@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from channels_sync.connectors.base import AuthorisationError, connectors
 from channels_sync.connectors.exchange import Shipment
@@ -40,6 +41,13 @@ def stored(shop):
 
 def state(shop):
     return ShopSync.objects.get(shop=shop)
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """The words of the sources."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
