@@ -16,6 +16,7 @@ from orderhub import pipeline
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import InboxItem, Order
 from orderhub.services import leases
+from tests.channels_sync.world import PLATFORMS, hub_and_platforms
 from tests.factories import make_shop
 
 
@@ -287,3 +288,21 @@ def test_one_that_never_gets_through_asks_for_a_person_in_the_end(taobao_shop, r
     backfill.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.last_error, job.next_attempt_at) == (JobState.FAILED, "down", None)
+
+
+@pytest.mark.parametrize("key", PLATFORMS)
+def test_on_every_platform_it_brings_back_what_the_pool_lost(settings, rules, key):
+    with hub_and_platforms(settings, key) as world:
+        world.sandbox.live.backlog(60, 0.8)
+        world.pull()
+        whole, cursor = stored(), ShopSync.objects.get().cursor
+        assert whole == set(world.drafts(key))
+        lost = sorted(whole)[::7]
+        Order.objects.filter(external_no__in=lost).delete()
+        job = last_hour(world.shops[key])
+        work_off(job)
+        assert stored() == whole
+        assert (job.state, job.new, job.unchanged, job.rejected) == (
+            JobState.DONE, len(lost), len(whole) - len(lost), 0,
+        )  # fmt: skip
+        assert ShopSync.objects.get().cursor == cursor

@@ -414,3 +414,13 @@ def test_a_missed_night_is_made_up_for_but_not_for_ever(db, days_ago, days):
     )  # fmt: skip
     reconcile.nightly(now)
     assert Reconciliation.objects.latest("pk").start == midnight - timedelta(days=days)
+
+
+@pytest.mark.parametrize(("days", "left"), [(89, 1), (91, 0)])
+def test_old_comparisons_go_with_their_differences(db, days, left):
+    shop = make_shop("tb", platform="taobao")
+    at = timezone.now() - timedelta(days=days)
+    job = Reconciliation.objects.create(shop=shop, start=at, end=at, position=at, actor="nightly", created_at=at)
+    Difference.objects.create(reconciliation=job, shop=shop, kind="field", external_no="T1")
+    assert reconcile.prune() == 1 - left
+    assert (Reconciliation.objects.count(), Difference.objects.count()) == (left, left)
