@@ -112,16 +112,18 @@ def unblock(shop):
     CallAllowance.objects.all().delete()
 
 
-def test_an_expired_token_is_told_and_its_renewal_lets_the_shop_go_on(jd, shop):
+def test_an_ended_session_is_renewed_and_told_where_that_is_impossible(jd, shop):
     jd.live.make(10)
     shop.credentials = {**shop.credentials, "access_token": "long gone"}
     shop.save()
-    pull_shop(shop.pk)
+    assert pull_shop(shop.pk)["new"] == len(shown(jd))
+    shop.refresh_from_db()
+    assert shop.credentials["access_token"] not in {"long gone", SANDBOX.jd_token}
+    shop.credentials = {**shop.credentials, "access_token": "gone again", "refresh_token": ""}
+    shop.save()
+    pull_shop(shop.pk, force=True)
     failed = ShopSync.objects.get(shop=shop)
     assert (failed.error_kind, failed.token_state) == (ErrorKind.AUTHORISATION, TokenState.REFUSED)
-    shop.credentials = {**shop.credentials, **connectors.get("jd").refresh_token(shop_access(shop))}
-    shop.save()
-    assert pull_shop(shop.pk, force=True)["new"] == len(shown(jd))
 
 
 def test_what_is_written_to_jd_comes_back(jd, shop):
