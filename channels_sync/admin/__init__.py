@@ -10,6 +10,7 @@ from channels_sync.admin import (
     listings,
     memo,
     reports,
+    reveals,
     runs,
     systems,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "listings",
     "memo",
     "reports",
+    "reveals",
     "runs",
     "systems",
 ]

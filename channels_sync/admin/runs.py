@@ -113,13 +113,14 @@ class SyncRunAdmin(ReadOnlyModelAdmin):
         ),
     )  # fmt: skip
     list_display = (
-        "started_at", "shop", "state_pill", "window", "pages", "rows", "new", "changed", "rejected", "took", "why",
+        "started_at", "shop", "kind", "state_pill", "window", "pages", "rows", "new", "changed", "rejected", "took",
+        "why",
     )  # fmt: skip
     list_select_related = ("shop",)
-    list_filter = (ShopFilter, "state", ("started_at", TimeFilter))
+    list_filter = (ShopFilter, "kind", "state", ("started_at", TimeFilter))
     number_columns = ("pages", "rows", "new", "changed", "rejected", "took")
     fields = (
-        "shop", "state_pill", "window_start", "window_end", "started_at", "finished_at", "pages", "rows", "new",
+        "shop", "kind", "state_pill", "window_start", "window_end", "started_at", "finished_at", "pages", "rows", "new",
         "changed", "unchanged", "stale", "held", "rejected", "error", "log_of_pages",
     )  # fmt: skip
     readonly_fields = ("state_pill", "log_of_pages")
@@ -132,7 +133,7 @@ class SyncRunAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=gettext_lazy("window"))
     def window(self, run: SyncRun) -> str:
-        """The span of modification times that was asked for."""
+        """The span that was asked for: of modification, or of creation where open orders were read again."""
         return f"{columns.exact(run.window_start)[5:]} – {columns.exact(run.window_end)[11:]}"
 
     @admin.display(description=gettext_lazy("took"))

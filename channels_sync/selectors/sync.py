@@ -125,7 +125,9 @@ def recent_failures(shop_ids: Sequence[int], since: timedelta = timedelta(hours=
         cursor.execute(
             """
             SELECT shop_id, count(*) FROM channels_sync_syncrun
-            WHERE shop_id = ANY(%s) AND started_at > %s AND state IN ('failed', 'abandoned') GROUP BY shop_id
+            WHERE shop_id = ANY(%s) AND started_at > %s AND kind = 'pull'
+                AND state IN ('failed', 'abandoned')
+            GROUP BY shop_id
             """,
             [list(shop_ids), datetime.now(UTC) - since],
         )

@@ -43,6 +43,7 @@ ICONS = {
     "channels_sync.shopsync": "sync",
     "channels_sync.syncrun": "manage_history",
     "channels_sync.listing": "link",
+    "channels_sync.platformreveal": "lock_open",
     "channels_sync.backfill": "fast_rewind",
     "channels_sync.reconciliation": "difference",
 }
@@ -84,7 +85,11 @@ SECTIONS = (
         _("Warehouses and stock"),
         ("orderhub.effect", "orderhub.warehousereport", "orderhub.stocklevel", "orderhub.sku", "orderhub.warehouse"),
     ),
-    Section("people", _("People"), ("auth.user", "auth.group", "orderhub.agentgroup", "orderhub.reveal")),
+    Section(
+        "people",
+        _("People"),
+        ("auth.user", "auth.group", "orderhub.agentgroup", "orderhub.reveal", "channels_sync.platformreveal"),
+    ),
     Section(
         "system", _("System"), ("orderhub.jobheartbeat", "django_q.schedule", "orderhub.apitoken", "admin.logentry")
     ),
