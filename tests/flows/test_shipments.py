@@ -143,7 +143,7 @@ def test_every_ready_order_is_shipped_on_its_platform_and_the_pool_hears_of_it(w
     assert (order.status, order.channel_claim, order.channel_status.split("/")[0]) == (
         "delivered", "in_transit", SHIPPED[platform],
     )  # fmt: skip
-    world.sandbox.live.beat(0)
+    world.sandbox.live.change(order.external_no, "complete")
     clock.forward(2)
     pull_shop(world.shop.pk, force=True)
     order.refresh_from_db()
