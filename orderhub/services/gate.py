@@ -30,7 +30,6 @@ __all__ = [
     "Shares",
     "admit",
     "charge",
-    "ensure_gate_of_all",
     "entitled",
     "gate_of",
     "is_shut",
@@ -78,17 +77,17 @@ def set_gate(
 
 
 def is_shut(cursor: CursorWrapper, shop_id: int) -> tuple[bool, bool]:
-    """Return whether new orders of a shop must wait, and whether some wait already. One small query, to be asked in
-    the transaction of a batch after `stock.enter`."""
+    """Return whether new orders of a shop must wait, and whether some may be waiting: whether a gate was ever set. One
+    small query, to be asked in the transaction of a batch after `stock.enter`.
+
+    Whether some do wait is not asked here: after a big drain that would read past all rows that left, at every batch
+    until they are vacuumed (measured: 100 ms for 33,000).
+    """
     cursor.execute(
-        """
-        SELECT EXISTS (SELECT FROM orderhub_gate WHERE (shop_id IS NULL OR shop_id = %s) AND state <> 'open'),
-               EXISTS (SELECT FROM orderhub_parkedorder WHERE shop_id = %s)
-        """,
-        [shop_id, shop_id],
+        "SELECT bool_or(state <> 'open') FROM orderhub_gate WHERE shop_id IS NULL OR shop_id = %s", [shop_id]
     )
-    shut, waiting = cursor.fetchone()
-    return shut, waiting
+    (shut,) = cursor.fetchone()
+    return bool(shut), shut is not None
 
 
 @dataclass(slots=True, frozen=True)
@@ -105,21 +104,27 @@ def shares(limit: int) -> Shares:
 
     Less than a second's worth of a pace is let gather, so that a fast drain does not run in tiny batches.
     """
-    ensure_gate_of_all()
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT s.id, a.rate_per_minute, extract(epoch FROM clock_timestamp() - a.paced_until)::float8,
-                   g.rate_per_minute, extract(epoch FROM clock_timestamp() - g.paced_until)::float8
-            FROM orderhub_shop s JOIN orderhub_gate a ON a.shop_id IS NULL AND a.state <> 'paused'
+            SELECT s.id, g.rate_per_minute, extract(epoch FROM clock_timestamp() - g.paced_until)::float8,
+                   a.rate_per_minute, extract(epoch FROM clock_timestamp() - a.paced_until)::float8
+            FROM orderhub_shop s LEFT JOIN orderhub_gate a ON a.shop_id IS NULL
             LEFT JOIN orderhub_gate g ON g.shop_id = s.id
-            WHERE g.state IS DISTINCT FROM 'paused'
+            WHERE a.state IS DISTINCT FROM 'paused' AND g.state IS DISTINCT FROM 'paused'
                 AND EXISTS (SELECT FROM orderhub_parkedorder p WHERE p.shop_id = s.id)
             """
         )
         found = cursor.fetchall()
-    for_all = worthwhile(pace(found[0][1], is_for_all=True), found[0][2], limit) if found else 0
-    by_shop = {pk: worthwhile(rate, idle, for_all) for pk, _all_rate, _all_idle, rate, idle in found}
+    if not found:
+        return Shares(0, {})
+    *_, shared_rate, idle = found[0]
+    if idle is None:
+        # Only shops' gates were ever set; the row of the gate of all carries the pace that drains share.
+        _make(None)
+        return Shares(0, {})
+    for_all = worthwhile(pace(shared_rate, is_for_all=True), idle, limit)
+    by_shop = {pk: worthwhile(rate, own_idle, for_all) for pk, rate, own_idle, *_ in found}
     return Shares(for_all, {pk: most for pk, most in by_shop.items() if most})
 
 
@@ -164,11 +169,6 @@ def entitled(rate_per_minute: int, idle_seconds: float) -> int:
     """Return how many orders may enter after so long an idle time; negative idle times are debts."""
     # A hundredth of an order of slack: the division of 60 by a rate is not exact.
     return max(0, int(min(idle_seconds, _burst(rate_per_minute)) * rate_per_minute / 60 + 0.01))
-
-
-def ensure_gate_of_all() -> None:
-    """Make the row of the gate of all, which carries the pace of every drain."""
-    _make(None)
 
 
 def worthwhile(rate_per_minute: int | None, idle_seconds: float, limit: int) -> int:

@@ -26,7 +26,7 @@ from orderhub.models import Reject, Shop
 from orderhub.models.inbox import pack, unpack
 from orderhub.services import gate
 from orderhub.services.batch import Batch, DraftRow, Incoming
-from orderhub.services.bulk import records
+from orderhub.services.bulk import LISTED, listed, records
 from orderhub.services.pool import ship_deadline
 
 
@@ -81,9 +81,9 @@ class FrontDoor:
 
     def before(self, cursor: CursorWrapper, rows: Sequence[DraftRow]) -> Sequence[DraftRow]:
         """Ask the gate, and leave out rows of which a newer version is waiting."""
-        self._is_shut, some_wait = gate.is_shut(cursor, self.shop.pk)
+        self._is_shut, some_may_wait = gate.is_shut(cursor, self.shop.pk)
         self._overtaken = []
-        self._waiting = _lock(cursor, self.shop.pk, rows) if some_wait and rows else {}
+        self._waiting = _lock(cursor, self.shop.pk, rows) if some_may_wait and rows else {}
         if not self._waiting:
             return rows
         going_on: list[DraftRow] = []
@@ -259,11 +259,11 @@ def _reject(shop: Shop, waiting: Waiting, path: str, reason: str) -> Reject:
 
 def _lock(cursor: CursorWrapper, shop_id: int, rows: Iterable[DraftRow]) -> dict[str, datetime]:
     cursor.execute(
-        """
-        SELECT external_no, modified_at FROM orderhub_parkedorder WHERE shop_id = %s AND external_no = ANY(%s)
+        f"""
+        SELECT external_no, modified_at FROM orderhub_parkedorder WHERE shop_id = %s AND external_no = {LISTED}
         ORDER BY external_no FOR UPDATE
-        """,
-        [shop_id, sorted({row.draft.external_no for row in rows})],
+        """,  # noqa: S608  (a constant)
+        [shop_id, listed({row.draft.external_no for row in rows})],
     )
     return dict(cursor.fetchall())
 

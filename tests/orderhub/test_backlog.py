@@ -314,12 +314,15 @@ def test_receiving_goes_on_with_the_cursor(shop):
     assert seen == [1]
 
 
-def test_an_open_gate_costs_one_query_a_batch(shop):
+@pytest.mark.parametrize(("ever_set", "queries_a_batch"), [(False, 1), (True, 2)])
+def test_an_open_gate_costs_one_query_a_batch_and_a_second_once_it_was_set(shop, ever_set, queries_a_batch):
     deliver(shop, draft("T1"))
+    if ever_set:
+        put("open")
     with CaptureQueriesContext(connection) as queries:
         deliver(shop, *(draft(f"T{n}") for n in range(2, 50)))
     asked = [query["sql"] for query in queries if "orderhub_gate" in query["sql"] or "orderhub_parked" in query["sql"]]
-    assert len(asked) == 1
+    assert len(asked) == queries_a_batch
 
 
 def test_the_number_of_queries_does_not_grow_with_what_is_held_or_let_in(shop):
