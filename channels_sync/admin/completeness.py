@@ -61,7 +61,7 @@ def page_log(pages: QuerySet[SyncPage]) -> SafeString:
     if not rows:
         return columns.NOTHING
     numbers = format_html_join("", '<th scope="col" class="number">{}</th>', ((title,) for title in COLUMNS.values()))
-    head = format_html('<th scope="col">{}</th>{}<th scope="col">{}</th>', _("page"), numbers, _("raw delivery"))
+    head = format_html('<th scope="col">{}</th>{}', _("raw delivery"), numbers)
     body = format_html_join("", "<tr>{}</tr>", ((_page_cells(row),) for row in rows[:PAGES_SHOWN]))
     more = _("Only the first %(count)s pages are shown.") % {"count": PAGES_SHOWN} if len(rows) > PAGES_SHOWN else ""
     return format_html(
@@ -80,8 +80,9 @@ class RangeAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state_pill(self, job: Any) -> SafeString:
-        """The state as a pill."""
-        return columns.pill(job.get_state_display(), JOB_TONES.get(job.state, "plain"))
+        """The state as a pill, with how far it is; what stands in the way on hover."""
+        label = f"{job.get_state_display()} {job.percent} %" if job.is_open else job.get_state_display()
+        return columns.pill(label, JOB_TONES.get(job.state, "plain"), job.last_error)
 
     @admin.display(description=gettext_lazy("range"))
     def span(self, job: Any) -> str:
@@ -115,10 +116,9 @@ class BackfillAdmin(RangeAdmin):
 
     views = _views(gettext_lazy("Nothing was read again yet: a shop's page has the button."))
     list_display = (
-        "created_at", "shop", "state_pill", "span", "progress_text", "rows", "new", "changed", "unchanged", "rejected",
-        "actor", "error",
+        "created_at", "shop", "state_pill", "span", "rows", "new", "changed", "unchanged", "rejected", "actor", "error",
     )  # fmt: skip
-    number_columns = ("progress_text", "rows", "new", "changed", "unchanged", "rejected")
+    number_columns = ("rows", "new", "changed", "unchanged", "rejected")
     fields = (
         "shop", "state_pill", "start", "end", "progress_text", "slices_done", "slices_total", "pages", "rows", "new",
         "changed", "unchanged", "stale", "held", "rejected", "actor", "created_at", "started_at", "finished_at",
@@ -160,10 +160,10 @@ class ReconciliationAdmin(RangeAdmin):
         ),
     )  # fmt: skip
     list_display = (
-        "created_at", "shop", "state_pill", "span", "progress_text", "platform_orders", "pool_orders", "equal",
-        "not_judged", "result", "stock_text", "error",
+        "created_at", "shop", "state_pill", "span", "platform_orders", "pool_orders", "equal", "not_judged", "result",
+        "stock_text",
     )  # fmt: skip
-    number_columns = ("progress_text", "platform_orders", "pool_orders", "equal", "not_judged")
+    number_columns = ("platform_orders", "pool_orders", "equal", "not_judged")
     fields = (
         "shop", "state_pill", "start", "end", "progress_text", "platform_orders", "pool_orders", "equal", "held",
         "rejected", "underway", "shipped_elsewhere", "result", "total_text", "paid_text", "refund_text", "stock_text",
@@ -323,7 +323,7 @@ def _page_cells(row: SyncPage) -> SafeString:
         delivery = format_html("{} {}", delivery, columns.truncated(row.error))
     numbers: Sequence[int] = [getattr(row, name) for name in COLUMNS]
     cells = format_html_join("", '<td class="number">{}</td>', ((columns.number(number),) for number in numbers))
-    return format_html("<td>{}</td>{}<td>{}</td>", row.number, cells, delivery)
+    return format_html("<td>{}. {}</td>{}", row.number, delivery, cells)
 
 
 def _sums(platform: int, pool: int) -> SafeString:

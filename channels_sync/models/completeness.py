@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -123,7 +124,7 @@ class Backfill(RangeJob, Counted):
         ]
 
     def __str__(self) -> str:
-        return f"{self.shop_id} {self.start:%Y-%m-%d %H:%M}"
+        return f"{timezone.localtime(self.start):%Y-%m-%d %H:%M} – {timezone.localtime(self.end):%Y-%m-%d %H:%M}"
 
 
 class StockCompared(models.TextChoices):
@@ -182,7 +183,7 @@ class Reconciliation(RangeJob):
         ]
 
     def __str__(self) -> str:
-        return f"{self.shop_id} {self.start:%Y-%m-%d %H:%M}"
+        return f"{timezone.localtime(self.start):%Y-%m-%d %H:%M} – {timezone.localtime(self.end):%Y-%m-%d %H:%M}"
 
 
 class DifferenceKind(models.TextChoices):

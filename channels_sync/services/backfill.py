@@ -72,7 +72,7 @@ def try_again(backfill_id: int, actor: str) -> bool:
 
 def _one_slice(job: Backfill, window: Window, turn: Turn) -> Worked:
     found: Counter[str] = Counter()
-    pages_log = PageLog(job.shop_id, backfill_id=job.pk)
+    pages_log = PageLog(job.shop_id, backfill_id=job.pk, before=job.pages)
     try:
         for page in _pages(job.shop, window):
             turn.page()

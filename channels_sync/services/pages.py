@@ -16,11 +16,16 @@ COUNTS = ("new", "changed", "unchanged", "stale", "held", "rejected")
 
 
 class PageLog:
-    """The pages of one run or back-fill, in the order in which they came: one row for each, when it is taken in."""
+    """The pages of one run or back-fill, in the order in which they came: one row for each, when it is taken in.
 
-    def __init__(self, shop_id: int, *, run_id: int | None = None, backfill_id: int | None = None) -> None:
+    `before` pages were counted already.
+    """
+
+    def __init__(
+        self, shop_id: int, *, run_id: int | None = None, backfill_id: int | None = None, before: int = 0
+    ) -> None:
         self._shop_id, self._owner = shop_id, {"run_id": run_id, "backfill_id": backfill_id}
-        self._number = 0
+        self._number = before
         self._open: RawPage | None = None
         self._asked_at = self._came_at = time.monotonic()
 

@@ -67,7 +67,7 @@ def test_its_pages_are_told_one_by_one(platform, taobao_shop, rules):
     job = last_hour(taobao_shop)
     work_off(job)
     pages = list(SyncPage.objects.filter(backfill_id=job.pk).order_by("pk"))
-    assert len(pages) == job.pages
+    assert [page.number for page in pages] == list(range(1, job.pages + 1))
     assert sum(page.rows for page in pages) == job.rows
     assert sum(page.new for page in pages) == job.new == len(visible(platform))
     items = InboxItem.objects.in_bulk([page.inbox_id for page in pages])
