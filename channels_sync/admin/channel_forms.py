@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from channels_sync.connectors.base import Connector
 from channels_sync.services.ranges import LONGEST_RANGE
 from channels_sync.services.terms import TERMS, Term
-from orderhub.console.credentials import CredentialField, credential_form_fields
+from orderhub.console.credentials import FORGET, CredentialField, credential_form_fields
 from orderhub.core.words import GateState
 from orderhub.models import Shop
 from orderhub.selectors.gate import MAX_RATE, GateView
@@ -94,6 +94,8 @@ class CredentialsForm(forms.Form):
     def __init__(self, shop: Shop, wanted: "tuple[CredentialField, ...]", data: Any = None) -> None:
         super().__init__(data)
         self.fields.update(credential_form_fields(wanted, shop))
+        if FORGET in self.fields:
+            self.fields[FORGET].widget = forms.CheckboxInput()
 
 
 def _field(term: Term, shop: Shop) -> forms.IntegerField:

@@ -84,7 +84,7 @@ def worst_first(tiles: list[Tile]) -> list[Tile]:
 def cells(facts: ChannelFacts, now: datetime) -> list[Cell]:
     """Return the figures of one shop, always the same ones in the same order."""
     return [
-        _lag(facts), _success(facts), _orders(facts), _deliveries(facts), _inbox(facts, now), _gate(facts),
+        _lag(facts), _success(facts, now), _orders(facts), _deliveries(facts), _inbox(facts, now), _gate(facts),
         _token(facts, now), _waiting(_("Rejects open"), facts.rejects, _("Orders that could not be read.")),
         _waiting(_("Dead letters"), facts.dead, _("Effects that were given up.")), _stock(facts),
     ]  # fmt: skip
@@ -104,6 +104,14 @@ def span(seconds: float) -> str:
     return _("%(days)s days") % {"days": whole // 86400}
 
 
+def ago(moment: datetime | None, now: datetime) -> SafeString:
+    """Return how long ago a moment was in few letters, exact on hover."""
+    if moment is None:
+        return columns.NOTHING
+    text = _("%(span)s ago") % {"span": span((now - moment).total_seconds())}
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), columns.exact(moment), text)
+
+
 def _lag(facts: ChannelFacts) -> Cell:
     hint = _("How far the pool is behind the channel: everything modified before is in.")
     sync = facts.sync
@@ -116,17 +124,17 @@ def _lag(facts: ChannelFacts) -> Cell:
     return Cell(_("Lag"), span(sync.lag.total_seconds()), note, tone, hint)
 
 
-def _success(facts: ChannelFacts) -> Cell:
+def _success(facts: ChannelFacts, now: datetime) -> Cell:
     hint = _("When a pull last ended with everything up to then taken in.")
     sync = facts.sync
     if not facts.pulls:
-        return Cell(_("Last delivery"), columns.when(facts.last_delivery_at), hint=_("Within the last hour."))
+        return Cell(_("Last delivery"), ago(facts.last_delivery_at, now), hint=_("Within the last hour."))
     if sync is None:
         return Cell(_("Last success"), columns.NOTHING, hint=hint)
     note: SafeString | str = ""
     if sync.next_attempt_at:
         note = _("next try %(when)s") % {"when": columns.exact(sync.next_attempt_at)[11:]}
-    return Cell(_("Last success"), columns.when(sync.last_success_at), note, hint=hint)
+    return Cell(_("Last success"), ago(sync.last_success_at, now), note, hint=hint)
 
 
 def _orders(facts: ChannelFacts) -> Cell:

@@ -187,7 +187,7 @@ _TEXTS: dict[str, Teller] = {
         _("Nothing to do: they enter by their ship deadline."),
     ),
     "inbox": lambda t, _f: (
-        _("%(count)s deliveries wait to be taken in, the oldest since %(when)s.")
+        _("%(count)s deliveries wait to be taken in, the oldest %(when)s.")
         % {"count": f"{t.count:,}", "when": _ago(t.at)},
         _("Check on the page of jobs that the job inbox runs."),
     ),
@@ -197,7 +197,7 @@ _TEXTS: dict[str, Teller] = {
         _("Read the error in the inbox; after mending take them in again there."),
     ),
     "rejects": lambda t, _f: (
-        _("%(count)s orders could not be read and are not in the pool, the oldest since %(when)s.")
+        _("%(count)s orders could not be read and are not in the pool, the oldest %(when)s.")
         % {"count": f"{t.count:,}", "when": _ago(t.at)},
         _("Open them: field and reason are there. Correct or run them again, or set them aside."),
     ),
