@@ -127,7 +127,11 @@ def seen_draft(draft: Row) -> Row:
         "kind": "virtual" if virtual else "",
         "oaid": address["hash_code"],
     }
-    lines = [{**line, "line_no": ":".join(product_key(line))} for line in draft["lines"]]
+    lines = [
+        {**line, "line_no": f"{item_id}:{sku_id}", "item_id": item_id, "sku_id": sku_id}
+        for line in draft["lines"]
+        for item_id, sku_id in [product_key(line)]
+    ]
     return {**draft, "receiver": receiver, "lines": lines, "buyer": {"id": draft["buyer"]["id"]}, "flag": "none"}
 
 
