@@ -6,8 +6,11 @@ from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.draft import LineDraft
 from orderhub.core.status_graph import HOLDS_STOCK
+from orderhub.core.words import Status
 from orderhub.services.batch import Batch, Incoming
 from orderhub.services.stock import NOTHING, Allocation, Shelf, read_shelf
+
+HAS_LEFT = frozenset({Status.IN_TRANSIT, Status.OUT_FOR_DELIVERY, Status.DELIVERED, Status.COMPLETED, Status.RETURNING})
 
 
 def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
@@ -21,10 +24,14 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
     preferred = batch.shop.warehouse.code if batch.shop.warehouse else ""
     for incoming in sorted(batch.all, key=_who_first):
         old = {line["line_no"]: line for line in incoming.known.lines} if incoming.known else {}
-        holds = incoming.triaged or incoming.status in HOLDS_STOCK
-        incoming.allocations = tuple(
-            _line(shelf, line, old.pop(line.line_no, None), preferred, holds=holds) for line in incoming.draft.lines
-        )
+        if _has_left(incoming):
+            lines = [_left(shelf, line, old.pop(line.line_no, None)) for line in incoming.draft.lines]
+        else:
+            holds = incoming.triaged or incoming.status in HOLDS_STOCK
+            lines = [
+                _line(shelf, line, old.pop(line.line_no, None), preferred, holds=holds) for line in incoming.draft.lines
+            ]
+        incoming.allocations = tuple(lines)
         for line in old.values():
             shelf.give_back(line["sku"], line["warehouse"], line["reserved"])
     return shelf
@@ -35,10 +42,30 @@ def _who_first(incoming: Incoming) -> tuple[Any, ...]:
     return (draft.ship_by or draft.paid_at or draft.created_at, draft.paid_at or draft.created_at, draft.external_no)
 
 
+def _has_left(incoming: Incoming) -> bool:
+    """Tell whether pieces of the order are with the carrier: a refund asked on the road must not reserve them again."""
+    known = incoming.known
+    return known is not None and not HAS_LEFT.isdisjoint({known.status, known.warehouse_claim, known.carrier_claim})
+
+
+def _left(shelf: Shelf, line: LineDraft, old: dict[str, Any] | None) -> Allocation:
+    """Keep what a line still has in the warehouse, when nothing about it changed; take nothing more for it."""
+    if old is None:
+        return NOTHING
+    if _is_same(line, old):
+        return Allocation(old["warehouse"], old["reserved"], 0)
+    if old["reserved"]:
+        shelf.give_back(old["sku"], old["warehouse"], old["reserved"])
+    return Allocation(old["warehouse"], 0, 0)
+
+
+def _is_same(line: LineDraft, old: dict[str, Any]) -> bool:
+    return bool(old["sku"] == line.sku and old["quantity"] == line.quantity and old["refund"] == line.refund)
+
+
 def _line(shelf: Shelf, line: LineDraft, old: dict[str, Any] | None, preferred: str, *, holds: bool) -> Allocation:
     if old is not None:
-        same = old["sku"] == line.sku and old["quantity"] == line.quantity and old["refund"] == line.refund
-        if holds and same and old["reserved"] and not old["short"]:
+        if holds and _is_same(line, old) and old["reserved"] and not old["short"]:
             return Allocation(old["warehouse"], old["reserved"], 0)
         if old["reserved"]:
             shelf.give_back(old["sku"], old["warehouse"], old["reserved"])
