@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from channels_sync.admin.words import MARKS, Told, shop_link, tell
 from channels_sync.models import TokenState
@@ -180,7 +180,7 @@ def _token(facts: ChannelFacts, now: datetime) -> Cell:
     if sync is None or facts.connector is None or not facts.connector.credential_fields:
         return Cell(_("Authorisation"), columns.NOTHING, hint=hint)
     if sync.token_state == TokenState.REFUSED:
-        return Cell(_("Authorisation"), _("refused"), tone="bad", hint=hint)
+        return Cell(_("Authorisation"), pgettext("token", "refused"), tone="bad", hint=hint)
     renews = _("renewed by itself") if facts.connector.refreshes else ""
     if sync.token_expires_at is None:
         word = _("accepted") if sync.token_state == TokenState.VALID else _("not tried yet")

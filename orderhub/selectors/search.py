@@ -170,7 +170,7 @@ def possible_kinds(text: str) -> list[Kind]:
 
 
 _PARTING = re.compile(r"[\s,;、。]+")
-_NUMBER = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_-]{6,64}")
+_NUMBER = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_-]{5,64}")
 _TAIL = re.compile(r"[0-9]{4}")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")

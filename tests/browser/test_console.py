@@ -100,6 +100,36 @@ def test_one_search_box_finds_by_phone_without_the_phone_in_the_address(console)
     expect(page.locator("tr[data-href]")).to_have_count(3)
 
 
+PASTE = """([text]) => {
+    const data = new DataTransfer();
+    data.setData("text", text);
+    const box = document.querySelector("[data-hotkey='/']");
+    box.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    return box.value;
+}"""
+
+
+def test_a_column_of_numbers_is_pasted_and_looked_up(console):
+    page = console("/ops/orderhub/order/", language="en")
+    assert page.evaluate(PASTE, ["T1000\r\nT1002\r\nT1009\r\n"]) == "T1000 T1002 T1009"
+    page.locator("[data-hotkey='/']").press("Enter")
+    expect(page.locator("tr[data-href]")).to_have_count(2)
+    expect(page.locator(".found")).to_contain_text("3 numbers")
+    expect(page.get_by_text("1 number is unknown: T1009")).to_be_visible()
+
+
+def test_several_statuses_are_ticked(console, orders):
+    orders[1].status = "short"
+    orders[1].save()
+    page = console("/ops/orderhub/order/", language="en")
+    page.locator(".filter summary").first.click()
+    page.get_by_label("Short of stock").check()
+    page.get_by_label("Held by triage").check()
+    page.get_by_role("button", name="Apply").first.click()
+    expect(page.locator("tr[data-href]")).to_have_count(3)
+    expect(page.locator(".filter summary").first).to_have_text("Held by triage +1")
+
+
 def test_filters_keep_the_list_and_can_be_cleared(console):
     page = console("/ops/orderhub/order/", language="en")
     page.locator("select[aria-label=Urgent]").select_option(label="Yes")
