@@ -80,8 +80,8 @@ def test_what_cannot_be_mended_stays_with_its_reason(world):
     status, lines = run("--shop", "taobao", "--mend")
     assert (status, lines[-3:]) == (1, [
         "taobao: mended 0, not mended 1",
-        "taobao: missing_on_platform 77: pool paid ¥129.00 | platform —  "
-         "(The platform has no such order: look it up there.)",
+        ("taobao: missing_on_platform 77: pool paid ¥129.00 | platform —  "
+         "(The platform has no such order: look it up there.)"),
         "NOT everything agrees.",
     ])  # fmt: skip
 
