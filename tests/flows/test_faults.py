@@ -10,7 +10,7 @@ from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from orderhub.management.demo import shops_of
 from orderhub.models import Order, OrderLine, Reject
-from orderhub.pipeline import drain_inbox, pull_shop
+from orderhub.pipeline import pull_shop
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults
@@ -118,42 +118,6 @@ def test_nothing_is_lost_or_doubled_under_any_fault(start, shops, platform, kind
         pull_again(shop)
     assert pooled(shop) == true(sandbox, platform)
     assert (Reject.objects.count(), ShopSync.objects.get(shop=shop).last_error) == (0, "")
-
-
-def test_four_platforms_that_go_wrong_at_random_end_up_in_the_pool_as_they_are(start, shops):
-    sandbox = start(*PLATFORMS, fault_rate=0.08)
-    sandbox.live.backlog(160, 0.8)
-    numbers = []
-    for turn in range(6):
-        made = sandbox.live.make(12)
-        sandbox.now.forward()
-        for number in numbers[:: turn + 2]:
-            sandbox.live.change(number, "ask_refund")
-        numbers += made
-        work(sandbox, shops)
-    struck = sandbox.faults.chaos.report()
-    assert struck["struck"] > 10
-    assert set(struck["by"]) == set(PLATFORMS)
-    sandbox.faults.chaos.set_rate(0)
-    sandbox.faults.clear()
-    for _ in range(3):
-        work(sandbox, shops)
-    for platform, shop in shops.items():
-        assert pooled(shop) == true(sandbox, platform), platform
-        assert ShopSync.objects.get(shop=shop).last_error == ""
-    assert Reject.objects.count() == 0
-
-
-def work(sandbox, shops):
-    """Let the platforms push, take that in, and pull from every shop once."""
-    for pusher in sandbox.pushers:
-        for _step in range(200):
-            if pusher.step():
-                break
-    while drain_inbox(50, min_age_seconds=0):
-        pass
-    for shop in shops.values():
-        pull_again(shop)
 
 
 def test_the_clock_of_the_platforms_stands_still(start):
