@@ -44,14 +44,15 @@ from orderhub.selectors.drafts import drafts_of
 from orderhub.services import inbox, outbox, pool, stock
 from orderhub.services.allocation import allocate
 from orderhub.services.batch import Batch, DraftRow, add_buyers, sort_out
+from orderhub.services.bulk import Table, copy_tables
 from orderhub.services.inbox import receive
 from orderhub.services.outbox import Drained
 from orderhub.services.parking import Door, FrontDoor, NoDoor
 from orderhub.services.paths import effects_of
-from triage.decisions import Candidate
+from triage.decisions import Candidate, Decision
 from triage.selectors.outdated import outdated_price_findings
 from triage.selectors.siblings import unmarked_siblings
-from triage.services import accept_findings, decide, store_findings
+from triage.services import accept_findings, hear, new_findings, replace_findings
 
 __all__ = [
     "drain_inbox",
@@ -392,7 +393,25 @@ def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
         Candidate(inc.order_id, batch.shop.pk, inc.draft, inc.buyer_id, inc.short_skus, inc.known is not None)
         for inc in batch.all
     ]
-    decisions = decide(candidates, now=batch.now)
+    decisions: list[Decision] = []
+    judge = hear(candidates, now=batch.now)
+
+    def decide() -> None:
+        decisions.extend(judge())
+        _apply(batch, decisions)
+
+    if batch.new:
+        _write_new(cursor, batch, candidates, decisions, decide)
+    else:
+        decide()
+    if batch.changed:
+        pool.write_changed(cursor, batch)
+        replace_findings(cursor, candidates, decisions)
+        outbox.add_effects(cursor, [effect for inc in batch.changed for effect in effects_of(batch, inc)])
+    stock.book(cursor, shelf)
+
+
+def _apply(batch: Batch, decisions: Sequence[Decision]) -> None:
     for incoming, decision in zip(batch.all, decisions, strict=True):
         incoming.findings = tuple(finding.code for finding in decision.findings)
         incoming.rule_set_id = decision.rule_set_id
@@ -401,12 +420,23 @@ def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
             pool.settle_status(incoming)
         elif incoming.known:
             incoming.lane, incoming.is_urgent = incoming.known.lane, incoming.known.is_urgent
-    pool.write_new(cursor, batch)
-    pool.write_changed(cursor, batch)
-    store_findings(cursor, candidates, decisions)
-    outbox.copy_effects(cursor, (e for inc in batch.new for e in effects_of(batch, inc)), now=batch.now)
-    outbox.add_effects(cursor, [e for inc in batch.changed for e in effects_of(batch, inc)])
-    stock.book(cursor, shelf)
+
+
+def _write_new(
+    cursor: CursorWrapper, batch: Batch, candidates: Sequence[Candidate], decisions: list[Decision],
+    decide: Callable[[], None],
+) -> None:  # fmt: skip
+    """COPY the new orders. Lines and receivers go first: the orders are judged while the server takes those in."""
+
+    def orders() -> Iterator[Sequence[object]]:
+        decide()
+        yield from pool.order_rows(batch)
+
+    effects = (effect for inc in batch.new for effect in effects_of(batch, inc))
+    copy_tables(
+        cursor, pool.line_rows(batch), pool.receiver_rows(batch), Table("orderhub_order", pool.ORDER_COLUMNS, orders()),
+        pool.first_entries(batch), new_findings(candidates, decisions), outbox.new_effects(effects, now=batch.now),
+    )  # fmt: skip
 
 
 def _rejected(row: int, number: str, error: Exception | None) -> RowResult:

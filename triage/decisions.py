@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from orderhub.core.draft import OrderDraft
 
 HINT, RED, RED_AND_CALL = 1, 2, 3
@@ -13,8 +15,7 @@ GATE_KEY = 0
 """Facts key of the findings of system gates, which no person can accept."""
 
 
-@dataclass(slots=True, frozen=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One order to judge.
 
     `order_id` is its key in the pool (already taken for a new order), `is_known` tells that the row exists,
@@ -29,8 +30,7 @@ class Candidate:
     is_known: bool
 
 
-@dataclass(slots=True, frozen=True)
-class FoundFinding:
+class FoundFinding(Struct, frozen=True):
     """One reason on one order.
 
     `lane` is empty where the finding only marks. `facts_key` changes exactly when the order's own data behind the
@@ -46,8 +46,7 @@ class FoundFinding:
     is_urgent: bool = False
 
 
-@dataclass(slots=True, frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """Where one order goes and why.
 
     `lane` is empty where a system gate or another status than paid kept the rules from running. `urgency` is the

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from channels_sync.payloads import Unreadable
 from orderhub.core.draft import OrderDraft
@@ -13,8 +13,7 @@ from orderhub.core.errors import FieldError
 from orderhub.core.registry import Registry
 
 
-@dataclass(slots=True)
-class ReadRow:
+class ReadRow(Struct):
     """One row of a delivery: either a draft, or the error that says which field cannot be used and why."""
 
     row: int

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 
 class Outcome(StrEnum):
     """What became of one incoming row."""
@@ -19,8 +21,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(slots=True, frozen=True)
-class RowResult:
+class RowResult(Struct, frozen=True):
     """The outcome of one row; `field` and `reason` are filled for rejected ones."""
 
     row: int

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -12,14 +13,13 @@ from django.db.backends.utils import CursorWrapper
 from orderhub.core.draft import OrderDraft
 from orderhub.core.results import Outcome, RowResult
 from orderhub.models import Order, Shop
-from orderhub.services.bulk import records, take_ids
+from orderhub.services.bulk import LISTED, listed, records, stamp, take_ids
 from orderhub.services.stock import NOTHING, Allocation
 
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(slots=True, frozen=True)
-class DraftRow:
+class DraftRow(msgspec.Struct, frozen=True):
     """One readable row of a delivery: its place and its draft.
 
     `told` is what the source said where own SKUs were put into the draft since: a repeat is known by it, whatever the
@@ -48,8 +48,7 @@ class Known:
     lines: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Incoming:
+class Incoming(msgspec.Struct):
     """One order of the batch that will be written."""
 
     row: int
@@ -81,7 +80,7 @@ class Incoming:
         )
 
 
-@dataclass(slots=True)
+@dataclass
 class Batch:
     """A sorted batch of one shop; every order stands once, in key order."""
 
@@ -93,6 +92,11 @@ class Batch:
     new: list[Incoming] = field(default_factory=list)
     changed: list[Incoming] = field(default_factory=list)
     results: list[RowResult] = field(default_factory=list)
+
+    @cached_property
+    def stamped(self) -> str:
+        """The moment of the batch as text for COPY."""
+        return stamp(self.now) or ""
 
     @property
     def all(self) -> list[Incoming]:
@@ -190,16 +194,16 @@ def _outcome(incoming: Incoming, known: Known | None) -> Outcome:
     return Outcome.CHANGED if incoming.draft.modified_at >= known.modified_at else Outcome.STALE
 
 
-_KNOWN = """
+_KNOWN = f"""
     SELECT external_no, id, status, lane, is_urgent, modified_at, content_hash, buyer_id,
            channel_claim, warehouse_claim, carrier_claim
-    FROM orderhub_order WHERE shop_id = %s AND external_no = ANY(%s)
-"""
+    FROM orderhub_order WHERE shop_id = %s AND external_no = {LISTED}
+"""  # noqa: S608  (a constant)
 _KNOWN_LOCKED = _KNOWN + " ORDER BY external_no FOR NO KEY UPDATE"
 
 
 def _known(cursor: CursorWrapper, shop: Shop, numbers: Iterable[str], *, lock: bool) -> dict[str, Known]:
-    cursor.execute(_KNOWN_LOCKED if lock else _KNOWN, [shop.pk, list(numbers)])
+    cursor.execute(_KNOWN_LOCKED if lock else _KNOWN, [shop.pk, listed(numbers)])
     known = {number: Known(*rest) for number, *rest in cursor.fetchall()}
     if lock and known:
         by_id = {entry.order_id: entry for entry in known.values()}
@@ -218,7 +222,7 @@ def _known(cursor: CursorWrapper, shop: Shop, numbers: Iterable[str], *, lock: b
 
 def _buyer_ids(cursor: CursorWrapper, shop_id: int, external_ids: Sequence[str]) -> dict[str, int]:
     cursor.execute(
-        "SELECT external_id, id FROM orderhub_buyer WHERE shop_id = %s AND external_id = ANY(%s)",
-        [shop_id, list(external_ids)],
+        f"SELECT external_id, id FROM orderhub_buyer WHERE shop_id = %s AND external_id = {LISTED}",  # noqa: S608
+        [shop_id, listed(external_ids)],
     )
     return dict(cursor.fetchall())

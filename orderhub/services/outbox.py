@@ -11,10 +11,11 @@ import orjson
 import structlog
 from django.db import connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
+from msgspec import Struct
 
 from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
 from orderhub.core.errors import HubError
-from orderhub.services.bulk import copy_rows, json_text, records
+from orderhub.services.bulk import Table, json_text, records, stamp
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +27,7 @@ BACKOFF_LIMIT_SECONDS = 900
 COLUMNS = ("shop_id", "order_id", "kind", "key", "state", "payload", "attempts", "due_at", "last_error", "created_at")
 
 
-@dataclass(slots=True, frozen=True)
-class NewEffect:
+class NewEffect(Struct, frozen=True):
     """An effect to be added; `key` is unique within the shop and goes out as idempotency key."""
 
     shop_id: int
@@ -54,17 +54,14 @@ class Drained:
         return self.done + self.retried + self.dead + self.cancelled
 
 
-def copy_effects(cursor: CursorWrapper, effects: Iterable[NewEffect], *, now: datetime) -> None:
-    """COPY effects of orders that are new in this transaction: their keys cannot exist yet."""
-    copy_rows(
-        cursor,
-        "orderhub_effect",
-        COLUMNS,
-        (
-            (e.shop_id, e.order_id, e.kind, e.key, "pending", json_text(e.payload), 0, e.due_at, "", now)
-            for e in effects
-        ),
+def new_effects(effects: Iterable[NewEffect], *, now: datetime) -> Table:
+    """Return effects of orders that are new in this transaction as rows to be copied: their keys cannot exist yet."""
+    added = stamp(now)
+    rows = (
+        (e.shop_id, e.order_id, str(e.kind), e.key, "pending", json_text(e.payload), 0, stamp(e.due_at), "", added)
+        for e in effects
     )
+    return Table("orderhub_effect", COLUMNS, rows)
 
 
 def add_effects(cursor: CursorWrapper, effects: Sequence[NewEffect]) -> None:

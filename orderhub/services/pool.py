@@ -1,6 +1,6 @@
 """Writing a decided batch into the pool: COPY for new orders, one set-wise update for changed ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from orderhub.core.words import Lane, Presale, Refund, Source, Status
 from orderhub.models import Receiver, Shop
 from orderhub.services import receivers, timeline
 from orderhub.services.batch import Batch, Incoming
-from orderhub.services.bulk import copy_rows, json_text, records
+from orderhub.services.bulk import Table, copy_tables, json_text, records, stamp
 from orderhub.services.stock import NOTHING
 
 OPEN_REFUND = frozenset({Refund.ASKED.value, Refund.AGREED.value})
@@ -81,18 +81,24 @@ def settle_status(incoming: Incoming) -> None:
         incoming.status = judge(incoming.known.status, claim, Source.CHANNEL).status
 
 
-def write_new(cursor: CursorWrapper, batch: Batch) -> None:
-    """COPY the new orders with lines, receivers and their first timeline entry."""
-    shop_id = batch.shop.pk
-    copy_rows(cursor, "orderhub_order", ORDER_COLUMNS, (_order_row(batch, inc) for inc in batch.new))
-    copy_rows(cursor, "orderhub_orderline", LINE_COLUMNS, _line_rows(shop_id, batch.new))
-    copy_rows(
-        cursor,
-        "orderhub_receiver",
-        receivers.COLUMNS,
-        receivers.receiver_rows([(inc.order_id, shop_id, inc.draft) for inc in batch.new]),
-    )
-    timeline.record(cursor, (_entry(batch, inc, "intake", "") for inc in batch.new))
+def line_rows(batch: Batch) -> Table:
+    """Return the lines of the new orders as rows to be copied."""
+    return Table("orderhub_orderline", LINE_COLUMNS, _line_rows(batch.shop.pk, batch.new))
+
+
+def receiver_rows(batch: Batch) -> Table:
+    """Return the receivers of the new orders as rows to be copied."""
+    return Table("orderhub_receiver", receivers.COLUMNS, _receiver_rows(batch.shop.pk, batch.new))
+
+
+def order_rows(batch: Batch) -> Iterator[tuple[Any, ...]]:
+    """Yield a row in ORDER_COLUMNS for each new order, decided by now."""
+    return (_order_row(batch, inc) for inc in batch.new)
+
+
+def first_entries(batch: Batch) -> Table:
+    """Return the first timeline entry of each new order, decided by now, as rows to be copied."""
+    return timeline.table_of(_entry(batch, inc, "intake", "") for inc in batch.new)
 
 
 def write_changed(cursor: CursorWrapper, batch: Batch) -> None:
@@ -136,17 +142,22 @@ def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
     draft, known, claim = inc.draft, inc.known, inc.claim
     claims = (known.warehouse_claim, known.carrier_claim) if known else ("", "")
     refund = max((line.refund for line in draft.lines), key=REFUND_RANK.__getitem__)
+    modified = stamp(draft.modified_at)
     return (
-        inc.order_id, batch.shop.pk, draft.external_no, inc.buyer_id, inc.status, inc.lane, inc.is_urgent,
-        draft.channel_status or draft.status, claim, draft.modified_at, *claims,
+        inc.order_id, batch.shop.pk, draft.external_no, inc.buyer_id, str(inc.status), inc.lane, inc.is_urgent,
+        draft.channel_status or draft.status, str(claim), modified, *claims,
         drifts(inc.status, claim, *claims) if known else False,
-        draft.created_at, draft.paid_at, draft.modified_at, ship_deadline(draft, batch.shop), batch.now,
-        batch.now if inc.triaged else None, inc.rule_set_id, draft.total_fen, draft.discount_fen, draft.freight_fen,
-        draft.paid_fen, sum(line.quantity for line in draft.lines), draft.buyer_remark, draft.seller_remark,
-        draft.flag, draft.presale, draft.channel_hold, refund,
+        stamp(draft.created_at), stamp(draft.paid_at), modified, stamp(ship_deadline(draft, batch.shop)),
+        batch.stamped, batch.stamped if inc.triaged else None, inc.rule_set_id, draft.total_fen, draft.discount_fen,
+        draft.freight_fen, draft.paid_fen, sum(line.quantity for line in draft.lines), draft.buyer_remark,
+        draft.seller_remark, draft.flag, draft.presale, draft.channel_hold, refund,
         blind(b"ip", draft.buyer.ip) if draft.buyer.ip else None, merge_key(batch.shop.pk, inc), inc.content_hash,
         batch.inbox_id, json_text(draft.raw) if draft.raw else None,
     )  # fmt: skip
+
+
+def _receiver_rows(shop_id: int, orders: Sequence[Incoming]) -> Iterator[tuple[Any, ...]]:
+    return receivers.receiver_rows([(inc.order_id, shop_id, inc.draft) for inc in orders])
 
 
 def _line_rows(shop_id: int, orders: Sequence[Incoming]) -> list[tuple[Any, ...]]:
@@ -197,7 +208,7 @@ def _replace_lines(cursor: CursorWrapper, batch: Batch) -> None:
     if not differing:
         return
     cursor.execute("DELETE FROM orderhub_orderline WHERE order_id = ANY(%s)", [[inc.order_id for inc in differing]])
-    copy_rows(cursor, "orderhub_orderline", LINE_COLUMNS, _line_rows(batch.shop.pk, differing))
+    copy_tables(cursor, Table("orderhub_orderline", LINE_COLUMNS, _line_rows(batch.shop.pk, differing)))
 
 
 def _replace_receivers(cursor: CursorWrapper, batch: Batch) -> None:
@@ -207,12 +218,7 @@ def _replace_receivers(cursor: CursorWrapper, batch: Batch) -> None:
     if not differing:
         return
     cursor.execute("DELETE FROM orderhub_receiver WHERE order_id = ANY(%s)", [[inc.order_id for inc in differing]])
-    copy_rows(
-        cursor,
-        "orderhub_receiver",
-        receivers.COLUMNS,
-        receivers.receiver_rows([(inc.order_id, batch.shop.pk, inc.draft) for inc in differing]),
-    )
+    copy_tables(cursor, Table("orderhub_receiver", receivers.COLUMNS, _receiver_rows(batch.shop.pk, differing)))
 
 
 def _receiver_differs(old: Any, draft: OrderDraft) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from msgspec import Struct
 
 from orderhub.core.draft import LineDraft
 from orderhub.core.errors import FieldError
@@ -23,8 +24,7 @@ class StockMovedError(Exception):
     """Another batch took what this one had counted on; the batch is repeated."""
 
 
-@dataclass(slots=True, frozen=True)
-class Allocation:
+class Allocation(Struct, frozen=True):
     """What one line gets: `reserved` pieces from `warehouse`, `short` pieces from nowhere."""
 
     warehouse: str = ""

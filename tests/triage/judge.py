@@ -6,10 +6,12 @@ from itertools import count
 from typing import Any
 
 from orderhub.core.draft import BuyerDraft, LineDraft, OrderDraft, ReceiverDraft
+from orderhub.services.bulk import copy_tables
 from triage.decisions import Candidate
 from triage.defaults.words import word_lists
 from triage.matchers import Words
 from triage.predicates.base import Batch, Context
+from triage.services import new_findings, replace_findings
 
 NOW = datetime(2026, 11, 11, 0, 30, tzinfo=UTC)
 RECEIVER = {
@@ -56,3 +58,9 @@ def batch(*candidates: Candidate, **context: Any) -> Batch:
 def fact_of(key: str, *, context: dict[str, Any] | None = None, **changes: Any) -> Any:
     """Return the value of one fact for one order."""
     return batch(candidate(**changes), **(context or {})).column(key)[0]
+
+
+def store(cursor, candidates, decisions):
+    """Write what was found, as the pipeline does."""
+    copy_tables(cursor, new_findings(candidates, decisions))
+    replace_findings(cursor, candidates, decisions)

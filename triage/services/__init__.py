@@ -2,16 +2,18 @@
 
 from triage.services.baselines import refresh_baselines, set_campaign_prices
 from triage.services.defaults import load_defaults
-from triage.services.findings import accept_findings, store_findings
-from triage.services.judging import decide
+from triage.services.findings import accept_findings, new_findings, replace_findings
+from triage.services.judging import decide, hear
 from triage.services.publishing import publish_rules
 
 __all__ = [
     "accept_findings",
     "decide",
+    "hear",
     "load_defaults",
+    "new_findings",
     "publish_rules",
     "refresh_baselines",
+    "replace_findings",
     "set_campaign_prices",
-    "store_findings",
 ]

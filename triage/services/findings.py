@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from orderhub.core.words import Source
 from orderhub.models import Order
 from orderhub.services import timeline
-from orderhub.services.bulk import copy_rows, records
+from orderhub.services.bulk import Table, records
 from triage.decisions import GATE_KEY, Candidate, Decision
 from triage.models import Finding
 
@@ -47,35 +47,40 @@ WHERE (f.rule_set_id, f.severity, f.lane, f.is_shadow, f.values, f.facts_key)
 """
 
 
-def store_findings(cursor: CursorWrapper, candidates: Sequence[Candidate], decisions: Sequence[Decision]) -> None:
-    """Write what `decide` found, in the transaction that takes the orders in.
+def new_findings(candidates: Sequence[Candidate], decisions: Sequence[Decision]) -> Table:
+    """Return what `decide` found on orders new to the pool as rows to be copied."""
+    pairs = zip(candidates, decisions, strict=True)
+    rows = (row for candidate, decision in pairs if not candidate.is_known for row in _rows(candidate, decision))
+    return Table("triage_finding", COLUMNS, rows)
 
-    Orders new to the pool are copied. For known ones the findings replace those of the last judgement: a reason that
-    is gone gets its `cleared_at`, one that fires on changed facts is open again, an accepted one stays as it is. An
-    order that was not judged this time (already shipped, cancelled) keeps its reasons; only a system gate is lifted.
+
+def replace_findings(cursor: CursorWrapper, candidates: Sequence[Candidate], decisions: Sequence[Decision]) -> None:
+    """Write what `decide` found on known orders, in the transaction that takes the batch in.
+
+    The findings replace those of the last judgement: a reason that is gone gets its `cleared_at`, one that fires on
+    changed facts is open again, an accepted one stays as it is. An order that was not judged this time (already
+    shipped, cancelled) keeps its reasons; only a system gate is lifted.
     """
-    fresh: list[tuple[object, ...]] = []
-    known: list[tuple[object, ...]] = []
+    rows: list[tuple[object, ...]] = []
     judged: list[int] = []
     passed: list[int] = []
     for candidate, decision in zip(candidates, decisions, strict=True):
         if candidate.is_known:
             (judged if decision.lane or decision.findings else passed).append(candidate.order_id)
-        rows = known if candidate.is_known else fresh
-        for found in decision.findings:
-            rows.append(
-                (
-                    candidate.shop_id, candidate.order_id, found.code, decision.rule_set_id, found.severity,
-                    found.lane, found.is_shadow, orjson.dumps(found.values).decode(), found.facts_key,
-                )
-            )  # fmt: skip
-    if fresh:
-        copy_rows(cursor, "triage_finding", COLUMNS, fresh)
+            rows += _rows(candidate, decision)
     if judged or passed:
-        document = records([dict(zip(COLUMNS, row, strict=True)) for row in known])
+        document = records([dict(zip(COLUMNS, row, strict=True)) for row in rows])
         cursor.execute(_CLEAR, [judged, passed, GATE_KEY, document])
-        if known:
+        if rows:
             cursor.execute(_REPLACE, [document])
+
+
+def _rows(candidate: Candidate, decision: Decision) -> list[tuple[object, ...]]:
+    return [
+        (candidate.shop_id, candidate.order_id, found.code, decision.rule_set_id, found.severity, found.lane,
+         found.is_shadow, orjson.dumps(found.values).decode(), found.facts_key)
+        for found in decision.findings
+    ]  # fmt: skip
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """Judging a batch: system gates first, then the rules."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from orderhub.core.draft import OrderDraft
@@ -19,15 +19,27 @@ def decide(candidates: Sequence[Candidate], *, now: datetime) -> list[Decision]:
     The number of queries does not depend on the number of candidates. Orders that a system gate holds, and orders
     that are not paid, get an empty lane; they still count as siblings of the others.
     """
+    return hear(candidates, now=now)()
+
+
+def hear(candidates: Sequence[Candidate], *, now: datetime) -> Callable[[], list[Decision]]:
+    """Ask the database all that judging needs, and return the judgement itself: `decide` in two steps.
+
+    The second needs no database, so it can be made while the server is at work on something else.
+    """
     rules = current_rules()
-    decisions: list[Decision | None] = [_gate(candidate.draft, rules.rule_set_id) for candidate in candidates]
-    judged = [candidate for candidate, gate in zip(candidates, decisions, strict=True) if gate is None]
-    if judged:
-        context = batch_context(judged, rules.needs, now, candidates)
-        batch = Batch(judged, candidates, context, rules.words)
-        answers = iter(rules.judge(batch, accepted_findings(judged)))
-        decisions = [next(answers) if gate is None else gate for gate in decisions]
-    return [decision for decision in decisions if decision is not None]
+    gates = [_gate(candidate.draft, rules.rule_set_id) for candidate in candidates]
+    judged = [candidate for candidate, gate in zip(candidates, gates, strict=True) if gate is None]
+    if not judged:
+        return lambda: [gate for gate in gates if gate is not None]
+    batch = Batch(judged, candidates, batch_context(judged, rules.needs, now, candidates), rules.words)
+    accepted = accepted_findings(judged)
+
+    def judge() -> list[Decision]:
+        answers = iter(rules.judge(batch, accepted))
+        return [gate or next(answers) for gate in gates]
+
+    return judge
 
 
 def _gate(draft: OrderDraft, rule_set_id: int) -> Decision | None:

@@ -4,11 +4,11 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from tests.factories import make_order
-from tests.triage.judge import NOW, candidate, draft, line
+from tests.triage.judge import NOW, candidate, draft, line, store
 from triage.models import Rule
 from triage.selectors.figures import filter_choices, reason_counts
 from triage.selectors.findings import findings_of
-from triage.services import accept_findings, decide, publish_rules, store_findings
+from triage.services import accept_findings, decide, publish_rules
 
 BAD = {"phone": "12345"}
 
@@ -17,7 +17,7 @@ def judged(shop, **changes):
     order = make_order(shop)
     made = candidate(draft(**changes), shop_id=shop.pk, order_id=order.pk)
     with transaction.atomic(), connection.cursor() as cursor:
-        store_findings(cursor, [made], decide([made], now=NOW))
+        store(cursor, [made], decide([made], now=NOW))
     return order
 
 

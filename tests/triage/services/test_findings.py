@@ -4,9 +4,9 @@ from django.db import connection, transaction
 
 from orderhub.models import TimelineEntry
 from tests.factories import make_order
-from tests.triage.judge import NOW, candidate, draft, line
+from tests.triage.judge import NOW, candidate, draft, line, store
 from triage.models import Finding
-from triage.services import accept_findings, decide, store_findings
+from triage.services import accept_findings, decide
 
 BAD = {"phone": "12345"}
 
@@ -21,7 +21,7 @@ def judge(order, *, is_known=True, **changes):
     made = candidate(draft(**changes), shop_id=order.shop_id, order_id=order.pk, is_known=is_known)
     decisions = decide([made], now=NOW)
     with transaction.atomic(), connection.cursor() as cursor:
-        store_findings(cursor, [made], decisions)
+        store(cursor, [made], decisions)
     return decisions[0].lane
 
 
@@ -129,5 +129,5 @@ def test_storing_is_set_wise(rules, shop, size, django_assert_num_queries):
     made = [candidate(draft(receiver=BAD), shop_id=shop.pk, order_id=order.pk, is_known=True) for order in orders]
     decisions = decide(made, now=NOW)
     with transaction.atomic(), django_assert_num_queries(2), connection.cursor() as cursor:
-        store_findings(cursor, made, decisions)
+        store(cursor, made, decisions)
     assert Finding.objects.count() == size
