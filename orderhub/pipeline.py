@@ -43,7 +43,7 @@ from orderhub.models.inbox import pack
 from orderhub.selectors.drafts import drafts_of
 from orderhub.services import inbox, outbox, pool, stock
 from orderhub.services.allocation import allocate
-from orderhub.services.batch import Batch, DraftRow, add_buyers, sort_out
+from orderhub.services.batch import Batch, DraftRow, give_buyers, meet_buyers, sort_out
 from orderhub.services.bulk import Table, copy_tables
 from orderhub.services.inbox import receive
 from orderhub.services.outbox import Drained
@@ -365,6 +365,7 @@ def _one_transaction(
     shop: Shop, rows: Sequence[DraftRow], source: str, actor: str, inbox_id: int | None,
     at_commit: WithCursor | None, door: Door, *, again: bool, alone: bool,
 ) -> list[RowResult]:  # fmt: skip
+    buyers = meet_buyers(shop, rows)
     with transaction.atomic(), connection.cursor() as cursor:
         stock.enter(cursor, alone=alone)
         rows = door.before(cursor, rows)
@@ -373,6 +374,7 @@ def _one_transaction(
             again=again,
         )  # fmt: skip
         door.after(cursor, batch)
+        give_buyers(batch, buyers)
         if batch.all:
             _decide_and_write(cursor, batch)
         door.close(cursor)
@@ -382,7 +384,6 @@ def _one_transaction(
 
 
 def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
-    add_buyers(cursor, batch)
     for incoming in batch.all:
         incoming.claim = pool.claim_of(incoming.draft)
         incoming.triaged = pool.is_triaged(incoming)

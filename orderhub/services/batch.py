@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.draft import OrderDraft
@@ -141,14 +142,40 @@ def sort_out(
     return batch
 
 
-def add_buyers(cursor: CursorWrapper, batch: Batch) -> None:
-    """Give every order its buyer row; new buyers are inserted in key order, known ones are not written."""
-    wanted = {inc.draft.buyer.id: inc.draft.buyer.nickname for inc in batch.all if inc.draft.buyer.id}
+def meet_buyers(shop: Shop, rows: Iterable[DraftRow]) -> dict[str, int]:
+    """Return the key of every buyer of the rows by the platform's own id; new ones are inserted.
+
+    Called before the batch's transaction, so that they are committed at once: two batches that meet the same new
+    buyer would otherwise wait for each other to the end. A buyer whose batch then fails does no harm. Losing the
+    commit in a crash loses nothing: the order's own commit comes after it and writes both to the disk.
+    """
+    wanted = {row.draft.buyer.id: row.draft.buyer.nickname for row in rows if row.draft.buyer.id}
     if not wanted:
-        return
-    ids = _buyer_ids(cursor, batch.shop.pk, list(wanted))
-    missing = [{"external_id": key, "nickname": wanted[key]} for key in sorted(wanted.keys() - ids.keys())]
-    if missing:
+        return {}
+    with connection.cursor() as cursor:
+        ids = _buyer_ids(cursor, shop.pk, wanted)
+        missing = [{"external_id": key, "nickname": wanted[key]} for key in sorted(wanted.keys() - ids.keys())]
+        if missing:
+            ids.update(_insert_buyers(cursor, shop.pk, missing))
+        late = [row["external_id"] for row in missing if row["external_id"] not in ids]
+        if late:
+            ids.update(_buyer_ids(cursor, shop.pk, late))
+    return ids
+
+
+def give_buyers(batch: Batch, buyers: dict[str, int]) -> None:
+    """Give every order of the batch its buyer; one that nobody met before the transaction is met in it."""
+    strangers = [DraftRow(inc.row, inc.draft) for inc in batch.all if inc.draft.buyer.id not in buyers]
+    known = buyers | meet_buyers(batch.shop, strangers)
+    for incoming in batch.all:
+        incoming.buyer_id = known.get(incoming.draft.buyer.id) or incoming.buyer_id
+
+
+def _insert_buyers(cursor: CursorWrapper, shop_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    is_alone = not connection.in_atomic_block
+    with transaction.atomic():
+        if is_alone:
+            cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(
             """
             INSERT INTO orderhub_buyer (shop_id, external_id, nickname, first_seen_at)
@@ -156,14 +183,9 @@ def add_buyers(cursor: CursorWrapper, batch: Batch) -> None:
             FROM json_to_recordset(%s::json) AS r(external_id text, nickname text)
             ON CONFLICT (shop_id, external_id) DO NOTHING RETURNING external_id, id
             """,
-            [batch.shop.pk, records(missing)],
+            [shop_id, records(rows)],
         )
-        ids.update(cursor.fetchall())
-        late = [row["external_id"] for row in missing if row["external_id"] not in ids]
-        if late:
-            ids.update(_buyer_ids(cursor, batch.shop.pk, late))
-    for incoming in batch.all:
-        incoming.buyer_id = ids.get(incoming.draft.buyer.id) or incoming.buyer_id
+        return dict(cursor.fetchall())
 
 
 def _latest(batch: Batch, rows: Iterable[DraftRow]) -> dict[str, Incoming]:
@@ -220,7 +242,7 @@ def _known(cursor: CursorWrapper, shop: Shop, numbers: Iterable[str], *, lock: b
     return known
 
 
-def _buyer_ids(cursor: CursorWrapper, shop_id: int, external_ids: Sequence[str]) -> dict[str, int]:
+def _buyer_ids(cursor: CursorWrapper, shop_id: int, external_ids: Iterable[str]) -> dict[str, int]:
     cursor.execute(
         f"SELECT external_id, id FROM orderhub_buyer WHERE shop_id = %s AND external_id = {LISTED}",  # noqa: S608
         [shop_id, listed(external_ids)],

@@ -256,13 +256,13 @@ def test_a_row_that_nobody_can_take_in_is_found_by_halving(shop, monkeypatch):
     deliver(shop, *(draft(f"T{n}") for n in range(9)))
     from orderhub import pipeline
 
-    real = pipeline.decide
+    real = pipeline.hear
 
     def breaks(candidates, *, now):
         assert all(candidate.draft.external_no != "T5" for candidate in candidates)
         return real(candidates, now=now)
 
-    monkeypatch.setattr(pipeline, "decide", breaks)
+    monkeypatch.setattr(pipeline, "hear", breaks)
     put("open")
     drain()
     assert Order.objects.count() == 8

@@ -1,0 +1,52 @@
+import pytest
+from django.db import connection, transaction
+
+from orderhub.core.draft import read_draft
+from orderhub.models import Buyer
+from orderhub.services.batch import DraftRow, meet_buyers
+from tests.drafts import draft
+from tests.factories import make_shop
+
+
+def rows(*buyers):
+    drafts = [read_draft(draft(f"T{i}", buyer={"id": key, "nickname": f"n-{key}"})) for i, key in enumerate(buyers)]
+    return [DraftRow(i, made) for i, made in enumerate(drafts)]
+
+
+def test_each_buyer_has_one_row(db):
+    shop = make_shop()
+    first = meet_buyers(shop, rows("b", "a", "b"))
+    again = meet_buyers(shop, rows("c", "a"))
+    assert sorted(first) == ["a", "b"]
+    assert again["a"] == first["a"]
+    assert list(Buyer.objects.order_by("external_id").values_list("external_id", "nickname")) == [
+        ("a", "n-a"), ("b", "n-b"), ("c", "n-c"),
+    ]  # fmt: skip
+
+
+def test_orders_without_a_buyer_ask_nothing(db, django_assert_num_queries):
+    shop = make_shop()
+    with django_assert_num_queries(0):
+        assert meet_buyers(shop, rows("")) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_buyer_is_there_for_all_at_once():
+    shop = make_shop()
+    meet_buyers(shop, rows("a"))
+    with transaction.atomic():
+        transaction.set_rollback(True)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert (Buyer.objects.count(), cursor.fetchone()) == (1, ("on",))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_within_a_transaction_buyers_are_part_of_it():
+    shop = make_shop()
+    with transaction.atomic(), connection.cursor() as cursor:
+        meet_buyers(shop, rows("a"))
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+        transaction.set_rollback(True)
+    assert Buyer.objects.count() == 0
