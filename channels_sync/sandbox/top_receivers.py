@@ -1,4 +1,4 @@
-"""`taobao.top.oaid.decrypt` (protocol reference 1.8): clear receivers with virtual phone numbers, by the day's quota."""
+"""`taobao.top.oaid.decrypt` (protocol reference 1.8): clear receivers with virtual phones, by the day's quota."""
 
 import json
 from collections.abc import Callable, Mapping

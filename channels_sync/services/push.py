@@ -79,7 +79,7 @@ class WarehousePush:
     def settle(self, done: Sequence[tuple[Job, PushAnswer]]) -> None:
         """Note the warehouse's word on the orders that it took."""
         now = timezone.now()
-        ids = [job.order_id for job, _answer in done]
+        ids = [job.order_id for job, _answer in done if job.order_id is not None]
         houses = dict(Order.objects.filter(pk__in=ids).values_list("pk", "shop__warehouse__code"))
         claims = [
             Claim(

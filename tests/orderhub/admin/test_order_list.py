@@ -220,4 +220,4 @@ def test_a_pasted_list_that_nobody_knows_says_so(supervisor):
     make_order()
     response = supervisor.post(f"{LIST}search/", {"text": "T999998 T999999"}, follow=True)
     assert response.redirect_chain == [(LIST, 302)]
-    assert "T999998, T999999" in [str(message) for message in response.context["messages"]][0]
+    assert "T999998, T999999" in str(next(iter(response.context["messages"])))
