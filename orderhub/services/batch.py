@@ -118,7 +118,8 @@ def sort_out(
 
     Of an order that stands twice in the delivery the later `modified_at` counts. Known orders that change are locked
     in key order, so that batches over the same orders wait for each other instead of deadlocking. `again` takes known
-    orders as changed although they say nothing new, to judge them again.
+    orders as changed although they say nothing new, to judge them again; a version that was overtaken since it was
+    read from the pool is stale as any other.
     """
     batch = Batch(shop, source, actor, now, inbox_id)
     latest = _latest(batch, rows)
@@ -130,7 +131,7 @@ def sort_out(
         known = locked.get(number) or unlocked.get(number)
         if again and known is not None:
             incoming.content_hash = known.content_hash
-        outcome = Outcome.CHANGED if again and known is not None else _outcome(incoming, known)
+        outcome = _outcome(incoming, known, again=again)
         batch.results.append(RowResult(incoming.row, number, outcome))
         if outcome is Outcome.NEW:
             batch.new.append(incoming)
@@ -208,10 +209,10 @@ def _differs(incoming: Incoming, known: Known) -> bool:
     return incoming.content_hash != known.content_hash and incoming.draft.modified_at >= known.modified_at
 
 
-def _outcome(incoming: Incoming, known: Known | None) -> Outcome:
+def _outcome(incoming: Incoming, known: Known | None, *, again: bool) -> Outcome:
     if known is None:
         return Outcome.NEW
-    if incoming.content_hash == known.content_hash:
+    if incoming.content_hash == known.content_hash and not again:
         return Outcome.UNCHANGED
     return Outcome.CHANGED if incoming.draft.modified_at >= known.modified_at else Outcome.STALE
 

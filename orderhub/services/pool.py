@@ -61,9 +61,16 @@ def claim_of(draft: OrderDraft) -> str:
 def is_triaged(incoming: Incoming) -> bool:
     """Tell whether an order goes through triage: paid in full, not held by the channel, no refund open, not yet in
     the warehouse's hands."""
-    if incoming.claim != Status.PAID or incoming.draft.channel_hold:
+    if incoming.claim != Status.PAID or incoming.draft.channel_hold or _is_back_at_warehouse(incoming):
         return False
     return incoming.known is None or incoming.known.status in BEFORE_WAREHOUSE | {Status.REFUNDING}
+
+
+def _is_back_at_warehouse(incoming: Incoming) -> bool:
+    """Tell whether a refund was withdrawn of an order that the warehouse already works on."""
+    known = incoming.known
+    withdrawn = known is not None and known.status == Status.REFUNDING and incoming.claim == Status.PAID
+    return withdrawn and known is not None and known.warehouse_claim in RANK
 
 
 def settle_status(incoming: Incoming) -> None:
@@ -75,6 +82,8 @@ def settle_status(incoming: Incoming) -> None:
         incoming.status = Status.SHORT if short else Status.IN_TRIAGE_HOLD if held else Status.READY
     elif incoming.known is None:
         incoming.status = claim
+    elif _is_back_at_warehouse(incoming):
+        incoming.status = incoming.known.warehouse_claim
     elif incoming.known.status in BEFORE_WAREHOUSE and claim in BEFORE_WAREHOUSE:
         incoming.status = claim if claim != Status.PAID or incoming.draft.channel_hold else incoming.known.status
     else:

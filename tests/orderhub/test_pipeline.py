@@ -136,6 +136,16 @@ def test_a_withdrawn_refund_lets_the_order_go_on(shop):
     assert (Order.objects.get().status, reserved()) == ("ready", 1)
 
 
+def test_a_refund_withdrawn_after_the_push_leaves_the_order_with_the_warehouse(shop):
+    stock()
+    deliver(shop, draft())
+    Order.objects.update(status="packed", warehouse_claim="packed")
+    deliver(shop, draft(lines=[line(refund="asked")], modified_at=later(5)))
+    assert Order.objects.get().status == "refunding"
+    deliver(shop, draft(lines=[line(refund="refused")], modified_at=later(6)))
+    assert (Order.objects.get().status, reserved()) == ("packed", 1)
+
+
 def test_an_unpaid_order_is_neither_judged_nor_reserved_until_it_is_paid(shop):
     stock()
     deliver(shop, draft(status="unpaid", paid_at=None))

@@ -1,10 +1,12 @@
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from orderhub.core.draft import read_draft
+from orderhub.core.results import Outcome
 from orderhub.models import Buyer
-from orderhub.services.batch import DraftRow, meet_buyers
-from tests.drafts import draft
+from orderhub.services.batch import DraftRow, meet_buyers, sort_out
+from tests.drafts import deliver, draft, later
 from tests.factories import make_shop
 
 
@@ -50,3 +52,17 @@ def test_within_a_transaction_buyers_are_part_of_it():
         assert cursor.fetchone() == ("on",)
         transaction.set_rollback(True)
     assert Buyer.objects.count() == 0
+
+
+@pytest.mark.usefixtures("rules")
+def test_judging_again_never_brings_an_older_version_back(db):
+    shop = make_shop()
+    deliver(shop, draft("T0"))
+    seen = [DraftRow(0, read_draft(draft("T0")))]
+    deliver(shop, draft("T0", buyer_remark="请尽快", modified_at=later(5)))
+    with transaction.atomic(), connection.cursor() as cursor:
+        batch = sort_out(
+            cursor, shop=shop, rows=seen, source="hub", actor="hub", now=timezone.now(), inbox_id=None, again=True
+        )
+    assert [(row.external_no, row.outcome) for row in batch.results] == [("T0", Outcome.STALE)]
+    assert batch.all == []
