@@ -1,11 +1,11 @@
 """Open orders follow a changed mapping: which ones, and what their lines become. The pipeline writes them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
+from msgspec.structs import replace
 
 from channels_sync.bundles import as_told
 from channels_sync.models import Listing

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import pytest
 from django.db import OperationalError
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,16 @@ from tests.channels_sync.callbacks import address, confirm, post, step, stock
 from tests.factories import make_order, make_shop
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english(settings):
+    """The words of the sources, also in the threads that send."""
+    settings.LANGUAGE_CODE = "en"
+    with translation.override("en"):
+        yield
+
+
 STEP, CONFIRM = "orderprocess.report", "taobao.qimen.deliveryorder.confirm"
 
 

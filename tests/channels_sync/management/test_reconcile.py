@@ -4,7 +4,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from channels_sync.models import Reconciliation
 from channels_sync.services import reconcile
@@ -15,6 +15,13 @@ from tests.channels_sync.world import hub_and_platforms
 from tests.factories import make_order, make_shop
 
 pytestmark = pytest.mark.usefixtures("rules")
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """The words of the sources."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -302,7 +302,7 @@ def test_on_every_platform_it_brings_back_what_the_pool_lost(settings, rules, ke
         job = last_hour(world.shops[key])
         work_off(job)
         assert stored() == whole
-        assert (job.state, job.new, job.unchanged, job.rejected) == (
-            JobState.DONE, len(lost), len(whole) - len(lost), 0,
-        )  # fmt: skip
+        assert (job.state, job.new, job.rejected) == (JobState.DONE, len(lost), 0)
+        # An order of the very second at which two slices meet is read with both.
+        assert 0 <= job.unchanged - (len(whole) - len(lost)) <= job.slices_done
         assert ShopSync.objects.get().cursor == cursor

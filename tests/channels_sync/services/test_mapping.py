@@ -1,4 +1,5 @@
 import pytest
+from django.utils import translation
 
 from channels_sync.bundles import Part
 from channels_sync.models import Listing
@@ -9,6 +10,13 @@ from tests.channels_sync.services.test_listings import make_listing
 from tests.factories import make_shop
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """The words of the sources."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

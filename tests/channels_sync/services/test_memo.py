@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import PermissionDenied
+from django.utils import translation
 
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
@@ -19,6 +20,16 @@ from tests.channels_sync.stores import PLATFORMS, Store, sandbox
 from triage.services import load_defaults
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def english(settings):
+    """The words of the sources, also in the threads that send."""
+    settings.LANGUAGE_CODE = "en"
+    with translation.override("en"):
+        yield
+
+
 FLAG = {"taobao": "red", "jd": "blue", "douyin": "orange", "wechat": "none"}
 
 
