@@ -56,7 +56,10 @@ class Desk:
         pull_shop(self.store.shop.pk)
 
     def _fits(self, order):
-        return order.shop == self.store.platform and order.draft["status"] == "paid" and not order.draft["channel_hold"]
+        draft = order.draft
+        if order.shop != self.store.platform or draft["status"] != "paid" or draft["channel_hold"]:
+            return False
+        return not draft.get("seller_remark") and draft.get("flag", "none") == "none"
 
     @property
     def order(self):
