@@ -4,7 +4,7 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from channels_sync.models import (
     Difference,
@@ -26,6 +26,15 @@ from tests.channels_sync.world import PLATFORMS, hub_and_platforms
 from tests.factories import make_order, make_parcel, make_shop
 
 pytestmark = pytest.mark.usefixtures("rules")
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """The words of the sources."""
+    with translation.override("en"):
+        yield
+
+
 STOCKED = ("jd", "douyin", "wechat")
 
 

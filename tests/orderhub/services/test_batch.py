@@ -15,6 +15,12 @@ def rows(*buyers):
     return [DraftRow(i, made) for i, made in enumerate(drafts)]
 
 
+def waits_for_disk():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return cursor.fetchone()[0]
+
+
 def test_each_buyer_has_one_row(db):
     shop = make_shop()
     first = meet_buyers(shop, rows("b", "a", "b"))
@@ -34,22 +40,19 @@ def test_orders_without_a_buyer_ask_nothing(db, django_assert_num_queries):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_new_buyer_is_there_for_all_at_once():
-    shop = make_shop()
+    shop, before = make_shop(), waits_for_disk()
     meet_buyers(shop, rows("a"))
     with transaction.atomic():
         transaction.set_rollback(True)
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW synchronous_commit")
-        assert (Buyer.objects.count(), cursor.fetchone()) == (1, ("on",))
+    assert (Buyer.objects.count(), waits_for_disk()) == (1, before)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_within_a_transaction_buyers_are_part_of_it():
-    shop = make_shop()
-    with transaction.atomic(), connection.cursor() as cursor:
+    shop, before = make_shop(), waits_for_disk()
+    with transaction.atomic():
         meet_buyers(shop, rows("a"))
-        cursor.execute("SHOW synchronous_commit")
-        assert cursor.fetchone() == ("on",)
+        assert waits_for_disk() == before
         transaction.set_rollback(True)
     assert Buyer.objects.count() == 0
 
