@@ -104,7 +104,8 @@ def _sorted_parcels(parcels: Sequence[Parcel]) -> list[Parcel]:
 
 def _contents(order_ids: Sequence[int]) -> Contents:
     contents: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
-    for row in ParcelLine.objects.filter(order__in=order_ids, quantity__gt=0).exclude(parcel=None).order_by("id"):
+    rows = ParcelLine.objects.filter(order__in=order_ids, quantity__gt=0).exclude(parcel=None)
+    for row in rows.order_by("line_no", "id"):
         lines = contents[row.order_id, row.parcel_id or 0]
         lines[row.line_no] = lines.get(row.line_no, 0) + row.quantity
     return contents

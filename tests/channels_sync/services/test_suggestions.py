@@ -1,6 +1,7 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from channels_sync.models import Listing
 from channels_sync.services import mapping
@@ -10,6 +11,13 @@ from tests.channels_sync.services.test_listings import make_listing
 from tests.factories import make_shop
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """The words of the sources."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
