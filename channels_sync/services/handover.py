@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -158,8 +159,9 @@ def _set_aside_refused(steps: Sequence[tuple[Told, Step]]) -> None:
     refused = {one.order_id: step for one, step in steps if step.status == Status.WMS_FAILED}
     if not refused:
         return
+    is_failed = Q(order__status=Status.WMS_FAILED) | Q(order__under_refund=Status.WMS_FAILED)
     Effect.objects.filter(
-        order_id__in=[*refused], kind=EffectKind.WMS_PUSH, state=EffectState.DONE, order__status=Status.WMS_FAILED
+        is_failed, order_id__in=[*refused], kind=EffectKind.WMS_PUSH, state=EffectState.DONE
     ).update(
         state=EffectState.DEAD, finished_at=timezone.now(),
         last_error=_("The warehouse gave the order back: see its timeline."),

@@ -222,6 +222,18 @@ def test_an_order_that_the_warehouse_gives_back_waits_for_a_person_with_its_word
     assert state(order) == ("wms_failed", "wms_failed")
 
 
+def test_an_order_given_back_while_its_refund_is_open_waits_for_a_person_too(client, order):
+    Order.objects.update(status="refunding", under_refund="picking", channel_claim="refunding")
+    Effect.objects.create(
+        shop=order.shop, order=order, kind="wms_push", key="wms:T-1", state="done", due_at=order.created_at,
+        created_at=order.created_at,
+    )  # fmt: skip
+    post(client, STEP, step(CODE, "CANCELED"))
+    reports.drain()
+    assert state(order) == ("refunding", "wms_failed")
+    assert (order.under_refund, Effect.objects.get().state) == ("wms_failed", "dead")
+
+
 @pytest.mark.parametrize(
     ("method", "body"),
     [
