@@ -36,7 +36,7 @@ class EffectHandler(Protocol):
         """Do it over the network and return the answer; raises HubError, permanent or temporary. No database."""
 
     def settle(self, done: Sequence[tuple[Job, Any]]) -> None:
-        """Write, set-wise, what the answers mean; runs in the transaction that marks the effects done."""
+        """Write, set-wise, what the answers mean; runs in the transaction that has marked the effects done."""
 
 
 @runtime_checkable

@@ -40,7 +40,7 @@ class Order(models.Model):
 
     While a refund is open, `status` shows it and `under_refund` is the status that the order would have without one.
     `refund_at` is when the refund was first asked, empty once it is withdrawn; `left_at` when the first pieces left, by
-    the word of warehouse or carrier.
+    the word of warehouse or carrier. `given_back` counts the delivery orders that came back before the present one.
     """
 
     shop = models.ForeignKey(Shop, models.PROTECT, related_name="orders", db_index=False, verbose_name=_("shop"))
@@ -66,6 +66,7 @@ class Order(models.Model):
     )
     refund_at = models.DateTimeField(_("refund asked"), null=True)
     left_at = models.DateTimeField(_("left the warehouse"), null=True)
+    given_back = models.PositiveSmallIntegerField(_("given back by the warehouse"), default=0, db_default=0)
     has_drift = models.BooleanField(_("claims disagree"), default=False)
 
     created_at = models.DateTimeField(_("ordered"))

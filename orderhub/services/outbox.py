@@ -185,8 +185,8 @@ def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, re
     with transaction.atomic(), connection.cursor() as cursor:
         mine = _still_mine(cursor, [job.effect_id for job in jobs], token)
         done = [(job, answer) for job, answer in done if job.effect_id in mine]
-        handler.settle(done)
         _finish(cursor, [job.effect_id for job, _ in done])
+        handler.settle(done)
         cancelled = _cancel(cursor, [job for job in unwanted if job.effect_id in mine])
         dead = _retry_later(cursor, [(job, error) for job, error in failed if job.effect_id in mine])
         if dead and isinstance(handler, GivesUp):

@@ -31,6 +31,10 @@ CLAIM_COLUMN = {
     Source.CARRIER: "carrier_claim",
 }
 
+FIRST_WORD = Status.WMS_ACCEPTED
+"""The first that a warehouse says of a delivery order. The answer to a push says it by our clock, so that nothing else
+which the warehouse says by its own may count as older."""
+
 
 @dataclass(slots=True, frozen=True)
 class Claim:
@@ -94,7 +98,7 @@ def _lock(cursor: CursorWrapper, order_ids: set[int]) -> dict[int, dict[str, Any
     cursor.execute(
         """
         SELECT id, shop_id, status, under_refund, channel_claim, warehouse_claim, carrier_claim,
-               channel_claim_at, warehouse_claim_at, carrier_claim_at, refund_at, left_at, has_drift
+               channel_claim_at, warehouse_claim_at, carrier_claim_at, refund_at, left_at, given_back, has_drift
         FROM orderhub_order WHERE id = ANY(%s) ORDER BY shop_id, external_no FOR NO KEY UPDATE
         """,
         [sorted(order_ids)],
@@ -116,6 +120,7 @@ def _apply(state: dict[str, Any], claim: Claim, actor: str, entries: list[Entry]
     is_moved = step.verdict in {Verdict.APPLY, Verdict.COVERED}
     if is_moved:
         state.update(status=step.status.value, under_refund=str(step.under_refund), touched=True)
+        _begin_delivery_order(state, claim)
     _mark_drift(state)
     if is_moved or news:
         shows = step.verdict is Verdict.APPLY
@@ -137,6 +142,12 @@ def _apply(state: dict[str, Any], claim: Claim, actor: str, entries: list[Entry]
     return step.verdict
 
 
+def _begin_delivery_order(state: dict[str, Any], claim: Claim) -> None:
+    """Count a delivery order that came back when the order is pushed again: of the new one nothing was said yet."""
+    if claim.status == Status.WMS_QUEUED and state["warehouse_claim"] == Status.WMS_FAILED:
+        state.update(given_back=state["given_back"] + 1, warehouse_claim="", warehouse_claim_at=None)
+
+
 def _mark_drift(state: dict[str, Any]) -> None:
     drift = drifts(
         state["status"], state["channel_claim"], state["warehouse_claim"], state["carrier_claim"],
@@ -152,8 +163,10 @@ def _is_old_news(state: dict[str, Any], claim: Claim) -> bool:
     On the main road the places decide, not the times: clocks of departments differ, and theirs tell seconds only.
     """
     column = CLAIM_COLUMN.get(Source(claim.source))
-    known_at = state[f"{column}_at"] if column else None
-    if known_at is None or known_at <= claim.at:
+    if column is None:
+        return False
+    known, known_at = state[column], state[f"{column}_at"]
+    if known_at is None or known_at <= claim.at or known == FIRST_WORD:
         return False
     here = state["status"] if claim.source == Source.CHANNEL else _place(state)
     return not (claim.status in RANK and here in RANK)
@@ -170,7 +183,8 @@ def _keep_claim(state: dict[str, Any], claim: Claim) -> bool:
         return False
     is_new: bool = known != claim.status
     if is_new or known_at != claim.at:
-        state[column], state[f"{column}_at"] = claim.status, max(claim.at, known_at or claim.at)
+        at = max(claim.at, known_at or claim.at) if claim.status in RANK else claim.at
+        state[column], state[f"{column}_at"] = claim.status, at
         state["touched"] = True
     if claim.source == Source.CHANNEL:
         state["refund_at"] = (state["refund_at"] or claim.at) if claim.status in REFUND_CLAIMS else None
@@ -193,7 +207,7 @@ def _is_later(known: str, known_at: datetime, claim: Claim) -> bool:
             return True
         if ahead < 0 and known_at == claim.at:
             return False
-    return known_at <= claim.at
+    return known_at <= claim.at or (known == FIRST_WORD and claim.status not in RANK)
 
 
 def _write(cursor: CursorWrapper, states: Sequence[dict[str, Any]]) -> None:
@@ -202,12 +216,12 @@ def _write(cursor: CursorWrapper, states: Sequence[dict[str, Any]]) -> None:
     cursor.execute(
         """
         UPDATE orderhub_order o SET status = r.status, under_refund = r.under_refund, has_drift = r.has_drift,
-            refund_at = r.refund_at, left_at = r.left_at,
+            refund_at = r.refund_at, left_at = r.left_at, given_back = r.given_back,
             channel_claim = r.channel_claim, channel_claim_at = r.channel_claim_at,
             warehouse_claim = r.warehouse_claim, warehouse_claim_at = r.warehouse_claim_at,
             carrier_claim = r.carrier_claim, carrier_claim_at = r.carrier_claim_at
         FROM json_to_recordset(%s::json) AS r(id bigint, status text, under_refund text, has_drift bool,
-            refund_at timestamptz, left_at timestamptz,
+            refund_at timestamptz, left_at timestamptz, given_back smallint,
             channel_claim text, channel_claim_at timestamptz, warehouse_claim text, warehouse_claim_at timestamptz,
             carrier_claim text, carrier_claim_at timestamptz)
         WHERE o.id = r.id

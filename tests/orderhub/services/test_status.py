@@ -151,3 +151,21 @@ def test_the_first_moment_at_which_pieces_left_is_kept_whatever_is_told_first():
     apply_claims(claims=[says(order, "in_transit", -9, source="channel")], actor="taobao")
     order.refresh_from_db()
     assert order.left_at == NOW + timedelta(minutes=1)
+
+
+def test_a_give_back_counts_although_the_warehouses_clock_is_behind_ours():
+    order = make_order(status="wms_accepted", warehouse_claim="wms_accepted", warehouse_claim_at=NOW)
+    assert apply_claims(claims=[says(order, "wms_failed", -5)], actor="qimen") == {order.pk: Verdict.APPLY}
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim) == ("wms_failed", "wms_failed")
+    assert order.warehouse_claim_at == NOW - timedelta(minutes=5)
+
+
+def test_a_push_after_a_give_back_begins_a_delivery_order_of_which_nothing_was_said():
+    back = make_order(status="wms_failed", warehouse_claim="wms_failed", warehouse_claim_at=NOW)
+    refused = make_order(status="wms_failed")
+    for _ in range(2):
+        change_status(order_ids=[back.pk, refused.pk], to="wms_queued", actor="outbox")
+    assert list(Order.objects.order_by("pk").values_list("given_back", "warehouse_claim", "warehouse_claim_at")) == [
+        (1, "", None), (0, "", None),
+    ]  # fmt: skip
