@@ -46,6 +46,7 @@ class InboxItem(models.Model):
         constraints = [models.UniqueConstraint(fields=["shop", "delivery_key"], name="inbox_shop_key")]
         indexes = [
             models.Index(fields=["received_at"], name="inbox_open", condition=Q(state__in=["new", "working"])),
+            models.Index(fields=["received_at", "id"], name="inbox_dead", condition=Q(state="dead")),
             models.Index(fields=["received_at", "id"], name="inbox_received"),
         ]
 

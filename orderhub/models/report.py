@@ -36,6 +36,7 @@ class WarehouseReport(models.Model):
         constraints = [models.UniqueConstraint(fields=["warehouse", "delivery_key"], name="report_warehouse_key")]
         indexes = [
             models.Index(fields=["id"], name="report_open", condition=Q(state__in=["new", "working"])),
+            models.Index(fields=["received_at", "id"], name="report_dead", condition=Q(state="dead")),
             models.Index(fields=["received_at", "id"], name="report_received"),
             models.Index(fields=["order_code"], name="report_order_code"),
         ]

@@ -50,7 +50,8 @@ def order_figures() -> Iterable[Figure]:
 
 @figure_sources.register("queues")
 def queue_figures() -> Iterable[Figure]:
-    """Inbox, outbox and rejects: how many wait, and since when the oldest does. Only partial indexes are read."""
+    """Inbox, outbox, rejects and warehouse reports: how many wait, and since when the oldest does. Only partial indexes
+    are read."""
     sql = """
         SELECT 'inbox', state, count(*), extract(epoch FROM now() - min(received_at))
         FROM orderhub_inboxitem WHERE state IN ('new', 'working') GROUP BY state
@@ -66,6 +67,12 @@ def queue_figures() -> Iterable[Figure]:
         UNION ALL
         SELECT 'outbox', 'dead', count(*), extract(epoch FROM now() - min(created_at))
         FROM orderhub_effect WHERE state = 'dead'
+        UNION ALL
+        SELECT 'reports', state, count(*), extract(epoch FROM now() - min(received_at))
+        FROM orderhub_warehousereport WHERE state IN ('new', 'working') GROUP BY state
+        UNION ALL
+        SELECT 'reports', 'dead', count(*), extract(epoch FROM now() - min(received_at))
+        FROM orderhub_warehousereport WHERE state = 'dead' AND received_at > now() - interval '7 days'
         UNION ALL
         SELECT 'rejects', 'open', count(*), extract(epoch FROM now() - min(created_at))
         FROM orderhub_reject WHERE state = 'open'"""

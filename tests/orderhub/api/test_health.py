@@ -3,7 +3,7 @@ from django.db import connection
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from orderhub.models import Effect, JobHeartbeat
+from orderhub.models import Effect, JobHeartbeat, Warehouse, WarehouseReport
 from orderhub.selectors import health
 from orderhub.services.access import METRICS_READ, ORDERS_READ
 from orderhub.services.jobs import beat
@@ -78,11 +78,16 @@ def test_metrics_tell_orders_queues_and_jobs():
     with connection.cursor() as cursor:
         cursor.execute("UPDATE orderhub_order SET received_at = now()")
     Effect.objects.create(shop=order.shop, order=order, kind="sms", key="k1", due_at=START, created_at=START)
+    house = Warehouse.objects.create(code="WH01", name="W")
+    for key, state in (("a", "dead"), ("b", "new"), ("c", "done")):
+        WarehouseReport.objects.create(warehouse=house, delivery_key=key, method="m", packed_body=b"", state=state)
     JobHeartbeat.objects.create(name="drain_outbox", beat_at=START, took_ms=250, is_ok=False)
     told = samples(get("/metrics"))
     assert told["hub_orders_24h", ("lane", "abnormal"), ("status", "paid"), ("urgent", "true")] == 1
     assert told["hub_queue_items", ("queue", "outbox"), ("state", "pending")] == 1
     assert told["hub_queue_items", ("queue", "outbox"), ("state", "dead")] == 0
+    assert told["hub_queue_items", ("queue", "reports"), ("state", "dead")] == 1
+    assert told["hub_queue_items", ("queue", "reports"), ("state", "new")] == 1
     assert told["hub_queue_oldest_seconds", ("queue", "outbox"), ("state", "pending")] > 0
     assert told["hub_job_ok", ("job", "drain_outbox")] == 0
     assert told["hub_job_took_seconds", ("job", "drain_outbox")] == 0.25

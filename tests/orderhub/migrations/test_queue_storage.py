@@ -1,0 +1,39 @@
+"""How the tables that work passes through are stored, and what reads of them may cost."""
+
+import pytest
+from django.db import connection
+
+QUEUES = ["orderhub_effect", "orderhub_inboxitem", "orderhub_parkedorder", "orderhub_warehousereport"]
+pytestmark = pytest.mark.django_db
+
+
+def plan_of(query):
+    """Return the plan that the server would choose for a table too large to be read whole."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {query}")
+        return " ".join(row[0] for row in cursor.fetchall())
+
+
+@pytest.mark.parametrize("table", QUEUES)
+def test_dead_rows_of_a_queue_are_cleared_soon_also_from_its_indexes_and_payloads(table):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.reloptions, t.reloptions FROM pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid"
+            " WHERE c.relname = %s",
+            [table],
+        )
+        own, payloads = cursor.fetchone()
+    assert sorted(own) == [
+        "autovacuum_analyze_scale_factor=0.02", "autovacuum_vacuum_scale_factor=0.01", "vacuum_index_cleanup=on",
+    ]  # fmt: skip
+    assert payloads == ["autovacuum_vacuum_scale_factor=0.01"]
+
+
+@pytest.mark.parametrize(
+    ("table", "index"), [("orderhub_inboxitem", "inbox_dead"), ("orderhub_warehousereport", "report_dead")]
+)
+def test_what_was_set_aside_is_counted_without_reading_the_rest(table, index):
+    week = "received_at > now() - interval '7 days'"
+    plan = plan_of(f"SELECT count(*), min(received_at) FROM {table} WHERE state = 'dead' AND {week}")
+    assert index in plan
