@@ -267,7 +267,7 @@ def _work(item_id: int, at_commit: WithCursor | None) -> IntakeResult:
         )  # fmt: skip
         _close(item, result)
     except HubError as error:
-        inbox.give_back(item_id, str(error), permanent=error.permanent)
+        inbox.give_back(item_id, error)
         raise
     finally:
         structlog.contextvars.unbind_contextvars("inbox_id", "shop")

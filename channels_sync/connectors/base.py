@@ -30,9 +30,13 @@ from orderhub.core.registry import Registry
 class AuthorisationError(HubError):
     """The platform does not accept this shop's session: a person has to authorise it again."""
 
+    concerns_all = True
+
 
 class ThrottledError(TemporaryError):
     """The platform lets nothing through for `retry_after` seconds."""
+
+    concerns_all = True
 
 
 class TooManyRowsError(HubError):

@@ -83,7 +83,7 @@ def _store(shop: Shop, events: Sequence[Pushed]) -> None:
 def _waits(shop: Shop) -> bool:
     """Whether the platform refuses the shop's session, or failed a moment ago."""
     sync = ShopSync.objects.filter(shop=shop).first()
-    if sync is not None and sync.error_kind in health.NEEDS_PERSON and not health.is_due(sync, shop):
+    if sync is not None and sync.error_kind in health.NEEDS_PERSON and not health.is_open(sync, shop):
         return True
     last = SyncRun.objects.filter(shop=shop, kind=RunKind.EVENTS).order_by("-started_at", "-pk").first()
     return last is not None and last.state == RunState.FAILED and last.started_at > timezone.now() - PAUSE

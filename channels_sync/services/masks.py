@@ -43,7 +43,7 @@ def fill() -> int:
     filled = 0
     for shop in Shop.objects.filter(pk__in=shops()).select_related("sync"):
         sync = getattr(shop, "sync", None)
-        if sync is not None and not health.is_due(sync, shop):
+        if sync is not None and not health.is_open(sync, shop):
             continue
         try:
             filled += fill_shop(shop)

@@ -65,7 +65,7 @@ def run_shop(shop_id: int) -> dict[str, int] | None:
     if shop.platform not in connectors or not connectors.get(shop.platform).rereads:
         return None
     sync, _is_new = ShopSync.objects.get_or_create(shop=shop)
-    if not health.is_due(sync, shop):
+    if not health.is_open(sync, shop):
         return None
     with leases.hold(f"reread:{shop_id}", LEASE_SECONDS) as lease:
         if lease is None:

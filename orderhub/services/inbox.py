@@ -5,12 +5,17 @@ from collections.abc import Mapping, Sequence
 
 from django.db import connection
 
+from orderhub.core.errors import HubError
 from orderhub.core.words import InboxState
 from orderhub.models import InboxItem, Shop
 from orderhub.models.inbox import pack
 
 LEASE_SECONDS = 120
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 12
+"""Failures that may pass before a delivery is set aside: with the pauses between them, half an hour."""
+MAX_LOST = 5
+"""The same for workers that ended without an answer."""
+LONGEST_PAUSE_SECONDS, WAIT_FOR_ALL_SECONDS = 300, 60
 
 
 def receive(
@@ -78,7 +83,7 @@ def lease_waiting(limit: int, *, min_age_seconds: float) -> list[int]:
                 'gave up: its worker ended without an answer' ELSE last_error END
             WHERE state = 'working' AND leased_until < now() AND attempts >= %s
             """,
-            [MAX_ATTEMPTS],
+            [MAX_LOST],
         )
         cursor.execute(
             """
@@ -111,20 +116,27 @@ def lease_one(item_id: int) -> bool:
         return bool(cursor.rowcount == 1)
 
 
-def give_back(item_id: int, error: str, *, permanent: bool) -> None:
-    """Put a delivery back after a failure: for another try a little later, or aside when trying is over."""
+def give_back(item_id: int, error: HubError) -> None:
+    """Put a delivery back after a failure: for another try a little later, or aside when trying is over.
+
+    What concerns the whole shop costs it no try.
+    """
     item = InboxItem.objects.filter(pk=item_id, state=InboxState.WORKING)
     attempts = item.values_list("attempts", flat=True).first() or 0
-    state = InboxState.DEAD if permanent or attempts >= MAX_ATTEMPTS else InboxState.NEW
+    is_over = not error.concerns_all and (error.permanent or attempts >= MAX_ATTEMPTS)
+    asked = error.retry_after or (WAIT_FOR_ALL_SECONDS if error.concerns_all else 2**attempts)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE orderhub_inboxitem SET state = %s, last_error = %s,
+            UPDATE orderhub_inboxitem SET state = %s, last_error = %s, attempts = %s,
                 leased_until = now() + make_interval(secs => %s)
             WHERE id = %s AND state = 'working'
             """,
-            [state, error[:2000], min(2**attempts, 60), item_id],
-        )
+            [
+                InboxState.DEAD if is_over else InboxState.NEW, str(error)[:2000],
+                max(attempts - 1, 0) if error.concerns_all else attempts, min(asked, LONGEST_PAUSE_SECONDS), item_id,
+            ],
+        )  # fmt: skip
 
 
 def fresh_key(prefix: str) -> str:

@@ -88,7 +88,7 @@ _CALLER: tuple[tuple[frozenset[str], frozenset[int], type[HubError], Cause, Prom
     (
         frozenset({"isv.timestamp-invalid", "isv.timestamp-format-error"}),
         frozenset(),
-        HubError,
+        TemporaryError,
         Cause.CLOCK,
         _l("The platform finds the time of the request wrong (code %(code)s): set the clock of this machine."),
     ),

@@ -82,7 +82,7 @@ def jd_error(code: str, message: str, *, is_business: bool = False) -> HubError:
         return because(Cause.QUOTA, ThrottledError(text, retry_after=wait))
     if code in _CLOCK_CODES:
         text = _("JD finds the time of the request wrong (code %(code)s): set the clock of this machine.")
-        return because(Cause.CLOCK, HubError(text % detail))
+        return because(Cause.CLOCK, TemporaryError(text % detail))
     if code in _SIGN_CODES:
         text = _("JD refuses the signature (code %(code)s): the application secret is wrong.")
         return because(Cause.SECRET, HubError(text % detail))

@@ -72,7 +72,7 @@ def top_error(code: int, sub_code: str, message: str) -> HubError:
         )
     if code in _CLOCK_CODES:
         wrong = _("The platform finds the time of the request wrong (code %(code)s): set the clock of this machine.")
-        return because(Cause.CLOCK, HubError(wrong % detail))
+        return because(Cause.CLOCK, TemporaryError(wrong % detail))
     if code == 25:
         text = _("The platform refuses the signature (code 25): the application secret is wrong.")
         return because(Cause.SECRET, HubError(text))

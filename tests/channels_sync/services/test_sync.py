@@ -191,14 +191,29 @@ def test_a_ban_sets_the_next_attempt(platform, taobao_shop, rules, monkeypatch):
     assert 3500 < (synced.next_attempt_at - timezone.now()).total_seconds() <= 3600
 
 
-def test_an_expired_session_waits_for_new_credentials(platform, taobao_shop, rules):
+def test_a_refused_session_is_looked_at_again_now_and_then_by_the_pull_alone(platform, taobao_shop, rules):
+    platform.live.make(2)
+    platform.faults.add({"kind": "expired_token", "times": 2})
+    pipeline.pull_shop(taobao_shop.pk)
+    assert sync.begin(taobao_shop) is None
+    with time_machine.travel(timezone.now() + timedelta(seconds=31), tick=True):
+        pipeline.pull_shop(taobao_shop.pk)
+        assert (state(taobao_shop).error_kind, state(taobao_shop).consecutive_failures) == ("authorisation", 2)
+        assert not health.is_open(state(taobao_shop), taobao_shop)
+    with time_machine.travel(timezone.now() + timedelta(seconds=100), tick=True):
+        assert not health.is_open(state(taobao_shop), taobao_shop)
+        pipeline.pull_shop(taobao_shop.pk)
+    assert (state(taobao_shop).token_state, state(taobao_shop).last_error) == (TokenState.VALID, "")
+    assert Order.objects.count() == 2
+
+
+def test_an_expired_session_is_tried_at_once_with_new_credentials(platform, taobao_shop, rules):
     platform.live.make(2)
     platform.faults.add({"kind": "expired_token", "times": 1})
     pipeline.pull_shop(taobao_shop.pk)
     synced = state(taobao_shop)
     assert (synced.error_kind, synced.token_state) == (ErrorKind.AUTHORISATION, TokenState.REFUSED)
-    with time_machine.travel(timezone.now() + timedelta(days=2), tick=True):
-        assert sync.begin(taobao_shop) is None
+    assert sync.begin(taobao_shop) is None
     taobao_shop.credentials = {**taobao_shop.credentials, "note": "renewed"}
     taobao_shop.save()
     assert selectors.due_shops() == [taobao_shop.pk]
