@@ -4,7 +4,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from django.db import connection
+from django.utils import timezone
 
+from orderhub.core.results import IntakeResult
 from orderhub.core.words import InboxState
 from orderhub.models import InboxItem, Shop
 from orderhub.models.inbox import pack
@@ -125,6 +127,17 @@ def give_back(item_id: int, error: str, *, permanent: bool) -> None:
             """,
             [state, error[:2000], min(2**attempts, 60), item_id],
         )
+
+
+def close(item: InboxItem, result: IntakeResult) -> None:
+    """Note that a delivery was taken in, with its counts; an API call is told its rows again when it is repeated."""
+    stored: dict[str, object] = {"counts": result.counts()}
+    if item.source == "api":
+        stored["rows"] = result.as_json()
+    InboxItem.objects.filter(pk=item.pk).update(
+        state=InboxState.DONE, rows=len(result.rows), result=stored, done_at=timezone.now(), last_error="",
+        leased_until=None,
+    )  # fmt: skip
 
 
 def fresh_key(prefix: str) -> str:
