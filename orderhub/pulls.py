@@ -32,4 +32,4 @@ def pull_shop(shop_id: int, *, force: bool = False) -> dict[str, int] | None:
         run.fail(error)
     else:
         run.finish()
-    return {name: getattr(run.log, name) for name in ("new", "changed", "unchanged", "stale", "held", "rejected")}
+    return run.log.counts

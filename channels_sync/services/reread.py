@@ -159,8 +159,7 @@ class _Run:
         )  # fmt: skip
         counts = hooks.process_inbox(item.pk).counts()
         self._pages.taken_in(counts, key)
-        for name, count in counts.items():
-            setattr(self.log, name, getattr(self.log, name) + count)
+        self.log.count(counts)
 
     def _says_something_new(self, page: RawPage) -> bool:
         """Whether a row of the page differs from the pool. One query a page, one more for rows nobody can read."""

@@ -146,8 +146,7 @@ class PullRun:
     def count(self, result: IntakeResult) -> None:
         """Add what the intake made of one page to the log."""
         counts = result.counts()
-        for name, count in counts.items():
-            setattr(self.log, name, getattr(self.log, name) + count)
+        self.log.count(counts)
         self._pages.taken_in(counts)
 
     def finish(self) -> None:
