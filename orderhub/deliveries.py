@@ -1,8 +1,10 @@
 """Raw deliveries: each is leased, read by its reader, sent on the path of the pipeline, then closed or given back."""
 
 import time
+from traceback import extract_tb
 
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
@@ -37,6 +39,13 @@ def drain_inbox(limit: int = 20, *, min_age_seconds: float = 10) -> int:
             _work(item_id, None)
         except HubError as error:
             log.warning("delivery failed", inbox_id=item_id, error=str(error), permanent=error.permanent)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001  (any reader; the leases of the others must not run out by it)
+            # Its words may be somebody's data.
+            frame = extract_tb(error.__traceback__)[-1]
+            log.error("delivery broke", inbox_id=item_id, kind=type(error).__name__, at=f"{frame.name}:{frame.lineno}")
+            inbox.give_back(item_id, type(error).__name__, permanent=False)
     return len(item_ids)
 
 

@@ -1,7 +1,8 @@
 import orjson
 import pytest
 
-from orderhub.deliveries import process
+from channels_sync import readers
+from orderhub.deliveries import drain_inbox, process
 from orderhub.models import InboxItem, Order
 from orderhub.services.inbox import receive
 from tests.drafts import deliver, draft
@@ -47,3 +48,20 @@ def test_an_empty_page_still_moves_the_cursor(shop):
     item = receive(shop=shop, source="poll", reader="draft", delivery_key="p", body=b"[]")
     process(item.pk, at_commit=lambda cursor: seen.append(True))
     assert seen == [True]
+
+
+def test_a_delivery_that_breaks_its_reader_holds_up_no_other(shop, monkeypatch):
+    real = readers.read
+
+    def read(reader, body, content_type):
+        return {}["13912345678"] if body == b"broken" else real(reader, body, content_type)
+
+    monkeypatch.setattr(readers, "read", read)
+    for key, body in (("a", b"broken"), ("b", orjson.dumps(draft()))):
+        receive(shop=shop, source="push", reader="draft", delivery_key=key, body=body)
+    assert drain_inbox() == 2
+    assert list(InboxItem.objects.order_by("pk").values_list("state", "attempts", "last_error")) == [
+        ("new", 1, "KeyError"),
+        ("done", 1, ""),
+    ]
+    assert Order.objects.count() == 1
