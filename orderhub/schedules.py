@@ -20,7 +20,7 @@ from channels_sync.services import backfill, mapping, masks, mend, reconcile, re
 from channels_sync.services.events import shops as event_shops
 from channels_sync.services.pages import prune_pages
 from channels_sync.services.reread import due as reread_due
-from channels_sync.services.sync import prune_runs
+from channels_sync.services.runs import prune_runs
 from orderhub import backlog, deliveries, pipeline, rejudging, remapping, stock_lane
 from orderhub.services import jobs, leases, retention
 from triage.services import refresh_baselines

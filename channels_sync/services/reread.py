@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from channels_sync import readers
 from channels_sync.connectors.base import AuthorisationError, RawPage, TooManyRowsError, Window, connectors
-from channels_sync.models import RunKind, RunState, ShopSync, SyncRun
+from channels_sync.models import RunKind, RunState, ShopSync
 from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import OPEN_ORDER
-from channels_sync.services import health, tokens
+from channels_sync.services import health, runs, tokens
 from channels_sync.services.pages import PageLog
 from channels_sync.services.ranges import gentle_access
 from orderhub.core import hooks
@@ -95,7 +95,7 @@ class _Run:
         except Exception as error:  # noqa: BLE001  (told to people; the next run goes on from where this one stood)
             self._fail(error)
         else:
-            self._close(RunState.DONE if self._sync.reread_to is None else RunState.STOPPED, "")
+            runs.end(self.log, RunState.DONE if self._sync.reread_to is None else RunState.STOPPED)
         return {name: getattr(self.log, name) for name in ("rows", "changed", "unchanged", "rejected")}
 
     def _slices(self) -> list[datetime]:
@@ -172,12 +172,7 @@ class _Run:
         return bool(unread) and bool(unread - set(refused.values_list("external_no", flat=True)))
 
     def _open_log(self, slices: Sequence[datetime]) -> None:
-        lost = SyncRun.objects.filter(shop=self._shop, kind=RunKind.REREAD, state=RunState.RUNNING)
-        lost.update(state=RunState.ABANDONED, finished_at=timezone.now())
-        self.log = SyncRun.objects.create(
-            shop=self._shop, kind=RunKind.REREAD, window_start=slices[-1], window_end=min(slices[0] + SLICE, self._now),
-            started_at=timezone.now(),
-        )  # fmt: skip
+        self.log = runs.begin(self._shop, RunKind.REREAD, slices[-1], min(slices[0] + SLICE, self._now))
         self._pages = PageLog(self._shop.pk, run_id=self.log.pk)
 
     def _fail(self, error: Exception) -> None:
@@ -185,18 +180,12 @@ class _Run:
         ShopSync.objects.filter(pk=self._sync.pk).update(reread_at=timezone.now())
         sentence = health.sentence_of(error)
         self._pages.failed(sentence)
-        self._close(RunState.FAILED, sentence)
+        runs.end(self.log, RunState.FAILED, sentence)
 
     def _note(self, *, done_to: datetime | None) -> None:
         """Keep how far it came; None: all open orders were read."""
         self._sync.reread_to = done_to
         ShopSync.objects.filter(pk=self._sync.pk).update(reread_to=done_to, reread_at=timezone.now())
-
-    def _close(self, state: str, error: str) -> None:
-        run = self.log
-        run.state, run.error, run.finished_at = state, error[:2000], timezone.now()
-        run.save()
-        log.info("open orders read again", shop=self._shop.code, state=state, rows=run.rows, changed=run.changed)
 
 
 def _known(shop_id: int, numbers: Sequence[str]) -> dict[str, tuple[int, datetime]]:

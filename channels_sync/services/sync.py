@@ -15,7 +15,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 
-import structlog
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
@@ -29,15 +28,13 @@ from channels_sync.connectors.base import (
     connectors,
 )
 from channels_sync.models import RunKind, RunState, ShopSync, SyncRun
-from channels_sync.services import health, tokens
+from channels_sync.services import health, runs, tokens
 from channels_sync.services.access import shop_access
 from channels_sync.services.pages import PageLog
 from orderhub.core.errors import TemporaryError
 from orderhub.core.results import IntakeResult
 from orderhub.models import Shop
 from orderhub.services import leases
-
-log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 150
 """Longer than a job may run; prolonged at every page."""
@@ -85,20 +82,6 @@ def move_cursor(cursor: CursorWrapper, shop_id: int, to: datetime) -> None:
     The cursor never moves back.
     """
     cursor.execute("UPDATE channels_sync_shopsync SET cursor = greatest(cursor, %s) WHERE shop_id = %s", [to, shop_id])
-
-
-def prune_runs(*, days: int = 30, limit: int = 5000) -> int:
-    """Delete up to `limit` runs older than `days` and return how many went."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            DELETE FROM channels_sync_syncrun WHERE id IN (
-                SELECT id FROM channels_sync_syncrun WHERE started_at < now() - make_interval(days => %s)
-                ORDER BY started_at LIMIT %s)
-            """,
-            [days, limit],
-        )
-        return int(cursor.rowcount)
 
 
 class PullRun:
@@ -156,7 +139,7 @@ class PullRun:
                 with connection.cursor() as cursor:
                     move_cursor(cursor, self.shop.pk, self._complete_to)
             health.record_success(self.shop, is_complete=self._state == RunState.DONE)
-            self._close_log(self._state, "")
+            runs.end(self.log, self._state)
         finally:
             self._stack.close()
 
@@ -168,7 +151,7 @@ class PullRun:
                     move_cursor(cursor, self.shop.pk, self._complete_to)
             sentence = health.record_failure(self.shop, error)
             self._pages.failed(sentence)
-            self._close_log(RunState.FAILED, sentence)
+            runs.end(self.log, RunState.FAILED, sentence)
         finally:
             self._stack.close()
 
@@ -220,16 +203,5 @@ class PullRun:
                 return
 
     def _open_log(self) -> SyncRun:
-        """Note the begin; a run of this shop that never ended is noted as abandoned, since we hold the lease."""
-        now = timezone.now()
-        running = SyncRun.objects.filter(shop=self.shop, kind=RunKind.PULL, state=RunState.RUNNING)
-        running.update(state=RunState.ABANDONED, finished_at=now)
-        ShopSync.objects.filter(pk=self.sync.pk).update(last_attempt_at=now)
-        return SyncRun.objects.create(shop=self.shop, window_start=self._start, window_end=self._end, started_at=now)
-
-    def _close_log(self, state: str, error: str) -> None:
-        run = self.log
-        run.state, run.error, run.finished_at = state, error[:2000], timezone.now()
-        run.save()
-        log.info("pull ended", shop=self.shop.code, state=state, pages=run.pages, rows=run.rows, new=run.new,
-                 rejected=run.rejected)  # fmt: skip
+        ShopSync.objects.filter(pk=self.sync.pk).update(last_attempt_at=timezone.now())
+        return runs.begin(self.shop, RunKind.PULL, self._start, self._end)

@@ -268,15 +268,6 @@ def test_a_run_without_an_end_is_noted_as_abandoned(platform, taobao_shop):
     assert dead.finished_at
 
 
-def test_old_runs_are_pruned(taobao_shop):
-    now = timezone.now()
-    for age in (40, 10):
-        at = now - timedelta(days=age)
-        SyncRun.objects.create(shop=taobao_shop, window_start=at, window_end=at, started_at=at)
-    assert sync.prune_runs() == 1
-    assert SyncRun.objects.count() == 1
-
-
 def test_people_can_have_a_shop_tried_at_once(platform, taobao_shop, rules):
     ShopSync.objects.create(shop=taobao_shop)
     health.record_failure(taobao_shop, HubError("no permission"))
