@@ -16,6 +16,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from channels_sync import readers
+from channels_sync.connectors import options
 from channels_sync.connectors.base import AuthorisationError, RawPage, TooManyRowsError, Window, connectors
 from channels_sync.models import RunKind, RunState, ShopSync
 from channels_sync.readers import ReadRow
@@ -101,7 +102,8 @@ class _Run:
     def _slices(self) -> list[datetime]:
         """Return the beginnings of the slices that hold open orders, the newest first; older ones from where the run
         before stopped."""
-        begin = self._now - timedelta(days=_days(self._shop))
+        days = options.number(self._shop.settings, "reread_days", DAYS, 0.05, MOST_DAYS)
+        begin = self._now - timedelta(days=days)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
@@ -205,11 +207,3 @@ def _differs(row: ReadRow, known: dict[str, tuple[int, datetime]]) -> bool:
         return True
     digest, modified_at = known[row.external_no]
     return content_hash(row.draft) != digest and row.draft.modified_at >= modified_at
-
-
-def _days(shop: Shop) -> float:
-    try:
-        days = float(shop.settings.get("reread_days", DAYS))
-    except (TypeError, ValueError):
-        days = DAYS
-    return min(max(days, 0.05), MOST_DAYS)

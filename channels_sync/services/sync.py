@@ -19,6 +19,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from channels_sync.connectors import options
 from channels_sync.connectors.base import (
     AuthorisationError,
     Connector,
@@ -158,11 +159,8 @@ class PullRun:
     def _first_moment(self) -> datetime:
         if self.sync.cursor is not None:
             return self.sync.cursor - OVERLAP
-        try:
-            hours = float(self.shop.settings.get("look_back_hours", LOOK_BACK_HOURS))
-        except (TypeError, ValueError):
-            hours = LOOK_BACK_HOURS
-        return self._end - timedelta(hours=min(max(hours, 0.05), 24 * 90))
+        hours = options.number(self.shop.settings, "look_back_hours", LOOK_BACK_HOURS, 0.05, 24 * 90)
+        return self._end - timedelta(hours=hours)
 
     def _slice(self, start: datetime) -> Generator[RawPage, None, datetime]:
         """Yield the pages of one window from `start` and return where the next one begins; a window that holds too

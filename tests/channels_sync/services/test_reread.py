@@ -8,7 +8,7 @@ from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services import health, reread
 from orderhub import pulls
-from orderhub.models import InboxItem, Order, Reject, Shop, TimelineEntry
+from orderhub.models import InboxItem, Order, Reject, TimelineEntry
 from orderhub.schedules import JOBS
 from orderhub.schedules import reread as job
 from tests.channels_sync.clock import PlatformClock
@@ -203,8 +203,3 @@ def test_the_queries_of_a_page_do_not_grow_with_its_orders(platform, shop, djang
             reread.run_shop(shop.pk)
         counts.append(len(asked))
     assert counts[0] == counts[1]
-
-
-@pytest.mark.parametrize(("given", "days"), [({}, 3), ({"reread_days": 99}, 30), ({"reread_days": "x"}, 3)])
-def test_the_days_of_a_shop_are_brought_into_range(given, days):
-    assert reread._days(Shop(settings=given)) == days
