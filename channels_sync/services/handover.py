@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from channels_sync.connectors.base import connectors
 from channels_sync.warehouses.base import Confirmed, Step, StockChanged
 from orderhub.core.words import EffectKind, EffectState, Source, Status
-from orderhub.models import Effect, Parcel, Shop, Warehouse
+from orderhub.models import Effect, Shop, Warehouse
 from orderhub.services import shipments, stock
 from orderhub.services.bulk import records
 from orderhub.services.outbox import NewEffect, add_effects
@@ -167,10 +167,21 @@ def _set_aside_refused(steps: Sequence[tuple[Told, Step]]) -> None:
 
 
 def _mark_delivered(steps: Sequence[tuple[Told, Step]]) -> None:
-    signed = {one.order_id: one.at for one, step in steps if step.status == Status.DELIVERED}
-    for at in sorted(set(signed.values())):
-        orders = [order_id for order_id, moment in signed.items() if moment == at]
-        Parcel.objects.filter(orders__in=orders, delivered_at=None).update(delivered_at=at)
+    """Note when the parcels of orders were signed for; one that several orders share by the first of them."""
+    signed = [{"id": one.order_id, "at": one.at} for one, step in steps if step.status == Status.DELIVERED]
+    if not signed:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH signed AS (
+                SELECT l.parcel_id, min(r.at) AS at FROM json_to_recordset(%s::json) AS r(id bigint, at timestamptz)
+                JOIN orderhub_parcel_orders l ON l.order_id = r.id GROUP BY l.parcel_id)
+            UPDATE orderhub_parcel p SET delivered_at = signed.at FROM signed
+            WHERE p.id = signed.parcel_id AND p.delivered_at IS NULL
+            """,
+            [records(signed)],
+        )
 
 
 def _tell_channels(handed: Sequence[Handed]) -> None:

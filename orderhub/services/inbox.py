@@ -4,8 +4,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from django.db import connection
+from django.utils import timezone
 
 from orderhub.core.errors import HubError
+from orderhub.core.results import IntakeResult
 from orderhub.core.words import InboxState
 from orderhub.models import InboxItem, Shop
 from orderhub.models.inbox import pack
@@ -137,6 +139,17 @@ def give_back(item_id: int, error: HubError) -> None:
                 max(attempts - 1, 0) if error.concerns_all else attempts, min(asked, LONGEST_PAUSE_SECONDS), item_id,
             ],
         )  # fmt: skip
+
+
+def close(item: InboxItem, result: IntakeResult) -> None:
+    """Note that a delivery was taken in, with its counts; an API call is told its rows again when it is repeated."""
+    stored: dict[str, object] = {"counts": result.counts()}
+    if item.source == "api":
+        stored["rows"] = result.as_json()
+    InboxItem.objects.filter(pk=item.pk).update(
+        state=InboxState.DONE, rows=len(result.rows), result=stored, done_at=timezone.now(), last_error="",
+        leased_until=None,
+    )  # fmt: skip
 
 
 def fresh_key(prefix: str) -> str:

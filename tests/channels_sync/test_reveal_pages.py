@@ -5,7 +5,7 @@ import pytest
 from channels_sync.models import PlatformReveal
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.models import Order
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop, make_user
@@ -29,7 +29,7 @@ def order(rules, platform):
     }  # fmt: skip
     shop.save()
     platform.live.make(1)
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     return Order.objects.get()
 
 

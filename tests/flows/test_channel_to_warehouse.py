@@ -5,7 +5,8 @@ from django.utils import timezone
 
 from channels_sync.models import ShopSync, SyncRun
 from orderhub.models import Effect, InboxItem, Order
-from orderhub.pipeline import drain_outbox, pull_shop
+from orderhub.pipeline import drain_outbox
+from orderhub.pulls import pull_shop
 from orderhub.selectors.books import differences
 from triage.services import load_defaults
 

@@ -8,8 +8,9 @@ from channels_sync.connectors.wechat import pull, token
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services.access import shop_access
+from orderhub.deliveries import drain_inbox
 from orderhub.models import InboxItem, Order, Receiver, Reject
-from orderhub.pipeline import drain_inbox, pull_shop
+from orderhub.pulls import pull_shop
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults

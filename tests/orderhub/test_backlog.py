@@ -12,9 +12,12 @@ from channels_sync import readers
 from orderhub.backlog import drain_backlog
 from orderhub.core.draft import read_draft
 from orderhub.core.results import Outcome
+from orderhub.deliveries import process
 from orderhub.models import Effect, Gate, InboxItem, Order, ParkedOrder, Receiver, Reject, StockLevel, TimelineEntry
-from orderhub.pipeline import process, receive, rerun_reject, retriage
+from orderhub.rejudging import retriage
+from orderhub.reruns import rerun_reject
 from orderhub.services.gate import set_gate
+from orderhub.services.inbox import receive
 from tests.drafts import RECEIVER, deliver, draft, later
 from tests.factories import make_shop
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,10 +19,9 @@ from channels_sync import payloads
 from channels_sync.connectors import http
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.causes import Cause, because
+from channels_sync.connectors.fields import SHANGHAI
 from orderhub.core.errors import HubError, TemporaryError
 
-SHANGHAI = timezone(timedelta(hours=8))
-"""JD writes and expects every time in GMT+8 and never says so; the zone of the machine must not matter."""
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
 DAILY_LIMIT = "2"

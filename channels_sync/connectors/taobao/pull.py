@@ -16,8 +16,10 @@ from typing import Any
 import orjson
 import structlog
 
+from channels_sync.connectors import options
 from channels_sync.connectors.base import RawPage, ShopAccess, ThrottledError, TooManyRowsError, Window
-from channels_sync.connectors.taobao.client import SHANGHAI, RefusedError, TopClient, top_time
+from channels_sync.connectors.fields import SHANGHAI
+from channels_sync.connectors.taobao.client import RefusedError, TopClient, top_time
 from orderhub.core.errors import HubError
 
 log = structlog.get_logger(__name__)
@@ -61,9 +63,9 @@ class Options:
     def of(cls, settings: Mapping[str, Any]) -> "Options":
         """Return the options of a shop; values that make no sense are brought into range."""
         return cls(
-            page_size=int(_number(settings, "page_size", 50, 1, 100)),
-            calls_per_second=_number(settings, "calls_per_second", 20, 0.1, 1000),
-            detail_workers=int(_number(settings, "detail_workers", 4, 1, 16)),
+            page_size=int(options.number(settings, "page_size", 50, 1, 100)),
+            calls_per_second=options.number(settings, "calls_per_second", 20, 0.1, 1000),
+            detail_workers=int(options.number(settings, "detail_workers", 4, 1, 16)),
         )
 
 
@@ -208,13 +210,6 @@ def number_of(row: Any) -> str:
     if not isinstance(row, dict):
         return ""
     return str(row.get("tid_str") or row.get("tid") or "")
-
-
-def _number(settings: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    try:
-        return min(max(float(settings.get(name, default)), low), high)
-    except (TypeError, ValueError):
-        return default
 
 
 def _usable(answer: dict[str, Any] | HubError) -> dict[str, Any] | HubError:

@@ -13,7 +13,7 @@ from channels_sync.connectors.base import ThrottledError, Window
 from channels_sync.connectors.taobao import pull
 from channels_sync.models import Backfill, JobState, ShopSync, SyncPage
 from channels_sync.services import backfill, ranges
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import InboxItem, Order
 from orderhub.services import leases
@@ -49,7 +49,7 @@ def work_off(job):
 
 def test_a_range_brings_what_the_pool_lost_and_leaves_the_cursor_where_it_was(platform, taobao_shop, rules):
     platform.live.backlog(120, 0.8)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     whole, cursor = stored(), ShopSync.objects.get().cursor
     lost = sorted(whole)[::10]
     Order.objects.filter(external_no__in=lost).delete()

@@ -10,7 +10,7 @@ from channels_sync.models import PlatformReveal, ShopSync
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services import reveals
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.models import Order, Receiver, Reveal
 from orderhub.services.reveal import opening_quota, reveal
 from tests.channels_sync.clock import PlatformClock
@@ -47,7 +47,7 @@ def shop(rules, platform):
 @pytest.fixture
 def order(platform, shop):
     platform.live.make(1)
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     return Order.objects.get()
 
 
@@ -193,7 +193,7 @@ def test_nothing_clear_is_logged(platform, order, anna, caplog, capsys):
 @pytest.mark.django_db(transaction=True)
 def test_two_people_at_once_do_not_both_take_the_last_texts(transactional_db, platform, shop):
     platform.live.make(1)
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     order = Order.objects.get()
     shop.settings = {**shop.settings, "reveals_per_day": 3}
     shop.save()
@@ -225,7 +225,7 @@ def taobao_order(rules, settings):
         shop.credentials = {"app_key": SANDBOX.app_key, "app_secret": SANDBOX.app_secret, "session": SANDBOX.session}
         shop.save()
         sandbox.live.make(8)
-        pipeline.pull_shop(shop.pk, force=True)
+        pulls.pull_shop(shop.pk, force=True)
         yield sandbox, Order.objects.filter(status__in=["ready", "in_triage_hold"]).first()
 
 
