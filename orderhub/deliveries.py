@@ -1,6 +1,8 @@
 """Raw deliveries: each is leased, read by its reader, sent on the path of the pipeline, then closed or given back."""
 
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from traceback import extract_tb
 
 import structlog
@@ -8,7 +10,6 @@ from django.db import InterfaceError, OperationalError
 
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
-from channels_sync.readers import ReadRow
 from channels_sync.services import tokens
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
@@ -19,6 +20,9 @@ from orderhub.services import inbox
 
 log = structlog.get_logger(__name__)
 
+FETCHED = "event"
+"""How a page came that was fetched because a push named its orders."""
+
 
 def process(item_id: int, *, at_commit: WithCursor | None = None) -> IntakeResult:
     """Take one stored delivery in and return what became of each row; a delivery that is done is not done again.
@@ -28,58 +32,95 @@ def process(item_id: int, *, at_commit: WithCursor | None = None) -> IntakeResul
     """
     if not inbox.lease_one(item_id):
         return _told_before(item_id)
-    return _work(item_id, at_commit)
+    return _work([InboxItem.objects.select_related("shop__warehouse").get(pk=item_id)], at_commit)
 
 
-def drain_inbox(limit: int = 20, *, min_age_seconds: float = 10) -> int:
+def drain_inbox(limit: int = 50, *, min_age_seconds: float = 10) -> int:
     """Take up to `limit` deliveries in that were left over, oldest first; one that fails does not keep the others."""
     item_ids = inbox.lease_waiting(limit, min_age_seconds=min_age_seconds)
-    for item_id in item_ids:
-        try:
-            _work(item_id, None)
-        except HubError as error:
-            log.warning("delivery failed", inbox_id=item_id, error=str(error), permanent=error.permanent)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:  # noqa: BLE001  (any reader; the leases of the others must not run out by it)
-            # Its words may be somebody's data.
-            frame = extract_tb(error.__traceback__)[-1]
-            log.error("delivery broke", inbox_id=item_id, kind=type(error).__name__, at=f"{frame.name}:{frame.lineno}")
-            inbox.give_back(item_id, TemporaryError(type(error).__name__))
+    items = InboxItem.objects.select_related("shop__warehouse").in_bulk(item_ids)
+    named: dict[int, list[InboxItem]] = defaultdict(list)
+    for item in items.values():
+        if item.reader == inbox.EVENT_READER:
+            named[item.shop_id].append(item)
+        else:
+            _try([item])
+    for of_shop in named.values():
+        _try(of_shop)
     return len(item_ids)
 
 
-def _work(item_id: int, at_commit: WithCursor | None) -> IntakeResult:
-    item = InboxItem.objects.select_related("shop__warehouse").get(pk=item_id)
-    structlog.contextvars.bind_contextvars(inbox_id=item_id, shop=item.shop.code)
+def _try(items: Sequence[InboxItem]) -> None:
+    """Take leased deliveries in; a failure is told and gives them back. Raises when the database is away."""
+    try:
+        _work(items)
+    except HubError as error:
+        log.warning("delivery failed", inbox_id=items[0].pk, error=str(error), permanent=error.permanent)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001  (any reader; the leases of the others must not run out by it)
+        # Its words may be somebody's data.
+        frame = extract_tb(error.__traceback__)[-1]
+        log.error("delivery broke", inbox_id=items[0].pk, kind=type(error).__name__, at=f"{frame.name}:{frame.lineno}")
+        inbox.give_back([item.pk for item in items], TemporaryError(type(error).__name__))
+
+
+def _work(items: Sequence[InboxItem], at_commit: WithCursor | None = None) -> IntakeResult:
+    """Take in one leased delivery, or several of one shop that only name orders, and return what became of all rows."""
+    structlog.contextvars.bind_contextvars(inbox_id=items[0].pk, shop=items[0].shop.code)
     started = time.monotonic()
     try:
-        result = take_in(
-            shop=item.shop, rows=_read(item), source=item.source, actor=f"intake:{item.source}", inbox_id=item_id,
-            at_commit=at_commit,
-        )  # fmt: skip
-        inbox.close(item, result)
+        if items[0].reader == inbox.EVENT_READER:
+            result = _fetch_and_take(items)
+        else:
+            result = _read_and_take(items[0], at_commit)
     except HubError as error:
-        inbox.give_back(item_id, error)
+        if len(items) > 1 and error.permanent and not error.concerns_all:
+            return _one_by_one(items)
+        inbox.give_back([item.pk for item in items], error)
         raise
     finally:
         structlog.contextvars.unbind_contextvars("inbox_id", "shop")
-    log.info("delivery taken in", item=item_id, ms=int((time.monotonic() - started) * 1000), **result.counts())
+    took = int((time.monotonic() - started) * 1000)
+    log.info("delivery taken in", item=items[0].pk, deliveries=len(items), ms=took, **result.counts())
     return result
 
 
-def _read(item: InboxItem) -> list[ReadRow]:
-    """Return the rows of a delivery; a push that only names orders has them fetched first."""
-    if item.reader != inbox.EVENT_READER:
-        return readers.read(item.reader, item.body, item.content_type)
-    connector, numbers = connectors.get(item.shop.platform), item.headers.get("numbers", [])
-    pages = tokens.calling(item.shop, lambda access: list(connector.fetch(access, numbers)))
-    rows: list[ReadRow] = []
-    for page in pages:
-        for row in readers.read(page.reader, page.body, page.content_type):
-            row.row = len(rows)
-            rows.append(row)
-    return rows
+def _one_by_one(items: Sequence[InboxItem]) -> IntakeResult:
+    """Find the one that the platform refuses: it is set aside, the others go in."""
+    for item in items:
+        _try([item])
+    return IntakeResult()
+
+
+def _read_and_take(item: InboxItem, at_commit: WithCursor | None) -> IntakeResult:
+    result = take_in(
+        shop=item.shop, rows=readers.read(item.reader, item.body, item.content_type), source=item.source,
+        actor=f"intake:{item.source}", inbox_id=item.pk, at_commit=at_commit,
+    )  # fmt: skip
+    inbox.close([(item, result)])
+    return result
+
+
+def _fetch_and_take(items: Sequence[InboxItem]) -> IntakeResult:
+    """Fetch what pushes of one shop name, each order once, and take it in like pages of a pull: stored first.
+
+    A platform tells of an order several times within seconds; its present version is all that counts.
+    """
+    shop = items[0].shop
+    connector = connectors.get(shop.platform)
+    numbers = list(dict.fromkeys(number for item in items for number in item.headers.get("numbers", [])))
+    rows: list[RowResult] = []
+    for page in tokens.calling(shop, lambda access: list(connector.fetch(access, numbers))):
+        stored = inbox.receive(
+            shop=shop, source=FETCHED, reader=page.reader, delivery_key=page.delivery_key, body=page.body,
+            content_type=page.content_type,
+        )  # fmt: skip
+        rows += process(stored.pk).rows
+    became = {row.external_no: row for row in rows}
+    told = [[became[number] for number in item.headers.get("numbers", []) if number in became] for item in items]
+    inbox.close([(item, IntakeResult(part)) for item, part in zip(items, told, strict=True)])
+    return IntakeResult(rows)
 
 
 def _told_before(item_id: int) -> IntakeResult:

@@ -4,13 +4,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from django.db import connection
-from django.utils import timezone
 
 from orderhub.core.errors import HubError
 from orderhub.core.results import IntakeResult
-from orderhub.core.words import InboxState
 from orderhub.models import InboxItem, Shop
 from orderhub.models.inbox import pack
+from orderhub.services.bulk import records
 
 LEASE_SECONDS = 120
 MAX_ATTEMPTS = 12
@@ -118,38 +117,46 @@ def lease_one(item_id: int) -> bool:
         return bool(cursor.rowcount == 1)
 
 
-def give_back(item_id: int, error: HubError) -> None:
-    """Put a delivery back after a failure: for another try a little later, or aside when trying is over.
+def give_back(item_ids: Sequence[int], error: HubError) -> None:
+    """Put deliveries back after a failure: for another try a little later, or aside when trying is over.
 
-    What concerns the whole shop costs it no try.
+    What concerns the whole shop costs them no try.
     """
-    item = InboxItem.objects.filter(pk=item_id, state=InboxState.WORKING)
-    attempts = item.values_list("attempts", flat=True).first() or 0
-    is_over = not error.concerns_all and (error.permanent or attempts >= MAX_ATTEMPTS)
-    asked = error.retry_after or (WAIT_FOR_ALL_SECONDS if error.concerns_all else 2**attempts)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE orderhub_inboxitem SET state = %s, last_error = %s, attempts = %s,
-                leased_until = now() + make_interval(secs => %s)
-            WHERE id = %s AND state = 'working'
+            UPDATE orderhub_inboxitem SET last_error = %(error)s,
+                state = CASE WHEN NOT %(all)s AND (%(permanent)s OR attempts >= %(most)s) THEN 'dead' ELSE 'new' END,
+                attempts = CASE WHEN %(all)s THEN greatest(attempts - 1, 0) ELSE attempts END,
+                leased_until = now() + make_interval(secs => least(
+                    coalesce(%(asked)s, power(2, attempts)), %(longest)s))
+            WHERE id = ANY(%(ids)s) AND state = 'working'
             """,
-            [
-                InboxState.DEAD if is_over else InboxState.NEW, str(error)[:2000],
-                max(attempts - 1, 0) if error.concerns_all else attempts, min(asked, LONGEST_PAUSE_SECONDS), item_id,
-            ],
+            {
+                "error": str(error)[:2000], "all": error.concerns_all, "permanent": error.permanent,
+                "most": MAX_ATTEMPTS, "longest": LONGEST_PAUSE_SECONDS, "ids": list(item_ids),
+                "asked": error.retry_after or (WAIT_FOR_ALL_SECONDS if error.concerns_all else None),
+            },
         )  # fmt: skip
 
 
-def close(item: InboxItem, result: IntakeResult) -> None:
-    """Note that a delivery was taken in, with its counts; an API call is told its rows again when it is repeated."""
-    stored: dict[str, object] = {"counts": result.counts()}
-    if item.source == "api":
-        stored["rows"] = result.as_json()
-    InboxItem.objects.filter(pk=item.pk).update(
-        state=InboxState.DONE, rows=len(result.rows), result=stored, done_at=timezone.now(), last_error="",
-        leased_until=None,
-    )  # fmt: skip
+def close(taken_in: Sequence[tuple[InboxItem, IntakeResult]]) -> None:
+    """Note that deliveries were taken in, with their counts; an API call is told its rows again when it is repeated."""
+    rows = [
+        {"id": item.pk, "rows": len(result.rows), "counts": result.counts()}
+        | ({"told": result.as_json()} if item.source == "api" else {})
+        for item, result in taken_in
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orderhub_inboxitem i SET state = 'done', rows = r.rows, done_at = now(), last_error = '',
+                leased_until = NULL,
+                result = jsonb_strip_nulls(jsonb_build_object('counts', r.counts, 'rows', r.told))
+            FROM json_to_recordset(%s::json) AS r(id bigint, rows int, counts jsonb, told jsonb) WHERE i.id = r.id
+            """,
+            [records(rows)],
+        )
 
 
 def fresh_key(prefix: str) -> str:

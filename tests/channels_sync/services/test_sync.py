@@ -194,15 +194,15 @@ def test_a_ban_sets_the_next_attempt(platform, taobao_shop, rules, monkeypatch):
 def test_a_refused_session_is_looked_at_again_now_and_then_by_the_pull_alone(platform, taobao_shop, rules):
     platform.live.make(2)
     platform.faults.add({"kind": "expired_token", "times": 2})
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     assert sync.begin(taobao_shop) is None
     with time_machine.travel(timezone.now() + timedelta(seconds=31), tick=True):
-        pipeline.pull_shop(taobao_shop.pk)
+        pulls.pull_shop(taobao_shop.pk)
         assert (state(taobao_shop).error_kind, state(taobao_shop).consecutive_failures) == ("authorisation", 2)
         assert not health.is_open(state(taobao_shop), taobao_shop)
     with time_machine.travel(timezone.now() + timedelta(seconds=100), tick=True):
         assert not health.is_open(state(taobao_shop), taobao_shop)
-        pipeline.pull_shop(taobao_shop.pk)
+        pulls.pull_shop(taobao_shop.pk)
     assert (state(taobao_shop).token_state, state(taobao_shop).last_error) == (TokenState.VALID, "")
     assert Order.objects.count() == 2
 

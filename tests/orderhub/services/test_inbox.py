@@ -20,7 +20,7 @@ def fail(item, error):
     """Let a worker take the delivery up and give it back, and return its row."""
     InboxItem.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
     assert inbox.lease_waiting(1, min_age_seconds=0) == [item.pk]
-    inbox.give_back(item.pk, error)
+    inbox.give_back([item.pk], error)
     return InboxItem.objects.get(pk=item.pk)
 
 
