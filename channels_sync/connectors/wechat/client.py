@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.utils.translation import activate, get_language
 from django.utils.translation import gettext as _
 
 from channels_sync import payloads
@@ -68,7 +69,10 @@ class WechatClient:
         """
         answers: dict[int, Content | HubError] = {}
         left = list(range(len(bodies)))
-        with ThreadPoolExecutor(max_workers=min(self.options.detail_workers, max(len(left), 1))) as pool:
+        workers = min(self.options.detail_workers, max(len(left), 1))
+        # A new thread speaks the hub's own language; errors are told in that of who asked.
+        language = get_language() or ""
+        with ThreadPoolExecutor(workers, initializer=activate, initargs=(language,)) as pool:
             for _round in range(ROUNDS):
                 if not left:
                     break
