@@ -204,7 +204,10 @@ class Connector:
         raise NotOfferedError(f"{self.key} seals nothing")
 
     def reveal(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
-        """Return the texts behind cipher texts, one for each; each counts against the platform's quota."""
+        """Return the texts behind cipher texts, one for each; each counts against the platform's quota.
+
+        Raises HubError, NotOpenedError where the platform opened nothing at all and surely counted nothing.
+        """
         raise NotOfferedError(f"{self.key} seals nothing")
 
     def accept_push(self, access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
