@@ -253,7 +253,7 @@ def wechat(rules, settings):
         shop.credentials = {"app_id": SANDBOX.wechat_app_id, "app_secret": SANDBOX.wechat_secret}
         shop.save()
         sandbox.live.make(40)
-        pipeline.pull_shop(shop.pk, force=True)
+        pulls.pull_shop(shop.pk, force=True)
         yield sandbox
 
 
@@ -285,13 +285,13 @@ def test_one_question_opens_a_whole_receiver_of_a_wechat_shop(wechat, anna):
 def test_a_working_virtual_number_is_shown_as_it_came_and_an_ended_one_is_replaced(wechat, anna):
     wechat.wechat.contacts.hides = False
     order = behind_a_number(wechat)
-    pipeline.pull_shop(order.shop_id, force=True)
+    pulls.pull_shop(order.shop_id, force=True)
     order.refresh_from_db()
     assert Receiver.objects.get(order=order).kind == "virtual"
     assert opening_quota(Receiver.objects.get(order=order), anna) is None
     assert "virtual_until" not in ask(order, anna)
     wechat.live.change(order.external_no, "cancel")
-    pipeline.pull_shop(order.shop_id, force=True)
+    pulls.pull_shop(order.shop_id, force=True)
     assert opening_quota(Receiver.objects.get(order=order), anna).parts == ("phone",)
     shown = ask(order, anna)
     assert shown["phone"].startswith("1709")
@@ -314,5 +314,5 @@ def test_a_refusal_of_wechat_is_told_gives_the_text_back_and_leaves_the_shop_alo
     assert "*" in shown["name"]
     assert spent() == [(0, 0)]
     assert ShopSync.objects.get().token_state != "refused"
-    pipeline.pull_shop(order.shop_id, force=True)
+    pulls.pull_shop(order.shop_id, force=True)
     assert ShopSync.objects.get().last_error == ""
