@@ -17,8 +17,8 @@ from triage.predicates.duplicate import NOT_BOUGHT
 from triage.predicates.price import MIN_SAMPLE, settled_price
 
 WINDOW = timedelta(hours=24)
-STALE = timedelta(minutes=10)
-"""Age at which a stored baseline is no longer believed: the job that renews it each minute has stopped."""
+STALE = timedelta(minutes=25)
+"""Age at which a stored baseline is no longer believed: the job that renews it every ten minutes has stopped."""
 SALES = 200
 """Newest sales of one article that are looked at where no baseline is stored."""
 KEPT_SECONDS, KEPT_PAIRS = 60.0, 50_000

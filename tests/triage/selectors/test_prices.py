@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from orderhub.models import OrderLine, Sku
+from orderhub.schedules import JOBS
 from tests.factories import make_order
 from tests.triage.judge import candidate, draft, line
 from triage.models import CampaignPrice, SkuBaseline
@@ -70,7 +71,9 @@ def test_a_stored_baseline_is_used_while_it_is_renewed(shop, now):
     assert sample(shop, now) == (9_000, None)
     SkuBaseline.objects.update(sample=29)
     assert sample(shop, now) is None
-    SkuBaseline.objects.update(sample=30, updated_at=now - timedelta(minutes=11))
+    SkuBaseline.objects.update(sample=30, updated_at=now - timedelta(minutes=2 * JOBS["baselines"].minutes))
+    assert sample(shop, now) == (9_000, None)
+    SkuBaseline.objects.update(updated_at=now - timedelta(minutes=25))
     assert sample(shop, now) is None
     SkuBaseline.objects.update(updated_at=now)
     assert sample(shop, now, order(shop, now - 25 * HOUR)) is None
