@@ -7,10 +7,10 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from channels_sync.admin.listings import parts_text
-from channels_sync.bundles import notes_of
 from channels_sync.models import Listing, ListingState
 from orderhub.admin.order_panels import page_of
 from orderhub.console.panels import OrderPanel, add_panel
+from orderhub.core.told import notes_of
 from orderhub.models import Order
 
 

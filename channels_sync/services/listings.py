@@ -13,10 +13,11 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from msgspec.structs import replace
 
-from channels_sync.bundles import TOLD, Part, components, noted, notes_of
+from channels_sync.bundles import Part, components, noted
 from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import OPEN_ORDER
 from orderhub.core.draft import LineDraft, OrderDraft
+from orderhub.core.told import TOLD, notes_of
 from orderhub.models import Shop
 from orderhub.services.bulk import LISTED, listed, records
 
