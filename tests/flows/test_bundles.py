@@ -11,6 +11,7 @@ from tests.channels_sync.services.test_listings import ITEM, make_listing
 from tests.drafts import deliver, draft, line
 from tests.factories import make_shop
 from triage.models import SkuBaseline
+from triage.selectors.signals import signals_of
 from triage.services import load_defaults
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,14 @@ def test_a_cheap_bundle_of_many_pieces_is_regular_each_time_it_is_judged(shop):
     assert found() == ("ready", "regular", [])
     assert retriage([Order.objects.get().pk], "li") == 1
     assert found() == ("ready", "regular", [])
+
+
+def test_its_price_is_told_as_not_judged(shop):
+    deliver_set(shop)
+    order = Order.objects.get()
+    (price,) = [signal for signal in signals_of([order.pk])[order.pk] if signal.key == "price"]
+    assert price.state == "unknown"
+    assert price.why == "SET-1: bundles are judged whole; at that time fewer than 30 sales, no campaign price"
 
 
 def test_a_bundle_off_its_own_price_is_abnormal(shop):
