@@ -198,9 +198,12 @@ def _apply(batch: Batch, decisions: Sequence[Decision]) -> None:
         incoming.rule_set_id = decision.rule_set_id
         if incoming.triaged:
             incoming.lane, incoming.is_urgent = decision.lane, decision.is_urgent
+            incoming.unpriced = decision.unpriced
             pool.settle_status(incoming)
         elif incoming.known:
-            incoming.lane, incoming.is_urgent = incoming.known.lane, incoming.known.is_urgent
+            # Not judged this time: what the last judgement said stays, and by which rules.
+            known = incoming.known
+            incoming.lane, incoming.is_urgent, incoming.rule_set_id = known.lane, known.is_urgent, known.rule_set_id
 
 
 def _write_new(

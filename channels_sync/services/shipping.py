@@ -9,12 +9,12 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.bundles import notes_of
 from channels_sync.connectors.base import connectors
 from channels_sync.connectors.exchange import Shipment, ShippedLine
 from channels_sync.services import tokens
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import HubError
+from orderhub.core.told import notes_of
 from orderhub.core.words import EffectKind, Refund, Source
 from orderhub.models import Order, OrderLine, Parcel, ParcelLine, Shop
 from orderhub.services.timeline import Entry, record
