@@ -1,7 +1,7 @@
 """OrderDraft: the one shape in which every channel, file and API call hands an order to the pool."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -163,16 +163,6 @@ def check_draft(draft: OrderDraft) -> None:
         if len(set(numbers)) != len(numbers):
             at = next(i for i, number in enumerate(numbers) if number in numbers[:i])
             raise FieldError(f"lines[{at}].line_no", f"line {numbers[at]!r} appears twice")
-
-
-def json_row(draft: OrderDraft) -> bytes:
-    """Return the draft as one line of NDJSON, without the line end."""
-    return msgspec.json.encode(draft)
-
-
-def known_keys() -> Iterable[str]:
-    """Return the names of all fields of an order row."""
-    return _KNOWN
 
 
 def _with_extras(row: dict[str, Any]) -> dict[str, Any]:
