@@ -1,10 +1,12 @@
 """Known orders on the path once more: rules changed, stock came, a person accepted, later orders showed a pattern."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import transaction
 
-from orderhub.models import Shop
+from orderhub.models import Order, Shop
 from orderhub.pipeline import Intake, take_batch
 from orderhub.selectors.drafts import drafts_of
 from orderhub.services.batch import DraftRow
@@ -15,12 +17,18 @@ from triage.services import accept_findings
 
 
 def retriage(order_ids: Sequence[int], actor: str) -> int:
-    """Judge known orders again (rules changed, stock came, a person accepted) and return how many were judged."""
-    drafts = drafts_of(order_ids)
-    judged = 0
-    for shop in Shop.objects.filter(orders__in=list(drafts)).distinct().select_related("warehouse"):
-        rows = [DraftRow(0, drafts[pk]) for pk in shop.orders.filter(pk__in=list(drafts)).values_list("pk", flat=True)]
-        judged += len(take_batch(Intake(shop, "hub", actor, NoDoor(), is_again=True), rows))
+    """Judge known orders again (rules changed, stock came, a person accepted), in batches of one shop each, and return
+    how many were judged."""
+    by_shop: dict[int, list[int]] = defaultdict(list)
+    known = Order.objects.filter(pk__in=list(order_ids)).order_by("pk").values_list("pk", "shop_id")
+    for order_id, shop_id in known:
+        by_shop[shop_id].append(order_id)
+    judged, size = 0, settings.HUB_BATCH_SIZE
+    for shop in Shop.objects.filter(pk__in=by_shop).select_related("warehouse").order_by("pk"):
+        intake, ids = Intake(shop, "hub", actor, NoDoor(), is_again=True), by_shop[shop.pk]
+        for start in range(0, len(ids), size):
+            rows = [DraftRow(0, draft) for draft in drafts_of(ids[start : start + size]).values()]
+            judged += len(take_batch(intake, rows))
     return judged
 
 

@@ -255,6 +255,12 @@ class Connector:
 
 
 connectors: Registry[Connector] = Registry("connector", "channels_sync.connectors")
+_NOTHING = Connector()
+
+
+def abilities_of(platform: str) -> Connector:
+    """Return the connector of a platform, to be asked what it can do; that of one without code can do nothing."""
+    return connectors.get(platform) if platform in connectors else _NOTHING
 
 
 def mark_last(pages: Iterator[RawPage]) -> Iterator[RawPage]:

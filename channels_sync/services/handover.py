@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import connectors
+from channels_sync.connectors.base import abilities_of
 from channels_sync.warehouses.base import Confirmed, Step, StockChanged
 from orderhub.core.words import EffectKind, EffectState, Source, Status
 from orderhub.models import Effect, Shop, Warehouse
@@ -187,7 +187,7 @@ def _mark_delivered(steps: Sequence[tuple[Told, Step]]) -> None:
 def _tell_channels(handed: Sequence[Handed]) -> None:
     """Queue one effect for each parcel whose channel wants to know; the last parcel says that the order is complete."""
     shops = Shop.objects.in_bulk({item.shop_id for item in handed})
-    wanted = [item for item in handed if _ships(shops[item.shop_id].platform)]
+    wanted = [item for item in handed if abilities_of(shops[item.shop_id].platform).ships]
     if not wanted:
         return
     ended = set(
@@ -202,10 +202,6 @@ def _tell_channels(handed: Sequence[Handed]) -> None:
             ended.add(item.order_id)
     with connection.cursor() as cursor:
         add_effects(cursor, effects)
-
-
-def _ships(platform: str) -> bool:
-    return platform in connectors and connectors.get(platform).ships
 
 
 def _effects(item: Handed, *, is_ended: bool) -> list[NewEffect]:

@@ -17,7 +17,14 @@ from django.utils import timezone
 
 from channels_sync import readers
 from channels_sync.connectors import options
-from channels_sync.connectors.base import AuthorisationError, RawPage, TooManyRowsError, Window, connectors
+from channels_sync.connectors.base import (
+    AuthorisationError,
+    RawPage,
+    TooManyRowsError,
+    Window,
+    abilities_of,
+    connectors,
+)
 from channels_sync.models import RunKind, RunState, ShopSync
 from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import OPEN_ORDER
@@ -63,7 +70,7 @@ def run_shop(shop_id: int) -> dict[str, int] | None:
     A failure is told in the log of runs, not raised.
     """
     shop = Shop.objects.select_related("warehouse").get(pk=shop_id)
-    if shop.platform not in connectors or not connectors.get(shop.platform).rereads:
+    if not abilities_of(shop.platform).rereads:
         return None
     sync, _is_new = ShopSync.objects.get_or_create(shop=shop)
     if not health.is_open(sync, shop):

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import AuthorisationError, ThrottledError, connectors
+from channels_sync.connectors.base import AuthorisationError, ThrottledError, abilities_of, connectors
 from channels_sync.connectors.exchange import NotOpenedError, Opened, Sealed
 from channels_sync.models import PlatformReveal
 from channels_sync.services import tokens
@@ -74,10 +74,10 @@ def opening_quota(order_id: int, user_id: int) -> OpeningQuota | None:
 
 def sealed_of(order: Order) -> list[Sealed]:
     """Return the cipher texts of an order that its platform opens."""
-    if order.shop.platform not in connectors or not connectors.get(order.shop.platform).reveals:
+    connector = abilities_of(order.shop.platform)
+    if not connector.reveals:
         return []
     receiver = getattr(order, "receiver", None)
-    connector = connectors.get(order.shop.platform)
     return connector.sealed_of(order.external_no, order.extra or {}, receiver.oaid if receiver else "")
 
 

@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from channels_sync import readers
 from channels_sync.connectors.base import Connector, RawPage, ShopAccess
 from channels_sync.connectors.readback import REFUSED_KEY
 from channels_sync.models import DifferenceKind, ShopSync
 from channels_sync.readers import ReadRow
 from channels_sync.selectors import sides
-from channels_sync.services.compare import MEMO_FIELDS, TRACKING, FieldDifference, differences, shipped_elsewhere
+from channels_sync.services.compare import (
+    MEMO_FIELDS,
+    TRACKING,
+    FieldDifference,
+    differences,
+    local_text,
+    shipped_elsewhere,
+)
 from channels_sync.services.listings import map_drafts
 from channels_sync.services.ranges import connector_of
 from orderhub.core.draft import OrderDraft
@@ -107,7 +112,7 @@ class Comparison:
         if _only_untold(order.pk, fields, untold):
             return Verdict("underway", draft=draft)
         if draft.modified_at > order.modified_at:
-            moments = FieldDifference("modified_at", _text(order.modified_at), _text(draft.modified_at))
+            moments = FieldDifference("modified_at", local_text(order.modified_at), local_text(draft.modified_at))
             return Verdict("differing", DifferenceKind.STALE, (moments, *fields), order, draft)
         return Verdict("differing", DifferenceKind.FIELD, fields, order, draft)
 
@@ -183,7 +188,3 @@ def _missing(draft: OrderDraft) -> FieldDifference:
 
 def _summary(status: str, total_fen: int) -> str:
     return f"{status} {show(total_fen)}"
-
-
-def _text(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,7 +1,7 @@
 """OrderDraft: the one shape in which every channel, file and API call hands an order to the pool."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -191,11 +191,6 @@ def _check_time(name: str, moment: datetime) -> None:
 def json_row(draft: OrderDraft) -> bytes:
     """Return the draft as one line of NDJSON, without the line end."""
     return msgspec.json.encode(draft)
-
-
-def known_keys() -> Iterable[str]:
-    """Return the names of all fields of an order row."""
-    return _KNOWN
 
 
 def _with_extras(row: dict[str, Any]) -> dict[str, Any]:

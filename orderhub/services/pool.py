@@ -241,7 +241,7 @@ def _replace_receivers(cursor: CursorWrapper, batch: Batch) -> None:
 def _receiver_differs(old: Any, draft: OrderDraft) -> bool:
     if old is None:
         return True
-    shown = tuple(getattr(old, name) for name in receivers.COLUMNS[2:12])
+    shown = tuple(getattr(old, name) for name in receivers.SHOWN)
     if shown != receivers.shown_part(draft.receiver):
         return True
     clear = old.open()

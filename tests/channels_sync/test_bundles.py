@@ -3,10 +3,11 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from channels_sync.bundles import Part, as_told, components, noted, split
-from orderhub.core.draft import LineDraft, OrderDraft, json_row, read_draft
+from orderhub.core.draft import LineDraft, OrderDraft, read_draft
 from orderhub.core.told import ARTICLE, TOLD
 from tests.drafts import draft as make_draft
 
@@ -105,7 +106,7 @@ LINES = st.lists(
 @given(LINES, st.dictionaries(st.sampled_from(["1", "2", "1.1"]), PARTS))
 def test_what_the_channel_told_comes_back(lines, parts_of):
     told = replace(read_draft(make_draft()), lines=tuple(lines), raw={"kept": 1})
-    read_again = read_draft(json.loads(json_row(mapped(told, parts_of))))
+    read_again = read_draft(json.loads(encode(mapped(told, parts_of))))
     of_the_pool = tuple(replace(line, item_id="", sku_id="", spec="") for line in read_again.lines)
     again = as_told(replace(read_again, lines=of_the_pool))
     assert (again.lines, again.raw) == (told.lines, {"kept": 1})

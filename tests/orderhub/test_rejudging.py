@@ -1,6 +1,8 @@
 import pytest
 
+from orderhub import rejudging
 from orderhub.models import Effect, Order, StockLevel
+from orderhub.pipeline import take_batch
 from orderhub.rejudging import recheck_siblings, release_order, retriage
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_shop
@@ -19,6 +21,21 @@ def test_when_stock_comes_a_short_order_becomes_ready(shop):
     StockLevel.objects.update(on_hand=5)
     assert retriage([Order.objects.get().pk], "hub") == 1
     assert (Order.objects.get().status, StockLevel.objects.get().reserved) == ("ready", 1)
+
+
+def test_many_orders_are_judged_again_in_batches_of_one_shop(shop, settings, monkeypatch):
+    settings.HUB_BATCH_SIZE = 2
+    other, sizes = make_shop("other"), []
+    for place in (shop, other):
+        deliver(place, *(draft(f"T{n}") for n in range(3)))
+
+    def noting(intake, rows):
+        sizes.append((intake.shop.code, len(rows)))
+        return take_batch(intake, rows)
+
+    monkeypatch.setattr(rejudging, "take_batch", noting)
+    assert retriage(list(Order.objects.values_list("pk", flat=True)), "hub") == 6
+    assert sizes == [("flagship", 2), ("flagship", 1), ("other", 2), ("other", 1)]
 
 
 def test_a_released_order_goes_on_and_stays_released(shop):
