@@ -7,6 +7,7 @@ from traceback import extract_tb
 
 import structlog
 from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext as _
 
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
@@ -109,17 +110,25 @@ def _fetch_and_take(items: Sequence[InboxItem]) -> IntakeResult:
     """
     shop = items[0].shop
     connector = connectors.get(shop.platform)
-    numbers = list(dict.fromkeys(number for item in items for number in item.headers.get("numbers", [])))
+    wanted = {item.pk: item.headers.get("numbers", []) for item in items}
+    numbers = list(dict.fromkeys(number for part in wanted.values() for number in part))
     rows: list[RowResult] = []
+    later: set[str] = set()
     for page in tokens.calling(shop, lambda access: list(connector.fetch(access, numbers))):
         stored = inbox.receive(
             shop=shop, source=FETCHED, reader=page.reader, delivery_key=page.delivery_key, body=page.body,
             content_type=page.content_type,
         )  # fmt: skip
         rows += process(stored.pk).rows
+        later.update(page.later)
     became = {row.external_no: row for row in rows}
-    told = [[became[number] for number in item.headers.get("numbers", []) if number in became] for item in items]
-    inbox.close([(item, IntakeResult(part)) for item, part in zip(items, told, strict=True)])
+    done = [item for item in items if later.isdisjoint(wanted[item.pk])]
+    inbox.close(
+        [(item, IntakeResult([became[no] for no in wanted[item.pk] if no in became])) for item in done]
+    )  # fmt: skip
+    waiting = [item.pk for item in items if item not in done]
+    if waiting:
+        inbox.give_back(waiting, TemporaryError(_("The platform cannot show some orders just now.")))
     return IntakeResult(rows)
 
 

@@ -5,7 +5,7 @@ import structlog
 from channels_sync.services import sync
 from orderhub.deliveries import process
 from orderhub.models import Shop
-from orderhub.services.inbox import receive
+from orderhub.services.inbox import fetch_later, receive
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,7 @@ def pull_shop(shop_id: int, *, force: bool = False) -> dict[str, int] | None:
                 shop=shop, source="poll", reader=page.reader, delivery_key=page.delivery_key, body=page.body,
                 content_type=page.content_type,
             )  # fmt: skip
+            fetch_later(shop, page.later)
             run.count(process(item.pk, at_commit=run.cursor_mover(page)))
     except Exception as error:  # noqa: BLE001  (told to people in the console; the next run starts from the cursor)
         log.warning("pull failed", shop=shop.code, error=str(error), kind=type(error).__name__)

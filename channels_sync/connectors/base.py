@@ -81,6 +81,8 @@ class RawPage:
     reader: str
     rows: int
     is_last: bool = False
+    later: Sequence[str] = ()
+    """Orders of this page that could not be had just now, though others could: they are to be fetched by themselves."""
 
 
 class CallBudget(Protocol):
@@ -280,3 +282,20 @@ def mark_last(pages: Iterator[RawPage]) -> Iterator[RawPage]:
         raise
     if held is not None:
         yield replace(held, is_last=True)
+
+
+def not_now(answers: Mapping[str, Any], harmless: type[HubError]) -> set[str]:
+    """Return the orders of a lot, by number, whose details failed in a way that passes and concerns them alone.
+
+    One order that the platform cannot show must not stop a whole channel. Errors of the kind `harmless` are answers.
+    Raises the error where it concerns all, does not pass, or every order of the lot failed.
+    """
+    failed = {
+        number: answer
+        for number, answer in answers.items()
+        if isinstance(answer, HubError) and not isinstance(answer, harmless)
+    }
+    for error in failed.values():
+        if error.concerns_all or error.permanent or len(failed) == len(answers):
+            raise error
+    return set(failed)

@@ -101,6 +101,7 @@ def _take_in(shop: Shop, page: RawPage, key: str) -> Mapping[str, int]:
     item = inbox.receive(
         shop=shop, source=SOURCE, reader=page.reader, delivery_key=key, body=page.body, content_type=page.content_type
     )
+    inbox.fetch_later(shop, page.later)
     result = hooks.process_inbox(item.pk)
     if result.rows:
         return result.counts()

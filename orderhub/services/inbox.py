@@ -70,6 +70,12 @@ def receive_pushes(*, shop: Shop, events: Sequence[tuple[str, bytes, str, Sequen
     return len(events)
 
 
+def fetch_later(shop: Shop, numbers: Sequence[str]) -> None:
+    """Note orders that a platform could not show just now: they are fetched like those that a push names."""
+    if numbers:
+        receive_pushes(shop=shop, events=[(fresh_key("later"), b"", "", [number], "") for number in numbers])
+
+
 def lease_waiting(limit: int, *, min_age_seconds: float) -> list[int]:
     """Lease up to `limit` deliveries that wait or whose worker died, oldest first, and return their ids.
 

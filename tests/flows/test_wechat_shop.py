@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from channels_sync.connectors.base import connectors
 from channels_sync.connectors.exchange import Shipment
 from channels_sync.connectors.wechat import pull, token
+from channels_sync.models import ShopSync
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services.access import shop_access
@@ -110,6 +111,20 @@ def test_a_push_whose_order_is_refused_keeps_no_other(wechat, shop, monkeypatch)
     assert sorted(Order.objects.values_list("external_no", flat=True)) == [made[0], made[2]]
     states = InboxItem.objects.filter(source="push").values_list("headers__numbers__0", "state", "last_error")
     assert sorted(states) == [(made[0], "done", ""), (made[1], "dead", "not yours"), (made[2], "done", "")]
+
+
+def test_an_order_that_cannot_be_shown_now_stops_no_other_and_comes_later(wechat, shop):
+    made = set(wechat.live.make(5))
+    wechat.faults.add({"kind": "changed_too_often", "times": 1, "method": pull.ORDER})
+    assert pull_shop(shop.pk)["new"] == 4
+    assert ShopSync.objects.get().last_error == ""
+    wechat.faults.add({"kind": "changed_too_often", "times": 1, "method": pull.ORDER})
+    drain_inbox()
+    assert (Order.objects.count(), InboxItem.objects.filter(state="new").count()) == (4, 1)
+    InboxItem.objects.update(leased_until=None)
+    drain_inbox()
+    assert set(Order.objects.values_list("external_no", flat=True)) == made
+    assert InboxItem.objects.exclude(state="done").count() == 0
 
 
 def test_a_push_for_another_shops_token_is_refused_and_nothing_is_stored(wechat, shop):
