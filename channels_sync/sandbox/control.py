@@ -51,6 +51,7 @@ class Control:
             "tick": self._tick,
             "change": self._change,
             "options": self._options,
+            "give_back": self._give_back,
         }
 
     def answer(self, verb: str, name: str, params: Params, body: str) -> Reply:
@@ -157,6 +158,14 @@ class Control:
         if order is None:
             return json_reply({"error": "no such order"}, 404)
         return json_reply({"order": order.draft, "label": order.label()})
+
+    def _give_back(self, options: dict[str, Any]) -> Reply:
+        """Let the warehouse give one delivery order back now: `code`, `node` (REJECT, CANCELED, CLOSED) and `info`."""
+        floor, code = self._warehouse.floor, str(options.get("code", ""))
+        node, info = str(options.get("node", "REJECT")), str(options.get("info", ""))
+        if floor is None or not floor.give_back(code, node, info):
+            return json_reply({"error": "no such delivery order at work"}, 404)
+        return json_reply({"callbacks": floor.calls(code)})
 
     def _options(self, options: dict[str, Any]) -> Reply:
         """Set `rate` (orders per minute), `fault_rate`, `repeat_is_success`, `wechat_hides` (WeChat receivers are

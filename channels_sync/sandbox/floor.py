@@ -28,6 +28,9 @@ CARRIERS = {"YTO": "YT", "ZTO": "ZT", "STO": "ST", "SF": "SF", "YUNDA": "YD"}
 """Carriers of this warehouse and how their tracking numbers begin."""
 NODES = (("ACCEPT", 0.05), ("PICK", 0.35), ("PACKAGE", 0.7), ("READY", 0.85))
 """Steps before the hand-over, each with its part of the way."""
+GIVES_BACK = ("REJECT", "CANCELED", "CLOSED")
+"""Steps with which a warehouse gives an order back: refused, cancelled, closed."""
+GIVEN_BACK_AT = 0.5
 CALLS_A_STEP = 50
 MOST_TRIES = 10
 LONGEST_PAUSE = 300.0
@@ -52,6 +55,8 @@ class Pace:
     """Callbacks that are made twice."""
     late: float = 0.02
     """Steps that are told after the hand-over."""
+    gives_back: float = 0.0
+    """Orders that are given back in the middle of the work, each in one of the ways of `GIVES_BACK`."""
     sign_seconds: float = 600.0
     """From the hand-over until the receiver has signed."""
     complete_seconds: float = 600.0
@@ -86,6 +91,28 @@ class Floor:
                 "INSERT INTO warehouse_calls (code, method, node, body, due) VALUES (?, ?, ?, ?, ?)",
                 [(code, method, node, body, due.timestamp()) for method, node, body, due in calls],
             )
+
+    def give_back(self, code: str, node: str = "REJECT", info: str = "") -> bool:
+        """Give one delivery order back now: what was still planned for it is dropped. False for one that is unknown."""
+        if node not in GIVES_BACK:
+            raise ValueError(f"node must be one of {', '.join(GIVES_BACK)}")
+        rows = self._store.query("SELECT delivery_id, body FROM deliveries WHERE code = ?", code)
+        if not rows:
+            return False
+        plan = _Plan(self.pace, Random(), self._now(), code, rows[0]["delivery_id"], fromstring(rows[0]["body"]))  # noqa: S311
+        body = plan.node(node, self._now(), info)
+        with self._store.transaction() as db:
+            db.execute("UPDATE warehouse_calls SET state = 'dropped' WHERE code = ? AND state = 'open'", (code,))
+            db.execute(
+                "INSERT INTO warehouse_calls (code, method, node, body, due) VALUES (?, ?, ?, ?, ?)",
+                (code, "orderprocess.report", node, body, self._now().timestamp()),
+            )
+        return True
+
+    def is_given_back(self, code: str) -> bool:
+        """Tell whether a delivery order was given back; its code stays taken all the same."""
+        calls = self.calls(code) if code else []
+        return any(call["node"] in GIVES_BACK and call["tries"] for call in calls)
 
     def step(self) -> float:
         """Make the callbacks that are due; return the seconds to wait before the next step."""
@@ -186,8 +213,15 @@ class _Plan:
                 yield self._named(method), node, body, due
 
     def _in_order(self) -> Iterator[tuple[str, str, str, float]]:
+        gives_back = self._pace.gives_back > 0 and self._rng.random() < self._pace.gives_back
         for node, part in NODES:
-            yield "orderprocess.report", node, self._node(node, self._at(part)), part
+            if gives_back and part > GIVEN_BACK_AT:
+                break
+            yield "orderprocess.report", node, self.node(node, self._at(part)), part
+        if gives_back:
+            node = self._rng.choice(GIVES_BACK)
+            yield "orderprocess.report", node, self.node(node, self._at(GIVEN_BACK_AT), "仓库退回"), GIVEN_BACK_AT
+            return
         parcels = self._parcels()
         if len(parcels) > 1 and self._rng.random() < 0.5:
             yield (
@@ -199,7 +233,7 @@ class _Plan:
             parcels = parcels[1:]
         yield "deliveryorder.confirm", "DELIVERED", self._confirm(parcels, self._at(1.0), is_final=True), 1.0
         signed = self._at(1.0) + timedelta(seconds=self._pace.sign_seconds)
-        yield "orderprocess.report", "SIGN", self._node("SIGN", signed), 1.0
+        yield "orderprocess.report", "SIGN", self.node("SIGN", signed), 1.0
 
     def _named(self, method: str) -> str:
         """Warehouse systems name their callbacks with and without the prefix."""
@@ -215,9 +249,10 @@ class _Plan:
         cut = self._rng.randrange(1, len(pieces))
         return [_counted(pieces[:cut]), _counted(pieces[cut:])]
 
-    def _node(self, node: str, at: datetime) -> str:
+    def node(self, node: str, at: datetime, info: str = "") -> str:
+        """Return the body of `orderprocess.report` for one step."""
         order = {"orderCode": self._code, "orderId": self._delivery_id, "warehouseCode": self._warehouse}
-        process = {"processStatus": node, "operateTime": _clock(at), "operatorName": "仓库"}
+        process = {"processStatus": node, "operateTime": _clock(at), "operatorName": "仓库", "operateInfo": info}
         return element("request", {"order": order, "process": process})
 
     def _confirm(self, parcels: Sequence[Pieces], at: datetime, *, is_final: bool) -> str:

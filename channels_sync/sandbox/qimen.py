@@ -169,7 +169,7 @@ class Warehouse:
                 "deliveryOrderId": rows[0]["delivery_id"],
                 "warehouseCode": _text(told, "deliveryOrder/warehouseCode"),
                 "orderType": _text(told, "deliveryOrder/orderType"),
-                "status": "ACCEPT",
+                "status": "CANCELED" if self.floor and self.floor.is_given_back(code) else "ACCEPT",
             },
             "orderLines": {
                 "orderLine": [

@@ -13,14 +13,14 @@ from orderhub.models import Shop, Sku
 BEFORE_WAREHOUSE = (
     Status.UNPAID, Status.PRESALE_DEPOSIT, Status.PAID, Status.IN_TRIAGE_HOLD, Status.READY, Status.SHORT,
 )  # fmt: skip
-OPEN_ORDER = f"""(o.status IN ({", ".join(f"'{status}'" for status in BEFORE_WAREHOUSE)})
-    OR (o.status = '{Status.REFUNDING}' AND o.warehouse_claim = ''))"""
+_BEFORE = ", ".join(f"'{status}'" for status in BEFORE_WAREHOUSE)
+OPEN_ORDER = f"(o.status IN ({_BEFORE}) OR (o.status = '{Status.REFUNDING}' AND o.under_refund IN ({_BEFORE})))"
 """Orders (as `o`) that have not gone to the warehouse: a changed mapping still reaches them."""
 
 
-def is_open(status: str, warehouse_claim: str) -> bool:
-    """Tell what `OPEN_ORDER` tells of one order."""
-    return status in BEFORE_WAREHOUSE or (status == Status.REFUNDING and not warehouse_claim)
+def is_open(place: str) -> bool:
+    """Tell what `OPEN_ORDER` tells of one order, by where it is with or without an open refund."""
+    return place in BEFORE_WAREHOUSE
 
 
 def sellable(shop: Shop) -> QuerySet[Listing]:

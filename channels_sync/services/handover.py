@@ -1,17 +1,18 @@
 """What steps and hand-overs of a warehouse mean for the orders: claims, parcels, stock, and what channels are told."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import abilities_of
+from channels_sync.services.push import set_aside
 from channels_sync.warehouses.base import Confirmed, Step, StockChanged
-from orderhub.core.words import EffectKind, EffectState, Source, Status
+from orderhub.core.status_graph import has_left
+from orderhub.core.words import EffectKind, Source, Status
 from orderhub.models import Effect, Shop, Warehouse
 from orderhub.services import shipments, stock
 from orderhub.services.bulk import records
@@ -28,11 +29,17 @@ LATE_CONFIRMATION = timedelta(seconds=60)
 
 @dataclass(slots=True, frozen=True)
 class Told:
-    """One report of one known order."""
+    """One report of one known order, told of the delivery order `code`, before which `given_back` came back.
+
+    `is_past`: another delivery order has followed that one by now.
+    """
 
     order_id: int
     received_at: datetime
     said: Step | Confirmed
+    code: str = ""
+    given_back: int = 0
+    is_past: bool = False
 
     @property
     def at(self) -> datetime:
@@ -40,47 +47,16 @@ class Told:
         return min(self.said.at or self.received_at, self.received_at)
 
 
-def find_orders(codes: Iterable[tuple[Warehouse, str]]) -> dict[tuple[int, str], int]:
-    """Return the order ids of delivery order codes by (warehouse id, code), in one query; unknown ones are left out.
-
-    A code is `<shop code>-<order number>`, and both may hold hyphens: each way to part it is looked up. An order is its
-    warehouse's when its shop sends there now, or when the order was pushed there before the shop changed.
-    """
-    wanted = {(house.pk, house.code, code) for house, code in codes}
-    splits = [
-        {"house": house, "house_code": house_code, "code": code, "shop": code[:place], "number": code[place + 1 :]}
-        for house, house_code, code in sorted(wanted)
-        for place, letter in enumerate(code)
-        if letter == "-"
-    ]
-    if not splits:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT r.house, r.code, min(o.id)
-            FROM json_to_recordset(%s::json)
-                AS r(house bigint, house_code text, code text, shop text, number text)
-            JOIN orderhub_shop s ON s.code = r.shop
-            JOIN orderhub_order o ON o.shop_id = s.id AND o.external_no = r.number
-            WHERE s.warehouse_id = r.house OR EXISTS (
-                SELECT FROM orderhub_timelineentry t
-                WHERE t.order_id = o.id AND t.kind = 'wms_push' AND t.data ->> 'warehouse' = r.house_code)
-            GROUP BY r.house, r.code HAVING count(*) = 1
-            """,
-            [records(splits)],
-        )
-        return {(house, code): order_id for house, code, order_id in cursor.fetchall()}
-
-
 def book(*, warehouse: Warehouse, told: Sequence[Told]) -> None:
     """Book steps and hand-overs set-wise: parcels and stock first, then the claims, then what channels are told.
 
-    Call it in a transaction.
+    What a delivery order says that was given back and followed by another one is noted, as far as nothing left with
+    it. Call it in a transaction.
     """
     if not told:
         return
     actor = f"warehouse:{warehouse.code}"
+    told = _of_present(told, actor)
     handed = shipments.hand_over(
         hand_overs=[
             HandOver(one.order_id, one.at, one.said.is_final, warehouse.code, one.said.parcels, one.said.lines)
@@ -93,7 +69,7 @@ def book(*, warehouse: Warehouse, told: Sequence[Told]) -> None:
     apply_claims(claims=claims, actor=actor)
     steps = [(one, one.said) for one in told if isinstance(one.said, Step)]
     _note_problems(steps, actor)
-    _set_aside_refused(steps)
+    set_aside(order_ids=[one.order_id for one, step in steps if step.status == Status.WMS_FAILED])
     _mark_delivered(steps)
     _tell_channels(handed)
 
@@ -119,51 +95,67 @@ def change_stock(*, warehouse: Warehouse, changes: Sequence[StockChanged]) -> No
             stock.move(cursor, moves, cause=reason, actor=f"warehouse:{warehouse.code}")
 
 
+def _of_present(told: Sequence[Told], actor: str) -> list[Told]:
+    """Lock the orders in key order and return what counts: all that is said of their present delivery orders, and
+    what left with earlier ones. The rest goes into the timelines."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, shop_id, given_back FROM orderhub_order WHERE id = ANY(%s)
+            ORDER BY shop_id, external_no FOR NO KEY UPDATE
+            """,
+            [sorted({one.order_id for one in told})],
+        )
+        orders = {order_id: (shop_id, given_back) for order_id, shop_id, given_back in cursor.fetchall()}
+        told = [
+            replace(one, is_past=one.given_back < orders[one.order_id][1]) for one in told if one.order_id in orders
+        ]
+        noted = [one for one in told if one.is_past and not _is_of_left(one.said)]
+        entries = [
+            Entry(orders[one.order_id][0], one.order_id, one.at, KIND, Source.WAREHOUSE, actor, data=_facts(one))
+            for one in noted
+        ]
+        record(cursor, entries)
+    return [one for one in told if one not in noted]
+
+
+def _is_of_left(said: Step | Confirmed) -> bool:
+    return isinstance(said, Confirmed) or has_left(said.status) or said.status == Status.RETURNING
+
+
 def _claims(one: Told) -> list[Claim]:
-    said = one.said
+    said, facts = one.said, _facts(one)
     if isinstance(said, Step):
-        if not said.status:
-            return []
-        return [Claim(one.order_id, Source.WAREHOUSE, said.status, one.at, KIND, _facts(said))]
+        return [Claim(one.order_id, Source.WAREHOUSE, said.status, one.at, KIND, facts)] if said.status else []
     if said.is_final:
-        return [Claim(one.order_id, Source.WAREHOUSE, Status.IN_TRANSIT, one.at, "handed_over")]
+        return [Claim(one.order_id, Source.WAREHOUSE, Status.IN_TRANSIT, one.at, "handed_over", facts)]
     return [
-        Claim(one.order_id, Source.WAREHOUSE, Status.PACKED, one.at, KIND),
-        Claim(one.order_id, Source.WAREHOUSE, Status.IN_TRANSIT, one.at, "part_handed_over", is_partial=True),
+        Claim(one.order_id, Source.WAREHOUSE, Status.PACKED, one.at, KIND, facts),
+        Claim(one.order_id, Source.WAREHOUSE, Status.IN_TRANSIT, one.at, "part_handed_over", facts, is_partial=True),
     ]
 
 
-def _facts(step: Step) -> dict[str, Any]:
-    facts = {"node": step.node, "info": step.info, "tracking_no": step.tracking_no}
+def _facts(one: Told) -> dict[str, Any]:
+    """Return what a timeline keeps of a report; the code only where it is not the order's present one."""
+    facts = {"code": one.code if one.is_past else ""}
+    if isinstance(one.said, Step):
+        facts = {"node": one.said.node, "info": one.said.info, "tracking_no": one.said.tracking_no} | facts
     return {name: value for name, value in facts.items() if value}
 
 
 def _note_problems(steps: Sequence[tuple[Told, Step]], actor: str) -> None:
     """Write problems that move no status into the timelines."""
-    problems = {one.order_id: (one, step) for one, step in steps if step.is_problem and not step.status}
+    problems = {one.order_id: one for one, step in steps if step.is_problem and not step.status}
     if not problems:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, shop_id FROM orderhub_order WHERE id = ANY(%s)", [list(problems)])
         entries = [
-            Entry(shop_id, order_id, problems[order_id][0].at, "warehouse_problem", Source.WAREHOUSE, actor,
-                  data=_facts(problems[order_id][1]))
+            Entry(shop_id, order_id, problems[order_id].at, "warehouse_problem", Source.WAREHOUSE, actor,
+                  data=_facts(problems[order_id]))
             for order_id, shop_id in cursor.fetchall()
         ]  # fmt: skip
         record(cursor, entries)
-
-
-def _set_aside_refused(steps: Sequence[tuple[Told, Step]]) -> None:
-    """Make the pushes of orders that the warehouse gave back dead letters, with its words: a person decides."""
-    refused = {one.order_id: step for one, step in steps if step.status == Status.WMS_FAILED}
-    if not refused:
-        return
-    Effect.objects.filter(
-        order_id__in=[*refused], kind=EffectKind.WMS_PUSH, state=EffectState.DONE, order__status=Status.WMS_FAILED
-    ).update(
-        state=EffectState.DEAD, finished_at=timezone.now(),
-        last_error=_("The warehouse gave the order back: see its timeline."),
-    )  # fmt: skip
 
 
 def _mark_delivered(steps: Sequence[tuple[Told, Step]]) -> None:

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from channels_sync.services.delivery_codes import delivery_order_code
 from channels_sync.warehouses.base import (
     PushAnswer,
     PushLine,
@@ -19,9 +22,10 @@ from orderhub.core.crypto import UnreadableError
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import HubError
 from orderhub.core.status_graph import Verdict
-from orderhub.core.words import ContactKind, EffectKind, Presale, Refund, Source, Status
-from orderhub.models import Order, OrderLine, Receiver, Warehouse
+from orderhub.core.words import ContactKind, EffectKind, EffectState, Presale, Refund, Source, Status
+from orderhub.models import Effect, Order, OrderLine, Receiver, Warehouse
 from orderhub.services.status import Claim, apply_claims, change_status
+from orderhub.services.timeline import Entry, record
 
 ACTOR = "outbox:wms_push"
 WANTED = frozenset({Status.READY, Status.WMS_QUEUED, Status.WMS_FAILED})
@@ -46,10 +50,11 @@ class WarehousePush:
     concurrency = 8
 
     def prepare(self, jobs: Sequence[Job]) -> Mapping[int, Prepared]:
-        """Read the orders as they are now and mark them as being sent. Three queries and one change for all of them.
+        """Read the orders as they are now and mark them as being sent. Four queries and one change for all of them.
 
         Left out, so that their effect is cancelled: orders that are no longer ready, that the channel holds, that have
-        an open refund, or nothing left to send.
+        an open refund, or nothing left to send. One that the warehouse gave back is sent again as a delivery order of
+        its own, when a person said so: that is a first try.
         """
         ids = [job.order_id for job in jobs if job.order_id is not None]
         orders = (
@@ -59,14 +64,15 @@ class WarehousePush:
             .in_bulk()
         )
         wanted = {pk: lines for pk, order in orders.items() if (lines := _lines_to_send(order))}
-        verdicts = change_status(order_ids=list(wanted), to=Status.WMS_QUEUED, actor=ACTOR)
-        sendable = {pk for pk, verdict in verdicts.items() if verdict in {Verdict.APPLY, Verdict.SAME}}
+        by_itself = {job.order_id for job in jobs if job.attempts > 1}
+        back = {pk for pk, order in orders.items() if pk in by_itself and _is_given_back(order)}
+        verdicts = change_status(order_ids=list(wanted.keys() - back), to=Status.WMS_QUEUED, actor=ACTOR)
+        sendable = [pk for pk, verdict in verdicts.items() if verdict in {Verdict.APPLY, Verdict.SAME}]
+        counts = dict(Order.objects.filter(pk__in=sendable).values_list("pk", "given_back"))
         accesses: dict[int, WarehouseAccess] = {}
-        return {
-            job.effect_id: _prepared(orders[job.order_id], wanted[job.order_id], accesses)
-            for job in jobs
-            if job.order_id is not None and job.order_id in sendable
-        }
+        prepared = {pk: _prepared(orders[pk], wanted[pk], count, accesses) for pk, count in counts.items()}
+        prepared |= {pk: Prepared("", None, None, _given_back()) for pk in back if pk in wanted}
+        return {job.effect_id: found for job in jobs if (found := prepared.get(job.order_id or 0))}
 
     def send(self, prepared: Prepared) -> PushAnswer:
         """Hand one delivery order over. Raises HubError."""
@@ -77,20 +83,24 @@ class WarehousePush:
         return warehouses.get(prepared.adapter).create_order(prepared.access, prepared.order)
 
     def settle(self, done: Sequence[tuple[Job, PushAnswer]]) -> None:
-        """Note the warehouse's word on the orders that it took."""
-        now = timezone.now()
-        ids = [job.order_id for job, _answer in done if job.order_id is not None]
-        houses = dict(Order.objects.filter(pk__in=ids).values_list("pk", "shop__warehouse__code"))
-        claims = [
-            Claim(
-                job.order_id, Source.WAREHOUSE, Status.WMS_ACCEPTED, now, "wms_push",
-                _told(job, answer, houses.get(job.order_id)),
-            )
-            for job, answer in done
-            if job.order_id is not None
-        ]  # fmt: skip
-        if claims:
-            apply_claims(claims=claims, actor=ACTOR)
+        """Note the warehouse's word on the orders that it took. One that came back meanwhile waits for a person."""
+        now, orders = timezone.now(), _locked([job.order_id for job, _answer in done])
+        told = {order.pk: _told(job, answer, order) for job, answer in done if (order := orders.get(job.order_id or 0))}
+        back = [pk for pk in told if orders[pk].warehouse_claim == Status.WMS_FAILED]
+        apply_claims(
+            claims=[
+                Claim(pk, Source.WAREHOUSE, Status.WMS_ACCEPTED, now, "wms_push", facts)
+                for pk, facts in told.items()
+                if pk not in back
+            ],
+            actor=ACTOR,
+        )
+        with connection.cursor() as cursor:
+            entries = [
+                Entry(orders[pk].shop_id, pk, now, "wms_push", Source.WAREHOUSE, ACTOR, data=told[pk]) for pk in back
+            ]
+            record(cursor, entries)
+        set_aside(order_ids=back)
 
     def give_up(self, dead: Sequence[tuple[Job, HubError]]) -> None:
         """Mark the orders whose push failed for good; the reason stands in their timeline."""
@@ -107,15 +117,38 @@ class WarehousePush:
 effect_handlers.add(EffectKind.WMS_PUSH.value, WarehousePush())
 
 
-def delivery_order_code(shop_code: str, external_no: str) -> str:
-    """Return the number by which the warehouse knows an order, the same at every try."""
-    return f"{shop_code}-{external_no}"
+def set_aside(*, order_ids: Sequence[int]) -> None:
+    """Make the pushes of orders that the warehouse gave back dead letters, with its words: a person decides."""
+    if not order_ids:
+        return
+    is_failed = Q(order__status=Status.WMS_FAILED) | Q(order__under_refund=Status.WMS_FAILED)
+    Effect.objects.filter(
+        is_failed, order_id__in=order_ids, kind=EffectKind.WMS_PUSH, state=EffectState.DONE
+    ).update(state=EffectState.DEAD, finished_at=timezone.now(), last_error=_given_back())  # fmt: skip
 
 
-def _told(job: Job, answer: PushAnswer, warehouse: str | None) -> dict[str, Any]:
+def _given_back() -> str:
+    return _("The warehouse gave the order back: see its timeline.")
+
+
+def _is_given_back(order: Order) -> bool:
+    return order.status == order.warehouse_claim == Status.WMS_FAILED
+
+
+def _locked(order_ids: Sequence[int | None]) -> dict[int, Order]:
+    """Lock the orders in key order and return them by id: no callback comes between reading and writing."""
+    orders = Order.objects.filter(pk__in=[pk for pk in order_ids if pk is not None]).order_by("shop_id", "external_no")
+    locked = orders.select_related("shop__warehouse").select_for_update(of=("self",), no_key=True)
+    return {order.pk: order for order in locked}
+
+
+def _told(job: Job, answer: PushAnswer, order: Order) -> dict[str, Any]:
     """Return what the timeline keeps; by `warehouse` a later report of that warehouse finds the order, wherever the
     shop sends by then."""
+    warehouse = order.shop.warehouse.code if order.shop.warehouse else None
     told = {"warehouse_order_id": answer.warehouse_order_id, "warehouse": warehouse}
+    if order.given_back:
+        told["code"] = delivery_order_code(order.shop.code, order.external_no, order.given_back)
     if answer.warehouse_code != warehouse:
         told["warehouse_code"] = answer.warehouse_code
     kept: dict[str, Any] = {name: value for name, value in told.items() if value}
@@ -134,7 +167,9 @@ def _lines_to_send(order: Order) -> list[OrderLine]:
     return [line for line in lines if line.refund != Refund.DONE]
 
 
-def _prepared(order: Order, lines: Sequence[OrderLine], accesses: dict[int, WarehouseAccess]) -> Prepared:
+def _prepared(
+    order: Order, lines: Sequence[OrderLine], given_back: int, accesses: dict[int, WarehouseAccess]
+) -> Prepared:  # fmt: skip
     warehouse: Warehouse | None = order.shop.warehouse
     if warehouse is None or not warehouse.is_active:
         return Prepared("", None, None, _("Shop %(shop)s has no active warehouse.") % {"shop": order.shop.code})
@@ -143,14 +178,14 @@ def _prepared(order: Order, lines: Sequence[OrderLine], accesses: dict[int, Ware
     try:
         if warehouse.pk not in accesses:
             accesses[warehouse.pk] = WarehouseAccess(warehouse.code, warehouse.credentials, warehouse.settings)
-        return Prepared(warehouse.adapter, accesses[warehouse.pk], _push_order(order, lines))
+        return Prepared(warehouse.adapter, accesses[warehouse.pk], _push_order(order, lines, given_back))
     except UnreadableError:
         return Prepared("", None, None, _("The sealed data cannot be opened: a data key is missing."))
 
 
-def _push_order(order: Order, lines: Sequence[OrderLine]) -> PushOrder:
+def _push_order(order: Order, lines: Sequence[OrderLine], given_back: int) -> PushOrder:
     return PushOrder(
-        code=delivery_order_code(order.shop.code, order.external_no),
+        code=delivery_order_code(order.shop.code, order.external_no, given_back),
         platform=order.shop.platform,
         shop_name=order.shop.name,
         external_no=order.external_no,

@@ -72,11 +72,7 @@ class OpenOrdersOnly:
 
 def _may_follow(incoming: Incoming) -> bool:
     known = incoming.known
-    return (
-        known is not None
-        and is_open(known.status, known.warehouse_claim)
-        and known.modified_at == incoming.draft.modified_at
-    )
+    return known is not None and is_open(known.place) and known.modified_at == incoming.draft.modified_at
 
 
 def _shape(draft: OrderDraft) -> tuple[object, ...]:

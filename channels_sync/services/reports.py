@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels_sync.services import handover
+from channels_sync.services.delivery_codes import DeliveryOrder, find_orders
 from channels_sync.warehouses.base import Confirmed, Report, Reported, Step, StockChanged, warehouses
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.words import InboxState
@@ -133,11 +134,11 @@ def _halve(reports: Sequence[Read]) -> list[tuple[WarehouseReport, HubError]]:
 def _one_transaction(reports: Sequence[Read]) -> list[tuple[WarehouseReport, HubError]]:
     mine = _still_mine([report.row.pk for report in reports])
     reports = [report for report in reports if report.row.pk in mine]
-    found = handover.find_orders([(r.row.warehouse, r.row.order_code) for r in reports if _is_of_order(r.said)])
+    found = find_orders([(r.row.warehouse, r.row.order_code) for r in reports if _is_of_order(r.said)])
     unknown = [r for r in reports if _is_of_order(r.said) and (r.row.warehouse_id, r.row.order_code) not in found]
     for warehouse in {report.row.warehouse for report in reports}:
         told = [
-            handover.Told(found[r.row.warehouse_id, r.row.order_code], r.row.received_at, r.said)
+            _told(r.row, r.said, found[r.row.warehouse_id, r.row.order_code])
             for r in reports
             if r.row.warehouse_id == warehouse.pk and isinstance(r.said, Step | Confirmed) and r not in unknown
         ]
@@ -149,6 +150,10 @@ def _one_transaction(reports: Sequence[Read]) -> list[tuple[WarehouseReport, Hub
         (r.row, TemporaryError(_("The hub knows no order %(code)s of this warehouse.") % {"code": r.row.order_code}))
         for r in unknown
     ]
+
+
+def _told(row: WarehouseReport, said: Step | Confirmed, of: DeliveryOrder) -> handover.Told:
+    return handover.Told(of.order_id, row.received_at, said, row.order_code, of.given_back)
 
 
 def _is_of_order(said: Report) -> bool:

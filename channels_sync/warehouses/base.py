@@ -46,7 +46,8 @@ class PushReceiver:
 
 @dataclass(slots=True, frozen=True)
 class PushOrder:
-    """One delivery order. `code` is the same at every try: the warehouse knows a repeat by it."""
+    """One delivery order. `code` is the same at every try: the warehouse knows a repeat by it. After the warehouse gave
+    the order back it is another one."""
 
     code: str
     platform: str

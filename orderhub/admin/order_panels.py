@@ -148,6 +148,7 @@ _DATA_WORDS: dict[str, str | Promise] = {
     "warehouse": _("warehouse"),
     "warehouse_order_id": _("number in the warehouse"),
     "attempts": _("attempts"),
+    "code": _("delivery order"),
 }
 
 

@@ -42,6 +42,7 @@ def detail(page: OrderPage, sections: dict[str, Any]) -> dict[str, Any]:
         "shop": order.shop.code,
         "urgent": order.is_urgent,
         "drift": order.has_drift,
+        "under_refund": order.under_refund,
         **_columns(
             order,
             ("created_at", "paid_at", "modified_at", "received_at", "ship_by", "total_fen", "paid_fen", "item_count"),

@@ -140,6 +140,9 @@ class EntryShown(serializers.Serializer[Any]):
 class OrderDetail(OrderRow):
     """One order with everything around it."""
 
+    under_refund = serializers.ChoiceField(
+        [("", ""), *Status.choices], help_text=_("while a refund is open: the status without it")
+    )
     lines = LineShown(many=True)
     claims = ClaimShown(many=True)
     parcels = ParcelShown(many=True)

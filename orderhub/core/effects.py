@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from orderhub.core.errors import HubError
@@ -18,6 +19,7 @@ class Job:
     order_id: int | None
     payload: Mapping[str, Any] | None
     attempts: int
+    due_at: datetime | None = None
 
 
 class EffectHandler(Protocol):
@@ -27,13 +29,14 @@ class EffectHandler(Protocol):
     """How many `send` calls may run at once in one worker."""
 
     def prepare(self, jobs: Sequence[Job]) -> Mapping[int, Any]:
-        """Read, set-wise, what sending needs, by effect id. A job left out is cancelled: no longer wanted."""
+        """Read, set-wise, what sending needs, by effect id. A job left out is no longer wanted: it is cancelled, unless
+        somebody wanted it again since it was leased."""
 
     def send(self, prepared: Any) -> Any:
         """Do it over the network and return the answer; raises HubError, permanent or temporary. No database."""
 
     def settle(self, done: Sequence[tuple[Job, Any]]) -> None:
-        """Write, set-wise, what the answers mean; runs in the transaction that marks the effects done."""
+        """Write, set-wise, what the answers mean; runs in the transaction that has marked the effects done."""
 
 
 @runtime_checkable

@@ -36,7 +36,12 @@ class Buyer(models.Model):
 
 
 class Order(models.Model):
-    """One order of one shop with the one status and each department's own claim beside it."""
+    """One order of one shop with the one status and each department's own claim beside it.
+
+    While a refund is open, `status` shows it and `under_refund` is the status that the order would have without one.
+    `refund_at` is when the refund was first asked, empty once it is withdrawn; `left_at` when the first pieces left, by
+    the word of warehouse or carrier. `given_back` counts the delivery orders that came back before the present one.
+    """
 
     shop = models.ForeignKey(Shop, models.PROTECT, related_name="orders", db_index=False, verbose_name=_("shop"))
     external_no = models.CharField(_("order number"), max_length=64)
@@ -56,6 +61,12 @@ class Order(models.Model):
     warehouse_claim_at = models.DateTimeField(_("warehouse said so at"), null=True)
     carrier_claim = models.CharField(_("carrier says"), max_length=20, choices=Status.choices, blank=True, default="")
     carrier_claim_at = models.DateTimeField(_("carrier said so at"), null=True)
+    under_refund = models.CharField(
+        _("status under the refund"), max_length=20, choices=Status.choices, blank=True, default="", db_default=""
+    )
+    refund_at = models.DateTimeField(_("refund asked"), null=True)
+    left_at = models.DateTimeField(_("left the warehouse"), null=True)
+    given_back = models.PositiveSmallIntegerField(_("given back by the warehouse"), default=0, db_default=0)
     has_drift = models.BooleanField(_("claims disagree"), default=False)
 
     created_at = models.DateTimeField(_("ordered"))

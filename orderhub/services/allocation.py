@@ -27,7 +27,7 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
         if _has_left(incoming):
             lines = [_left(shelf, line, old.pop(line.line_no, None)) for line in incoming.draft.lines]
         else:
-            holds = incoming.triaged or incoming.status in HOLDS_STOCK
+            holds = incoming.triaged or incoming.place in HOLDS_STOCK
             lines = [
                 _line(shelf, line, old.pop(line.line_no, None), preferred, holds=holds) for line in incoming.draft.lines
             ]
@@ -45,7 +45,7 @@ def _who_first(incoming: Incoming) -> tuple[Any, ...]:
 def _has_left(incoming: Incoming) -> bool:
     """Tell whether pieces of the order are with the carrier: a refund asked on the road must not reserve them again."""
     known = incoming.known
-    return known is not None and not HAS_LEFT.isdisjoint({known.status, known.warehouse_claim, known.carrier_claim})
+    return known is not None and not HAS_LEFT.isdisjoint({known.place, known.warehouse_claim, known.carrier_claim})
 
 
 def _left(shelf: Shelf, line: LineDraft, old: dict[str, Any] | None) -> Allocation:

@@ -13,6 +13,8 @@ from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.draft import OrderDraft
 from orderhub.core.results import Outcome, RowResult
+from orderhub.core.status_graph import place_of
+from orderhub.core.words import Status
 from orderhub.models import Order, Shop
 from orderhub.services.bulk import LISTED, listed, records, stamp, take_ids
 from orderhub.services.stock import NOTHING, Allocation
@@ -48,7 +50,15 @@ class Known:
     carrier_claim: str
     triaged_at: datetime | None
     rule_set_id: int | None
+    under_refund: str
+    refund_at: datetime | None
+    left_at: datetime | None
     lines: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def place(self) -> Status:
+        """Where the order is, whether or not an open refund covers that."""
+        return place_of(self.status, self.under_refund)
 
 
 class Incoming(msgspec.Struct):
@@ -64,6 +74,7 @@ class Incoming(msgspec.Struct):
     """What the channel claims, by the words of the one status."""
     allocations: Sequence[Allocation] = ()
     status: str = ""
+    under_refund: str = ""
     lane: str = ""
     is_urgent: bool = False
     findings: Sequence[str] = ()
@@ -76,6 +87,11 @@ class Incoming(msgspec.Struct):
     def is_short(self) -> bool:
         """True when a line could not be reserved in full."""
         return any(allocation.short for allocation in self.allocations)
+
+    @property
+    def place(self) -> Status:
+        """Where the order will be, whether or not an open refund covers that."""
+        return place_of(self.status, self.under_refund)
 
     @property
     def short_skus(self) -> tuple[str, ...]:
@@ -223,7 +239,7 @@ def _outcome(incoming: Incoming, known: Known | None, *, again: bool) -> Outcome
 
 _KNOWN = f"""
     SELECT external_no, id, status, lane, is_urgent, modified_at, content_hash, buyer_id,
-           channel_claim, warehouse_claim, carrier_claim, triaged_at, rule_set_id
+           channel_claim, warehouse_claim, carrier_claim, triaged_at, rule_set_id, under_refund, refund_at, left_at
     FROM orderhub_order WHERE shop_id = %s AND external_no = {LISTED}
 """  # noqa: S608  (a constant)
 _KNOWN_LOCKED = _KNOWN + " ORDER BY external_no FOR NO KEY UPDATE"

@@ -70,7 +70,10 @@ def new_effects(effects: Iterable[NewEffect], *, now: datetime) -> Table:
 
 
 def add_effects(cursor: CursorWrapper, effects: Sequence[NewEffect]) -> None:
-    """Add effects of known orders: a key that is there stays as it is, a cancelled one is wanted again."""
+    """Add effects of known orders: a key that is there stays as it is, a cancelled one is wanted again.
+
+    One that a worker holds gets its new due time only: by it the worker sees that what it found unwanted is wanted.
+    """
     if not effects:
         return
     rows = [
@@ -80,14 +83,17 @@ def add_effects(cursor: CursorWrapper, effects: Sequence[NewEffect]) -> None:
     ]  # fmt: skip
     cursor.execute(
         """
-        INSERT INTO orderhub_effect
+        INSERT INTO orderhub_effect AS e
             (shop_id, order_id, kind, key, state, payload, attempts, due_at, last_error, created_at)
         SELECT shop_id, order_id, kind, key, 'pending', payload, 0, due_at, '', now()
         FROM json_to_recordset(%s::json) AS
             r(shop_id bigint, order_id bigint, kind text, key text, due_at timestamptz, payload jsonb)
-        ON CONFLICT (shop_id, key) DO UPDATE SET state = 'pending', payload = excluded.payload, attempts = 0,
-            due_at = excluded.due_at, last_error = '', finished_at = NULL
-        WHERE orderhub_effect.state = 'cancelled'
+        ON CONFLICT (shop_id, key) DO UPDATE SET due_at = excluded.due_at,
+            state = CASE WHEN e.state = 'cancelled' THEN 'pending' ELSE e.state END,
+            payload = CASE WHEN e.state = 'cancelled' THEN excluded.payload ELSE e.payload END,
+            attempts = CASE WHEN e.state = 'cancelled' THEN 0 ELSE e.attempts END,
+            last_error = CASE WHEN e.state = 'cancelled' THEN '' ELSE e.last_error END, finished_at = NULL
+        WHERE e.state IN ('cancelled', 'sending')
         """,
         [records(rows)],
     )
@@ -155,7 +161,7 @@ def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
             UPDATE orderhub_effect SET state = 'sending', attempts = attempts + 1, lease_token = %s,
                 leased_until = now() + make_interval(secs => %s)
             WHERE id IN (SELECT id FROM due UNION ALL SELECT id FROM lost)
-            RETURNING id, key, shop_id, order_id, payload, attempts
+            RETURNING id, key, shop_id, order_id, payload, attempts, due_at
             """,
             [kind, limit, kind, limit, token, LEASE_SECONDS],
         )
@@ -164,15 +170,15 @@ def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
 
 def _job(row: Sequence[Any]) -> Job:
     """Return one leased row; Django's cursors hand JSON on as text."""
-    effect_id, key, shop_id, order_id, payload, attempts = row
+    effect_id, key, shop_id, order_id, payload, attempts, *due_at = row
     told = orjson.loads(payload) if isinstance(payload, str) else payload
-    return Job(effect_id, key, shop_id, order_id, told, attempts)
+    return Job(effect_id, key, shop_id, order_id, told, attempts, *due_at)
 
 
 def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, result: Drained) -> None:
     prepared = handler.prepare(jobs)
     wanted = [job for job in jobs if job.effect_id in prepared]
-    unwanted = [job.effect_id for job in jobs if job.effect_id not in prepared]
+    unwanted = [job for job in jobs if job.effect_id not in prepared]
     done: list[tuple[Job, Any]] = []
     failed: list[tuple[Job, HubError]] = []
     with ThreadPoolExecutor(max_workers=max(1, handler.concurrency)) as pool:
@@ -184,16 +190,16 @@ def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, re
     with transaction.atomic(), connection.cursor() as cursor:
         mine = _still_mine(cursor, [job.effect_id for job in jobs], token)
         done = [(job, answer) for job, answer in done if job.effect_id in mine]
+        _finish(cursor, [job.effect_id for job, _ in done])
         handler.settle(done)
-        _finish(cursor, [job.effect_id for job, _ in done], "done")
-        _finish(cursor, [pk for pk in unwanted if pk in mine], "cancelled")
+        cancelled = _cancel(cursor, [job for job in unwanted if job.effect_id in mine])
         dead = _retry_later(cursor, [(job, error) for job, error in failed if job.effect_id in mine])
         if dead and isinstance(handler, GivesUp):
             handler.give_up(dead)
     result.done += len(done)
-    result.cancelled += len(unwanted)
+    result.cancelled += cancelled
     result.dead += len(dead)
-    result.retried += len(failed) - len(dead)
+    result.retried += len(failed) - len(dead) + len(unwanted) - cancelled
     result.errors += sorted({str(error) for _, error in failed})[:5]
 
 
@@ -219,15 +225,35 @@ def _still_mine(cursor: CursorWrapper, effect_ids: Sequence[int], token: uuid.UU
     return {row[0] for row in cursor.fetchall()}
 
 
-def _finish(cursor: CursorWrapper, effect_ids: Sequence[int], state: str) -> None:
+def _finish(cursor: CursorWrapper, effect_ids: Sequence[int]) -> None:
     if effect_ids:
         cursor.execute(
             """
-            UPDATE orderhub_effect SET state = %s, finished_at = now(), lease_token = NULL, leased_until = NULL,
+            UPDATE orderhub_effect SET state = 'done', finished_at = now(), lease_token = NULL, leased_until = NULL,
                 last_error = '' WHERE id = ANY(%s)
             """,
-            [state, list(effect_ids)],
+            [list(effect_ids)],
         )
+
+
+def _cancel(cursor: CursorWrapper, jobs: Sequence[Job]) -> int:
+    """Cancel effects that nobody wants any more and return how many they were.
+
+    The handler looked at them without a lock, and a batch may take a minute: one that was wanted again since then has
+    another due time (`add_effects`) and waits for its turn.
+    """
+    if not jobs:
+        return 0
+    cursor.execute(
+        """
+        UPDATE orderhub_effect e SET state = CASE WHEN e.due_at = r.due_at THEN 'cancelled' ELSE 'pending' END,
+            finished_at = CASE WHEN e.due_at = r.due_at THEN now() END, lease_token = NULL, leased_until = NULL,
+            last_error = ''
+        FROM json_to_recordset(%s::json) AS r(id bigint, due_at timestamptz) WHERE e.id = r.id RETURNING e.state
+        """,
+        [records([{"id": job.effect_id, "due_at": job.due_at} for job in jobs])],
+    )
+    return sum(state == "cancelled" for (state,) in cursor.fetchall())
 
 
 def _retry_later(cursor: CursorWrapper, failed: Sequence[tuple[Job, HubError]]) -> list[tuple[Job, HubError]]:

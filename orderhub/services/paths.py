@@ -12,6 +12,8 @@ from orderhub.services.outbox import NewEffect
 HANDED_TO_WAREHOUSE = frozenset(
     {Status.WMS_QUEUED, Status.WMS_ACCEPTED, Status.PICKING, Status.PACKED, Status.AWAITING_PICKUP}
 )
+WMS_PUSH_KEY = "wms"
+"""An order has one push: what is there stays as it is, a cancelled one is wanted again (`outbox.add_effects`)."""
 
 
 class _Add(Protocol):
@@ -23,7 +25,8 @@ def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
 
     Regular orders go to the warehouse after the merge window, urgent ones at once; to-confirm orders give an SMS and
     a popup with the confirm deadline; abnormal ones a risk case; urgent ones tell the warehouse to prepare. An order
-    that changed after its push tells the warehouse what changed.
+    that changed after its push tells the warehouse what changed; one whose push was dropped for a refund that is
+    withdrawn by now is pushed again.
     """
     number = incoming.draft.external_no
     effects: list[NewEffect] = []
@@ -35,7 +38,11 @@ def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
 
     if incoming.triaged:
         _lane_effects(batch, incoming, add)
-    elif incoming.known and incoming.known.status in HANDED_TO_WAREHOUSE:
+        return effects
+    known = incoming.known
+    if known and known.status == Status.REFUNDING and incoming.status in {Status.WMS_QUEUED, Status.WMS_FAILED}:
+        add(EffectKind.WMS_PUSH, WMS_PUSH_KEY)
+    if known and known.place in HANDED_TO_WAREHOUSE:
         version = f"{incoming.content_hash & 0xFFFFFFFFFFFFFFFF:016x}"
         add(EffectKind.WAREHOUSE_HEADS_UP, f"changed:{version}", reason="changed_after_push", status=incoming.status)
     return effects
@@ -45,7 +52,7 @@ def _lane_effects(batch: Batch, incoming: Incoming, add: _Add) -> None:
     findings = list(incoming.findings)
     if incoming.status == Status.READY:
         wait = 0 if incoming.is_urgent else batch.shop.merge_window_seconds
-        add(EffectKind.WMS_PUSH, "wms", timedelta(seconds=wait))
+        add(EffectKind.WMS_PUSH, WMS_PUSH_KEY, timedelta(seconds=wait))
     if incoming.lane == Lane.TO_CONFIRM:
         confirm_by = (batch.now + timedelta(minutes=settings.HUB_CONFIRM_MINUTES)).isoformat()
         add(EffectKind.SMS, "sms-confirm", findings=findings)

@@ -8,7 +8,7 @@ from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.crypto import blind
 from orderhub.core.draft import OrderDraft
-from orderhub.core.status_graph import RANK, drifts, judge
+from orderhub.core.status_graph import RANK, REFUND_CLAIMS, drifts, judge
 from orderhub.core.words import Lane, Presale, Refund, Source, Status
 from orderhub.models import Receiver, Shop
 from orderhub.services import receivers, timeline
@@ -24,10 +24,10 @@ REFUND_RANK = {"none": 0, "refused": 1, "done": 2, "agreed": 3, "asked": 4}
 
 ORDER_COLUMNS = (
     "id", "shop_id", "external_no", "buyer_id", "status", "lane", "is_urgent", "channel_status", "channel_claim",
-    "channel_claim_at", "warehouse_claim", "carrier_claim", "has_drift", "created_at", "paid_at", "modified_at",
-    "ship_by", "received_at", "triaged_at", "rule_set_id", "total_fen", "discount_fen", "freight_fen", "paid_fen",
-    "item_count", "buyer_remark", "seller_remark", "flag", "presale", "channel_hold", "refund", "ip_index",
-    "merge_key", "content_hash", "inbox_id", "extra",
+    "channel_claim_at", "warehouse_claim", "carrier_claim", "under_refund", "refund_at", "has_drift", "created_at",
+    "paid_at", "modified_at", "ship_by", "received_at", "triaged_at", "rule_set_id", "total_fen", "discount_fen",
+    "freight_fen", "paid_fen", "item_count", "buyer_remark", "seller_remark", "flag", "presale",
+    "channel_hold", "refund", "ip_index", "merge_key", "content_hash", "inbox_id", "extra",
 )  # fmt: skip
 LINE_COLUMNS = (
     "shop_id", "order_id", "line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund", "reserved",
@@ -37,11 +37,11 @@ LINE_COLUMNS = (
 _CHANGED = [c for c in ORDER_COLUMNS if c not in {"id", "shop_id", "external_no", "warehouse_claim", "carrier_claim",
                                                   "received_at"}]  # fmt: skip
 _TYPES = {
-    "buyer_id": "bigint", "is_urgent": "bool", "channel_claim_at": "timestamptz", "has_drift": "bool",
-    "created_at": "timestamptz", "paid_at": "timestamptz", "modified_at": "timestamptz", "ship_by": "timestamptz",
-    "triaged_at": "timestamptz", "rule_set_id": "bigint", "total_fen": "bigint", "discount_fen": "bigint",
-    "freight_fen": "bigint", "paid_fen": "bigint", "item_count": "int", "ip_index": "bigint", "merge_key": "bigint",
-    "content_hash": "bigint", "inbox_id": "bigint", "extra": "jsonb",
+    "buyer_id": "bigint", "is_urgent": "bool", "channel_claim_at": "timestamptz", "refund_at": "timestamptz",
+    "has_drift": "bool", "created_at": "timestamptz", "paid_at": "timestamptz", "modified_at": "timestamptz",
+    "ship_by": "timestamptz", "triaged_at": "timestamptz", "rule_set_id": "bigint", "total_fen": "bigint",
+    "discount_fen": "bigint", "freight_fen": "bigint", "paid_fen": "bigint", "item_count": "int",
+    "ip_index": "bigint", "merge_key": "bigint", "content_hash": "bigint", "inbox_id": "bigint", "extra": "jsonb",
 }  # fmt: skip
 
 
@@ -61,33 +61,27 @@ def claim_of(draft: OrderDraft) -> str:
 def is_triaged(incoming: Incoming) -> bool:
     """Tell whether an order goes through triage: paid in full, not held by the channel, no refund open, not yet in
     the warehouse's hands."""
-    if incoming.claim != Status.PAID or incoming.draft.channel_hold or _is_back_at_warehouse(incoming):
+    if incoming.claim != Status.PAID or incoming.draft.channel_hold:
         return False
-    return incoming.known is None or incoming.known.status in BEFORE_WAREHOUSE | {Status.REFUNDING}
-
-
-def _is_back_at_warehouse(incoming: Incoming) -> bool:
-    """Tell whether a refund was withdrawn of an order that the warehouse already works on."""
-    known = incoming.known
-    withdrawn = known is not None and known.status == Status.REFUNDING and incoming.claim == Status.PAID
-    return withdrawn and known is not None and known.warehouse_claim in RANK
+    return incoming.known is None or incoming.known.place in BEFORE_WAREHOUSE | {Status.REFUNDING}
 
 
 def settle_status(incoming: Incoming) -> None:
     """Set the order's status from the claim of the channel, the lane and the stock."""
-    claim = incoming.claim
+    claim, known = incoming.claim, incoming.known
+    incoming.under_refund = ""
     if incoming.triaged:
         held = incoming.lane in {Lane.TO_CONFIRM, Lane.ABNORMAL}
         short = incoming.is_short and incoming.lane != Lane.ABNORMAL
         incoming.status = Status.SHORT if short else Status.IN_TRIAGE_HOLD if held else Status.READY
-    elif incoming.known is None:
+    elif known is None:
         incoming.status = claim
-    elif _is_back_at_warehouse(incoming):
-        incoming.status = incoming.known.warehouse_claim
-    elif incoming.known.status in BEFORE_WAREHOUSE and claim in BEFORE_WAREHOUSE:
-        incoming.status = claim if claim != Status.PAID or incoming.draft.channel_hold else incoming.known.status
+        incoming.under_refund = incoming.draft.status if claim == Status.REFUNDING else ""
+    elif known.place in BEFORE_WAREHOUSE and claim in BEFORE_WAREHOUSE:
+        incoming.status = claim if claim != Status.PAID or incoming.draft.channel_hold else known.place
     else:
-        incoming.status = judge(incoming.known.status, claim, Source.CHANNEL).status
+        step = judge(known.status, claim, Source.CHANNEL, known.under_refund)
+        incoming.status, incoming.under_refund = step.status, step.under_refund
 
 
 def line_rows(batch: Batch) -> Table:
@@ -152,10 +146,12 @@ def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
     claims = (known.warehouse_claim, known.carrier_claim) if known else ("", "")
     refund = max((line.refund for line in draft.lines), key=REFUND_RANK.__getitem__)
     modified = stamp(draft.modified_at)
+    refund_at = _refund_at(inc)
     return (
         inc.order_id, batch.shop.pk, draft.external_no, inc.buyer_id, str(inc.status), inc.lane, inc.is_urgent,
         draft.channel_status or draft.status, str(claim), modified, *claims,
-        drifts(inc.status, claim, *claims) if known else False,
+        str(inc.under_refund), stamp(refund_at),
+        drifts(inc.status, claim, *claims, refund_at=refund_at, left_at=known.left_at) if known else False,
         stamp(draft.created_at), stamp(draft.paid_at), modified, stamp(ship_deadline(draft, batch.shop)),
         batch.stamped, _judged_at(batch, inc), inc.rule_set_id, draft.total_fen, draft.discount_fen,
         draft.freight_fen, draft.paid_fen, sum(line.quantity for line in draft.lines), draft.buyer_remark,
@@ -169,6 +165,13 @@ def _judged_at(batch: Batch, inc: Incoming) -> str | None:
     if inc.triaged:
         return batch.stamped
     return stamp(inc.known.triaged_at) if inc.known else None
+
+
+def _refund_at(inc: Incoming) -> datetime | None:
+    """Return when the refund was first asked: the first version that told of it stands for that moment."""
+    if inc.claim not in REFUND_CLAIMS:
+        return None
+    return (inc.known.refund_at if inc.known else None) or inc.draft.modified_at
 
 
 def _receiver_rows(shop_id: int, orders: Sequence[Incoming]) -> Iterator[tuple[Any, ...]]:

@@ -223,6 +223,34 @@ def test_an_order_that_the_warehouse_gives_back_waits_for_a_person_with_its_word
     assert state(order) == ("wms_failed", "wms_failed")
 
 
+def test_what_leaves_under_a_code_that_was_given_back_counts_and_its_steps_are_only_noted(client, order):
+    Order.objects.update(given_back=1)
+    post(client, STEP, step(CODE, "PACKAGE"))
+    reports.drain()
+    assert state(order) == ("wms_accepted", "")
+    assert TimelineEntry.objects.get().data == {"node": "PACKAGE", "code": CODE}
+    post(client, CONFIRM, confirm(CODE, WHOLE))
+    post(client, STEP, step(f"{CODE}-R1", "PICK", "2026-11-11 09:30:00"))
+    reports.drain()
+    assert (state(order), level()) == (("in_transit", "in_transit"), (8, 0))
+    assert TimelineEntry.objects.get(kind="handed_over").data == {"code": CODE}
+    post(client, STEP, step(CODE, "SIGN", "2026-11-11 18:00:00"))
+    reports.drain()
+    assert state(order)[0] == "delivered"
+
+
+def test_an_order_given_back_while_its_refund_is_open_waits_for_a_person_too(client, order):
+    Order.objects.update(status="refunding", under_refund="picking", channel_claim="refunding")
+    Effect.objects.create(
+        shop=order.shop, order=order, kind="wms_push", key="wms:T-1", state="done", due_at=order.created_at,
+        created_at=order.created_at,
+    )  # fmt: skip
+    post(client, STEP, step(CODE, "CANCELED"))
+    reports.drain()
+    assert state(order) == ("refunding", "wms_failed")
+    assert (order.under_refund, Effect.objects.get().state) == ("wms_failed", "dead")
+
+
 @pytest.mark.parametrize(
     ("method", "body"),
     [

@@ -56,6 +56,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--warehouse-split", type=float, default=Pace().split, help="part of the orders that leave in two parcels"
         )
+        parser.add_argument(
+            "--warehouse-gives-back", type=float, default=Pace().gives_back, help="part of the orders it gives back"
+        )
         parser.add_argument("--state-dir", type=Path, help="where orders are kept over a restart; memory without it")
         parser.add_argument("--labels", type=Path, help="log of the right answers; labels.ndjson in the state dir")
         parser.add_argument("--repeat-is-success", action="store_true", help="answer a repeated delivery order with ok")
@@ -115,6 +118,8 @@ def _options(given: dict[str, Any]) -> Options:
         hub=hub,
         hooks=hooks,
         credentials=Credentials.from_environment(),
-        pace=Pace(seconds=given["warehouse_seconds"], split=given["warehouse_split"]),
+        pace=Pace(
+            seconds=given["warehouse_seconds"], split=given["warehouse_split"], gives_back=given["warehouse_gives_back"]
+        ),
         **{name: given[name] for name in same},
     )

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from channels_sync.sandbox.credentials import SANDBOX
-from channels_sync.sandbox.floor import MOST_TRIES, Pace
+from channels_sync.sandbox.floor import GIVES_BACK, MOST_TRIES, Pace
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.sandbox.signatures import is_signed
 from tests.channels_sync.clock import PlatformClock
@@ -115,6 +115,35 @@ def test_faults_double_reverse_and_lose_callbacks(hub, clock):
         take(sandbox).catch_up()
     steps = [step for _, step, _ in told(hub)]
     assert steps == ["SIGN", "DELIVERED", "DELIVERED", "READY", "PACKAGE", "PICK", "ACCEPT", "SIGN"]
+
+
+def test_an_order_is_given_back_on_demand_and_nothing_more_is_done_for_it(hub, clock):
+    with warehouse(hub, clock, seconds=20) as sandbox:
+        floor = take(sandbox)
+        clock.forward(8)
+        floor.step()
+        assert not floor.is_given_back("DO1")
+        assert floor.give_back("DO1", "CANCELED", "客服取消")
+        floor.catch_up()
+        assert floor.is_given_back("DO1")
+    assert [step for _, step, _ in told(hub)] == ["ACCEPT", "PICK", "CANCELED"]
+    assert told(hub)[-1][2].findtext("process/operateInfo") == "客服取消"
+
+
+def test_what_cannot_be_given_back_is_told(hub, clock):
+    with warehouse(hub, clock) as sandbox:
+        floor = take(sandbox)
+        assert not floor.give_back("DO2")
+        with pytest.raises(ValueError, match="REJECT, CANCELED, CLOSED"):
+            floor.give_back("DO1", "PICK")
+
+
+def test_a_part_of_the_orders_is_given_back_in_the_middle_of_the_work(hub, clock):
+    with warehouse(hub, clock, gives_back=1) as sandbox:
+        take(sandbox).catch_up()
+    *steps, last = [step for _, step, _ in told(hub)]
+    assert steps == ["ACCEPT", "PICK"]
+    assert last in GIVES_BACK
 
 
 def test_what_was_received_is_closed_by_its_platform(hub, clock):

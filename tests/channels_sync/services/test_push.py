@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from channels_sync.services import push
 from channels_sync.services.push import WarehousePush
 from orderhub import pulls
 from orderhub.core.effects import Job, effect_handlers
@@ -11,6 +12,7 @@ from orderhub.core.words import EffectState, Status
 from orderhub.models import Effect, Order, OrderLine, TimelineEntry, Warehouse
 from orderhub.services import outbox
 from orderhub.services.outbox import NewEffect, add_effects
+from tests.drafts import deliver, draft, later, line
 from tests.factories import make_order, make_shop
 
 
@@ -144,6 +146,61 @@ def test_a_refusal_is_final_visible_and_can_be_retried_by_a_person(platform, sho
     assert now_of(order) == [Status.WMS_ACCEPTED]
 
 
+def refund(order, word, minute):
+    """Tell the next version of the order's only line."""
+    deliver(order.shop, draft(order.external_no, lines=[line(refund=word)], modified_at=later(minute)))
+
+
+@pytest.fixture
+def taken_in(platform, shop, rules):
+    """An order that came through the intake and waits for its push."""
+    deliver(shop, draft())
+    return Order.objects.get()
+
+
+def test_a_refund_between_looking_and_marking_keeps_the_order_here(platform, shop, taken_in, monkeypatch):
+    marks = push.change_status
+
+    def late(**told):
+        refund(taken_in, "asked", 5)
+        return marks(**told)
+
+    monkeypatch.setattr(push, "change_status", late)
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).cancelled == 1
+    assert (now_of(taken_in), deliveries(platform)) == ([Status.REFUNDING], {})
+    monkeypatch.undo()
+    refund(taken_in, "refused", 6)
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert now_of(taken_in) == [Status.WMS_ACCEPTED]
+
+
+def test_a_push_that_a_refund_overtook_is_made_once_the_refund_is_withdrawn(platform, shop, taken_in):
+    platform.faults.add({"kind": "truncated", "times": 1, "method": "deliveryorder.create"})
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).retried == 1
+    refund(taken_in, "asked", 5)
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).cancelled == 1
+    refund(taken_in, "refused", 6)
+    assert now_of(taken_in) == [Status.WMS_QUEUED]
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert (now_of(taken_in), len(deliveries(platform))) == ([Status.WMS_ACCEPTED], 1)
+
+
+def test_the_warehouses_answer_to_a_push_does_not_hide_a_refund(platform, shop, taken_in):
+    handler, job = WarehousePush(), Job(1, "k", shop.pk, taken_in.pk, None, 1)
+    prepared = handler.prepare([job])
+    refund(taken_in, "asked", 5)
+    handler.settle([(job, handler.send(prepared[1]))])
+    taken_in.refresh_from_db()
+    assert (taken_in.status, taken_in.under_refund, taken_in.warehouse_claim) == (
+        "refunding", "wms_accepted", "wms_accepted",
+    )  # fmt: skip
+
+
 def test_a_shop_without_a_warehouse_fails_with_a_reason(platform, shop):
     homeless = make_order(make_shop("homeless"), status="ready")
     queue(homeless)
@@ -181,8 +238,8 @@ def test_the_number_of_queries_does_not_grow_with_the_orders(platform, shop, dja
     for number in (1, 3):
         orders = [make_order(shop, status="ready") for _ in range(number)]
         jobs = [Job(order.pk, "k", shop.pk, order.pk, None, 1) for order in orders]
-        with django_assert_num_queries(6) as asked:
+        with django_assert_num_queries(7) as asked:
             prepared = WarehousePush().prepare(jobs)
         counts.append(len(asked))
         assert len(prepared) == number
-    assert counts == [6, 6]
+    assert counts == [7, 7]

@@ -60,6 +60,13 @@ def test_both_sides_of_a_drift_are_named(supervisor, rich):
     assert drift.group(1).count("≠") == 1
 
 
+def test_an_open_refund_does_not_hide_where_the_order_is(supervisor):
+    supervisor.cookies["django_language"] = "en"
+    body = page(supervisor, make_order(status="refunding", under_refund="packed")).content.decode()
+    top = body[body.index('class="order-top"') : body.index('class="order-body"')]
+    assert top.index("Refund in progress") < top.index("the order itself") < top.index("Packed")
+
+
 def test_what_platforms_and_people_typed_is_escaped(supervisor, rich):
     body = page(supervisor, rich).content.decode()
     for raw in ("<script>alert(", "<img src=x", "<u>me", "<b>no"):

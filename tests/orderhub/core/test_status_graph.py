@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -6,6 +7,8 @@ from hypothesis import strategies as st
 
 from orderhub.core.status_graph import ALLOWED, RANK, Verdict, drifts, judge
 from orderhub.core.words import Source, Status
+
+T = datetime(2026, 11, 11, 10, tzinfo=UTC)
 
 
 def test_every_status_has_its_edges_and_they_lead_to_statuses():
@@ -58,3 +61,74 @@ def test_shipped_by_the_channel_but_not_packed_is_drift():
     assert not drifts("in_transit", "in_transit", "in_transit", "")
     assert not drifts("ready", "paid", "", "")
     assert drifts("packed", "cancelled", "packed", "")
+
+
+@pytest.mark.parametrize(
+    ("under", "claimed", "source", "verdict", "status", "under_then"),
+    [
+        ("wms_accepted", "picking", "warehouse", Verdict.COVERED, "refunding", "picking"),
+        ("packed", "picking", "warehouse", Verdict.LATE, "refunding", "packed"),
+        ("packed", "in_transit", "warehouse", Verdict.COVERED, "refunding", "in_transit"),
+        ("in_transit", "returning", "carrier", Verdict.COVERED, "refunding", "returning"),
+        ("picking", "wms_failed", "warehouse", Verdict.COVERED, "refunding", "wms_failed"),
+        ("wms_queued", "wms_failed", "hub", Verdict.COVERED, "refunding", "wms_failed"),
+        ("in_transit", "intercepting", "person", Verdict.COVERED, "refunding", "intercepting"),
+        ("packed", "refunding", "channel", Verdict.SAME, "refunding", "packed"),
+        ("packed", "paid", "channel", Verdict.APPLY, "packed", ""),
+        ("wms_failed", "paid", "channel", Verdict.APPLY, "wms_failed", ""),
+        ("in_transit", "in_transit", "channel", Verdict.APPLY, "in_transit", ""),
+        ("ready", "in_transit", "channel", Verdict.APPLY, "ready", ""),
+        ("delivered", "completed", "channel", Verdict.APPLY, "completed", ""),
+        ("in_transit", "refunded", "channel", Verdict.APPLY, "refunded", ""),
+        ("packed", "cancelled", "channel", Verdict.APPLY, "cancelled", ""),
+        ("ready", "cancelled", "person", Verdict.APPLY, "cancelled", ""),
+    ],
+)
+def test_while_a_refund_is_open_only_the_channels_word_uncovers_the_status(
+    under, claimed, source, verdict, status, under_then
+):
+    step = judge("refunding", claimed, source, under)
+    assert (step.verdict, step.status, step.under_refund) == (verdict, status, under_then)
+
+
+def test_a_refund_covers_the_status_and_keeps_it():
+    step = judge("packed", "refunding", Source.CHANNEL)
+    assert (step.verdict, step.status, step.under_refund) == (Verdict.APPLY, "refunding", "packed")
+
+
+@pytest.mark.parametrize("under", ["ready", "wms_queued", "wms_failed"])
+def test_nothing_is_sent_to_the_warehouse_while_a_refund_is_open(under):
+    assert judge("refunding", "wms_queued", Source.HUB, under).verdict is Verdict.REFUSED
+
+
+@given(st.sampled_from(list(Status)), st.sampled_from(list(Status)), st.sampled_from(list(Source)))
+def test_what_follows_a_refund_is_an_edge_of_the_graph(under, claimed, source):
+    if under != Status.REFUNDING:
+        after = judge("refunding", claimed, source, under).status
+        assert after == Status.REFUNDING or after in ALLOWED[Status.REFUNDING]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "channel", "warehouse", "carrier", "is_drift"),
+    [
+        (1, "refunding", "in_transit", "", True),
+        (0, "refunding", "in_transit", "", True),
+        (-1, "refunding", "in_transit", "", False),
+        (1, "refunding", "packed", "", True),
+        (1, "refunded", "delivered", "", True),
+        (1, "refunding", "returning", "", False),
+        (1, "refunding", "in_transit", "returning", False),
+        (1, "paid", "in_transit", "", False),
+    ],
+)
+def test_what_left_after_a_refund_was_asked_is_drift_until_it_comes_back(
+    minutes, channel, warehouse, carrier, is_drift
+):
+    status = channel if channel != "paid" else "in_transit"
+    left = T + timedelta(minutes=minutes)
+    assert drifts(status, channel, warehouse, carrier, refund_at=T, left_at=left) is is_drift
+
+
+def test_a_refund_before_anything_left_is_no_drift():
+    assert not drifts("refunding", "refunding", "packed", "", refund_at=T)
+    assert not drifts("in_transit", "in_transit", "in_transit", "", left_at=T)

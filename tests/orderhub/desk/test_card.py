@@ -42,6 +42,12 @@ def test_it_shows_status_lane_parcel_claims_and_timeline(desk):
         assert words in page, words
 
 
+def test_an_open_refund_does_not_hide_where_the_order_is(desk):
+    page = card(desk, make_order(status="refunding", under_refund="in_transit"))
+    top = page[page.index('class="say-top"') : page.index('class="sentence"')]
+    assert top.index("Refund in progress") < top.index("the order itself") < top.index("In transit")
+
+
 def test_findings_of_triage_are_shown(desk):
     order = make_order()
     known = dict(order_sections._items)

@@ -55,7 +55,13 @@ def test_a_refund_asked_on_the_road_reserves_nothing_again(shop):
     assert (Order.objects.get().status, levels()) == ("refunding", [(9, 0), (9, 0)])
     apply_claims(claims=[Claim(Order.objects.get().pk, "warehouse", "delivered", Order.objects.get().received_at)],
                  actor="x")  # fmt: skip
-    assert (Order.objects.get().status, levels()) == ("delivered", [(9, 0), (9, 0)])
+    assert (Order.objects.get().under_refund, levels()) == ("delivered", [(9, 0), (9, 0)])
+
+
+def test_an_order_first_seen_on_the_road_with_its_refund_open_reserves_nothing(shop):
+    tell(shop, 1, status="in_transit", lines=lines(A="asked"))
+    order = Order.objects.get()
+    assert (order.status, order.under_refund, levels()) == ("refunding", "in_transit", [(10, 0), (10, 0)])
 
 
 def test_a_change_after_a_part_left_keeps_the_rest_reserved_and_takes_nothing_more(shop):

@@ -107,6 +107,38 @@ def test_the_same_key_is_one_effect_and_a_cancelled_one_can_be_wanted_again(hand
 
 
 @pytest.mark.django_db
+def test_an_effect_that_is_wanted_again_after_it_was_looked_at_is_not_cancelled(handler, monkeypatch):
+    order = add("a", "b")
+
+    def late(jobs):
+        with connection.cursor() as cursor:
+            outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "test", "a", NOW - timedelta(seconds=1))])
+        return {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handler, "prepare", late)
+        assert drain().cancelled == 1
+    assert dict(Effect.objects.values_list("key", "state")) == {"a": "pending", "b": "cancelled"}
+    assert drain().done == 1
+    assert handler.sent == ["a"]
+
+
+@pytest.mark.django_db
+def test_an_effect_that_is_wanted_again_while_it_is_sent_is_sent_once(handler, monkeypatch):
+    order = add("a")
+    prepare = handler.prepare
+
+    def late(jobs):
+        with connection.cursor() as cursor:
+            outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "test", "a", NOW - timedelta(seconds=1))])
+        return prepare(jobs)
+
+    monkeypatch.setattr(handler, "prepare", late)
+    assert (drain().done, drain().total) == (1, 0)
+    assert (handler.sent, Effect.objects.get().state) == (["a"], "done")
+
+
+@pytest.mark.django_db
 def test_a_temporary_failure_waits_longer_each_time_and_dies_in_the_end(handler):
     add("a")
     handler.answer = TemporaryError("warehouse answers 502")

@@ -114,3 +114,58 @@ def test_a_cancelled_order_that_leaves_all_the_same_is_drift():
     assert apply_claims(claims=[says(order, "in_transit")], actor="qimen") == {order.pk: Verdict.REFUSED}
     order.refresh_from_db()
     assert (order.status, order.has_drift) == ("cancelled", True)
+
+
+@pytest.mark.parametrize("step", ["picking", "packed", "in_transit", "wms_failed"])
+def test_a_step_during_a_refund_leaves_the_refund_visible_and_stands_beside_it(step):
+    order = make_order(status="refunding", under_refund="wms_accepted", channel_claim="refunding")
+    assert apply_claims(claims=[says(order, step)], actor="qimen") == {order.pk: Verdict.COVERED}
+    order.refresh_from_db()
+    assert (order.status, order.under_refund, order.warehouse_claim) == ("refunding", step, step)
+    assert list(TimelineEntry.objects.values_list("status_from", "status_to", "data")) == [("", "", {"says": step})]
+
+
+def test_a_push_that_fails_during_a_refund_says_why_and_shows_once_it_is_withdrawn():
+    order = make_order(status="refunding", under_refund="wms_queued", channel_claim="refunding")
+    claim = Claim(order.pk, "hub", "wms_failed", NOW, "wms_push", {"reason": "no such article"})
+    apply_claims(claims=[claim], actor="outbox")
+    apply_claims(claims=[says(order, "paid", source="channel")], actor="taobao")
+    order.refresh_from_db()
+    assert (order.status, order.under_refund) == ("wms_failed", "")
+    assert TimelineEntry.objects.order_by("id").first().data == {"reason": "no such article", "says": "wms_failed"}
+
+
+def test_goods_that_leave_during_a_refund_are_off_the_stock_once():
+    StockLevel.objects.create(sku="SKU-1", warehouse="HZ", on_hand=10, reserved=1)
+    order = make_order(status="refunding", under_refund="packed", channel_claim="refunding")
+    order.lines.update(reserved=1, warehouse="HZ")
+    apply_claims(claims=[says(order, "in_transit")], actor="qimen")
+    apply_claims(claims=[says(order, "refunded", 9, source="channel")], actor="taobao")
+    assert StockLevel.objects.values_list("on_hand", "reserved").get() == (9, 0)
+
+
+def test_the_first_moment_at_which_pieces_left_is_kept_whatever_is_told_first():
+    order = make_order(status="packed")
+    for status, minutes in (("delivered", 9), ("in_transit", 1), ("out_for_delivery", 5)):
+        apply_claims(claims=[says(order, status, minutes, source="carrier")], actor="sf")
+    apply_claims(claims=[says(order, "in_transit", -9, source="channel")], actor="taobao")
+    order.refresh_from_db()
+    assert order.left_at == NOW + timedelta(minutes=1)
+
+
+def test_a_give_back_counts_although_the_warehouses_clock_is_behind_ours():
+    order = make_order(status="wms_accepted", warehouse_claim="wms_accepted", warehouse_claim_at=NOW)
+    assert apply_claims(claims=[says(order, "wms_failed", -5)], actor="qimen") == {order.pk: Verdict.APPLY}
+    order.refresh_from_db()
+    assert (order.status, order.warehouse_claim) == ("wms_failed", "wms_failed")
+    assert order.warehouse_claim_at == NOW - timedelta(minutes=5)
+
+
+def test_a_push_after_a_give_back_begins_a_delivery_order_of_which_nothing_was_said():
+    back = make_order(status="wms_failed", warehouse_claim="wms_failed", warehouse_claim_at=NOW)
+    refused = make_order(status="wms_failed")
+    for _ in range(2):
+        change_status(order_ids=[back.pk, refused.pk], to="wms_queued", actor="outbox")
+    assert list(Order.objects.order_by("pk").values_list("given_back", "warehouse_claim", "warehouse_claim_at")) == [
+        (1, "", None), (0, "", None),
+    ]  # fmt: skip
