@@ -144,6 +144,8 @@ class MemoWriteBack:
 
     def settle(self, done: Sequence[tuple[Job, None]]) -> None:
         """Note what was told; an order that an older delivery took back meanwhile says it again."""
+        if not done:
+            return
         rows = [
             {"id": job.order_id, "remark": job.payload["remark"], "flag": job.payload["flag"],
              "before": job.payload["before"]}
