@@ -8,10 +8,11 @@ import msgspec
 from msgspec.structs import replace
 
 from orderhub.core.draft import LineDraft, OrderDraft
+from orderhub.core.told import ARTICLE, TOLD, UNMATCHED, notes_of
 
-TOLD = "channel_lines"
-"""Key of `OrderDraft.raw`: what the channel said of each line that is a channel item or was changed."""
 LONGEST_NUMBER = 64
+LONGEST_ARTICLE = 100
+"""As long as a SKU: prices are kept by it."""
 _DEFAULTS = dict(zip(LineDraft.__struct_fields__[-len(LineDraft.__struct_defaults__) :], LineDraft.__struct_defaults__,
                      strict=True))  # fmt: skip
 
@@ -59,12 +60,33 @@ def components(line: LineDraft, parts: Sequence[Part], taken: Iterable[str] = ()
     ]  # fmt: skip
 
 
-def noted(line: LineDraft, becomes: Sequence[LineDraft]) -> dict[str, Any]:
-    """Return what must be kept of a channel's line so that `as_told` can make it again."""
+def noted(line: LineDraft, becomes: Sequence[LineDraft], *, is_unmatched: bool = False) -> dict[str, Any]:
+    """Return what must be kept of a channel's line so that `as_told` can make it again, and others judge it."""
     if len(becomes) == 1 and becomes[0] is line:
-        return {"line_no": line.line_no, "item_id": line.item_id, "sku_id": line.sku_id}
+        note: dict[str, Any] = {"line_no": line.line_no, "item_id": line.item_id, "sku_id": line.sku_id}
+        return {**note, UNMATCHED: True} if is_unmatched else note
     kept = {name: value for name in line.__struct_fields__ if (value := getattr(line, name)) != _DEFAULTS.get(name)}
-    return {**kept, "as": [component.line_no for component in becomes]}
+    kept["as"] = [component.line_no for component in becomes]
+    if kept["as"] != [line.line_no]:
+        kept[ARTICLE] = _article(line, becomes)
+    return kept
+
+
+def formula(parts: Iterable[tuple[str, int]]) -> str:
+    """Return SKUs and pieces as merchants write them: `A*2+B`."""
+    return "+".join(f"{sku}*{quantity}" if quantity > 1 else sku for sku, quantity in parts)
+
+
+def _article(line: LineDraft, becomes: Sequence[LineDraft]) -> str:
+    """Return the name by which a bundle's price is known: its code.
+
+    Where that is also the SKU of one of its parts, the price of one piece goes by it already, so the bundle is named
+    by its parts. A name that is cut off may stand for two bundles; their prices are then held against one mean.
+    """
+    code = line.sku or line.sku_id or line.item_id
+    if code and all(part.sku != code for part in becomes):
+        return code
+    return formula((part.sku, part.quantity // line.quantity) for part in becomes)[:LONGEST_ARTICLE]
 
 
 def as_told(draft: OrderDraft) -> OrderDraft:
@@ -81,16 +103,6 @@ def as_told(draft: OrderDraft) -> OrderDraft:
             lines[number] = _line(note, line) if note else line
     raw = {name: value for name, value in draft.raw.items() if name != TOLD}
     return replace(draft, lines=tuple(lines.values()), raw=raw)
-
-
-def notes_of(raw: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the channel's lines that were kept with an order, none where there are none or they make no sense."""
-    notes = (raw or {}).get(TOLD)
-    try:
-        found = msgspec.convert(notes or [], list[dict[str, Any]])
-    except msgspec.ValidationError:
-        return []
-    return found if all(isinstance(note.get("line_no"), str) for note in found) else []
 
 
 def _line(note: Mapping[str, Any], line: LineDraft) -> LineDraft:

@@ -17,7 +17,7 @@ from orderhub.core.crypto import UnreadableError
 from orderhub.core.errors import HubError
 from orderhub.core.results import Outcome, RowResult
 from orderhub.models import Shop
-from orderhub.pipeline import take_rows
+from orderhub.pipeline import Intake, take_rows
 from orderhub.services import parking
 from orderhub.services.batch import DraftRow
 from orderhub.services.parking import BackDoor, Waiting
@@ -66,7 +66,7 @@ def _take(shop: Shop, rows: Sequence[ReadRow], queue: Sequence[Waiting]) -> Iter
     try:
         mapped = map_drafts(None, shop, rows)
         drafts = [DraftRow(row.row, row.draft, row.told) for row in mapped if row.draft is not None]
-        parts = list(take_rows(shop, drafts, SOURCE, ACTOR, None, None, BackDoor(shop, queue)))
+        parts = list(take_rows(Intake(shop, SOURCE, ACTOR, BackDoor(shop, queue)), drafts))
     except Exception as error:
         if isinstance(error, OperationalError | InterfaceError) or _may_pass(error):
             raise

@@ -20,15 +20,15 @@ from channels_sync.services import backfill, mapping, masks, mend, reconcile, re
 from channels_sync.services.events import shops as event_shops
 from channels_sync.services.pages import prune_pages
 from channels_sync.services.reread import due as reread_due
-from channels_sync.services.sync import prune_runs
-from orderhub import backlog, pipeline, stock_lane
+from channels_sync.services.runs import prune_runs
+from orderhub import backlog, deliveries, pipeline, rejudging, remapping, stock_lane
 from orderhub.services import jobs, leases, retention
 from triage.services import refresh_baselines
 
 log = structlog.get_logger(__name__)
 
 TASK = "orderhub.schedules.run_job"
-PULL_TASK = "orderhub.pipeline.pull_shop"
+PULL_TASK = "orderhub.pulls.pull_shop"
 BACKFILL_TASK = "channels_sync.services.backfill.run"
 RECONCILE_TASK = "channels_sync.services.reconcile.run"
 REREAD_TASK = "channels_sync.services.reread.run_shop"
@@ -94,7 +94,7 @@ def work_ranges() -> None:
 
 def drain_inbox() -> None:
     """Take waiting deliveries in until none is left or the time is over."""
-    _while_there_is_work(pipeline.drain_inbox)
+    _while_there_is_work(deliveries.drain_inbox)
 
 
 def drain_reports() -> None:
@@ -116,7 +116,7 @@ def listings() -> None:
     """Match channel items whose code is known by now, suggest SKUs for the others, let open orders follow."""
     mapping.match_known()
     suggestions.suggest()
-    pipeline.remap_changed()
+    remapping.remap_changed()
 
 
 def prune() -> None:
@@ -136,7 +136,7 @@ JOBS: dict[str, Periodic] = {
         Periodic("outbox", 1, drain_outbox),
         Periodic("stock", 1, stock_lane.catch_up),
         Periodic("backlog", 1, drain_backlog),
-        Periodic("siblings", 1, pipeline.recheck_siblings),
+        Periodic("siblings", 1, rejudging.recheck_siblings),
         Periodic("tokens", 1, tokens.keep_fresh),
         Periodic("events", 1, take_events),
         Periodic("reread", 5, reread),

@@ -5,8 +5,9 @@ from typing import Any
 import orjson
 
 from orderhub.core.results import IntakeResult
+from orderhub.deliveries import process
 from orderhub.models import Shop
-from orderhub.pipeline import process, receive
+from orderhub.services.inbox import receive
 
 RECEIVER = {
     "name": "李雷", "phone": "13912345678", "country": "CN", "province": "浙江省", "city": "杭州市",

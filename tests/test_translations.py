@@ -7,7 +7,7 @@ from pathlib import Path
 import polib
 import pytest
 
-from tests.texts import ROOT, Text, below, of_python, of_template, ours
+from tests.texts import PACKAGES, ROOT, Text, below, of_python, of_template, ours
 
 CATALOGUE = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 THEME = Path(find_spec("unfold").origin).parent
@@ -42,6 +42,12 @@ def test_every_text_has_its_chinese(catalogue, used):
     known = {Text(entry.msgctxt or "", entry.msgid) for entry in catalogue if all(translations(entry))}
     missing = {text: path for text, path in used.items() if text not in known}
     assert missing == {}
+
+
+def test_texts_are_marked_by_names_that_collecting_them_knows():
+    aliases = re.compile(r"gettext\w* as (\w+)")
+    sources = [path.read_text(encoding="utf-8") for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    assert {name for source in sources for name in aliases.findall(source)} == {"_"}
 
 
 def test_the_theme_speaks_chinese(catalogue):

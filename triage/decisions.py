@@ -50,7 +50,8 @@ class Decision(Struct, frozen=True):
     """Where one order goes and why.
 
     `lane` is empty where a system gate or another status than paid kept the rules from running. `urgency` is the
-    highest weight found (0 to 3); `is_urgent` from weight 2 on.
+    highest weight found (0 to 3); `is_urgent` from weight 2 on. `unpriced` are the articles that no price could be held
+    against, where a rule asked: what is known of prices changes, so that it cannot be found out later.
     """
 
     lane: str
@@ -58,6 +59,7 @@ class Decision(Struct, frozen=True):
     urgency: int
     findings: tuple[FoundFinding, ...]
     rule_set_id: int
+    unpriced: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

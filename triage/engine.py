@@ -227,6 +227,8 @@ class CompiledRules:
         seen: dict[str, Node] = {}
         compiled = (self._rule(rule, seen) for rule in snapshot["rules"] if rule["state"] != OFF)
         self.rules = tuple(sorted((rule for rule in compiled if rule is not None), key=lambda rule: rule.rank))
+        self.asked = frozenset(fact.key for rule in self.rules if not rule.is_shadow for fact in rule.facts)
+        """Keys of the facts that rules with an effect ask for."""
         self.needs: frozenset[Need] = frozenset().union(*(f.needs for rule in self.rules for f in rule.facts))
         self._regular = Decision(Lane.REGULAR.value, False, 0, (), rule_set_id)
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 from channels_sync.admin.tiles import Tile, tile, worst_first
 from channels_sync.selectors.board import board
 from channels_sync.selectors.troubles import Level
+from orderhub.console import columns
 from orderhub.console.pages import ConsolePage, add_page
-from orderhub.core.words import GateState
 
 SEE = "channels_sync.view_shopsync"
 TITLE = gettext_lazy("Channels board")
@@ -33,9 +33,8 @@ def board_view(request: HttpRequest) -> TemplateResponse:
         "is_fullwidth": "1",
         "tiles": tiles,
         "now": now,
-        "gate": found.gates.of_all,
-        "gate_is_paused": found.gates.of_all.state is GateState.PAUSED,
-        "parked": found.gates.waiting,
+        "gate": found.gates,
+        "tone": columns.GATE_TONES[found.gates.of_all.state],
         "totals": totals(tiles),
     }
     return TemplateResponse(request, "channels_sync/board.html", context)

@@ -16,13 +16,14 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
 from channels_sync.admin.board import SEE
-from channels_sync.admin.channel_forms import BackfillForm, CredentialsForm, GateForm, TermsForm
+from channels_sync.admin.channel_forms import BackfillForm, CredentialsForm, TermsForm
 from channels_sync.admin.runs import RUN_TONES
 from channels_sync.admin.tiles import tile
 from channels_sync.connectors.base import Connector, connectors
 from channels_sync.models import Backfill, JobState, Listing, Reconciliation, RunState, SyncRun
 from channels_sync.selectors.board import ChannelFacts, board
 from channels_sync.selectors.channel import ChannelLog, channel_log
+from orderhub.admin.gate import GateForm
 from orderhub.console import columns
 from orderhub.console.pages import ConsolePage, add_page
 from orderhub.core.words import InboxState

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_POST
 
 from channels_sync.admin.advice import advice
 from channels_sync.admin.channel import ACT, CHANGE, FILL, GATE, Forms, connector_of, forms_of, show, wanted
-from channels_sync.admin.channel_forms import BackfillForm, CredentialsForm, GateForm, TermsForm
+from channels_sync.admin.channel_forms import BackfillForm, CredentialsForm, TermsForm
 from channels_sync.models import Backfill
 from channels_sync.services import backfill, check, health, terms, tokens
+from orderhub.admin.gate import GateForm, said
 from orderhub.console.actions import actor_of
 from orderhub.console.columns import exact
 from orderhub.console.credentials import with_typed
@@ -28,7 +29,6 @@ from orderhub.core import hooks
 from orderhub.core.errors import HubError
 from orderhub.models import Shop
 from orderhub.selectors.health import silent_jobs
-from orderhub.services.gate import set_gate
 
 Do = Callable[[HttpRequest, Shop], HttpResponse | None]
 
@@ -118,18 +118,10 @@ def retry_fill(request: HttpRequest, shop: Shop) -> None:
 def gate(request: HttpRequest, shop: Shop) -> HttpResponse | None:
     """Open, pause or throttle what enters the pool from this shop."""
     form = GateForm(request.POST)
-    if not form.is_valid():
+    if not form.apply(shop.pk, actor_of(request)):
         return _refused(request, shop, "gate", form)
-    set_gate(shop_id=shop.pk, actor=actor_of(request), **form.cleaned_data)
-    messages.success(request, _GATE_SET[form.cleaned_data["state"]]())
+    messages.success(request, said(form.cleaned_data["state"]))
     return None
-
-
-_GATE_SET: dict[str, Callable[[], str]] = {
-    "open": lambda: _("The gate is open; orders that waited enter now, the closest ship deadline first."),
-    "paused": lambda: _("The gate is paused. Receiving goes on; nothing enters the pool until it is opened."),
-    "trickle": lambda: _("The gate is throttled; orders enter at the given pace, the closest ship deadline first."),
-}
 
 
 def change_terms(request: HttpRequest, shop: Shop) -> HttpResponse | None:

@@ -6,15 +6,13 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import pgettext_lazy
 
 from channels_sync.connectors.base import Connector
 from channels_sync.services.ranges import LONGEST_RANGE
 from channels_sync.services.terms import TERMS, Term
 from orderhub.console.credentials import FORGET, CredentialField, credential_form_fields
-from orderhub.core.words import GateState
 from orderhub.models import Shop
-from orderhub.selectors.gate import MAX_RATE, GateView
 
 MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -48,33 +46,6 @@ class BackfillForm(forms.Form):
             self.add_error("end", _("The end must lie after the start."))
         elif end - start > LONGEST_RANGE:
             self.add_error("end", _("At most %(days)s days at once.") % {"days": LONGEST_RANGE.days})
-        return data
-
-
-class GateForm(forms.Form):
-    """The gate of one shop, with the reason that its history keeps."""
-
-    state = forms.ChoiceField(
-        label=pgettext_lazy("gate", "Gate"), choices=GateState.choices, widget=forms.RadioSelect, initial=GateState.OPEN
-    )
-    rate_per_minute = forms.IntegerField(
-        label=gettext_lazy("Orders a minute"), required=False, min_value=1, max_value=MAX_RATE,
-        help_text=gettext_lazy("A throttled gate needs it; for an open one it is the pace of the backlog."),
-    )  # fmt: skip
-    reason = forms.CharField(label=gettext_lazy("Reason"), min_length=2, max_length=200)
-
-    @classmethod
-    def of(cls, gate: GateView) -> "GateForm":
-        """Return the form as the gate stands."""
-        return cls(initial={"state": gate.state, "rate_per_minute": gate.rate_per_minute})
-
-    def clean(self) -> dict[str, Any]:
-        """A throttled gate needs a rate; a paused one takes none."""
-        data: dict[str, Any] = super().clean() or {}
-        if data.get("state") == GateState.PAUSED:
-            data["rate_per_minute"] = None
-        if data.get("state") == GateState.TRICKLE and not data.get("rate_per_minute"):
-            self.add_error("rate_per_minute", _("A throttled gate needs a number of orders a minute."))
         return data
 
 

@@ -1,29 +1,26 @@
-"""Whether everything has come: back-fills, comparisons with the platforms and what differs, the log of pages."""
+"""Whether everything has come: back-fills, and comparisons with the platforms."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
+from channels_sync.admin.page_log import page_log
 from channels_sync.models import (
     OPEN_JOB,
     Backfill,
-    Difference,
-    DifferenceKind,
-    DifferenceState,
     JobState,
     Reconciliation,
     StockCompared,
     SyncPage,
 )
-from channels_sync.services import backfill, mend, reconcile
+from channels_sync.services import backfill, reconcile
 from orderhub.console import columns
 from orderhub.console.actions import actor_of
 from orderhub.console.change_list import SavedView
@@ -35,39 +32,6 @@ from orderhub.core.errors import HubError
 JOB_TONES = {
     JobState.RUNNING: "blue", JobState.DONE: "green", JobState.FAILED: "red", JobState.CANCELLED: "faint",
 }  # fmt: skip
-DIFFERENCE_TONES = {
-    DifferenceState.OPEN: "amber", DifferenceState.ASKED: "blue", DifferenceState.MENDED: "green",
-    DifferenceState.KEPT: "red", DifferenceState.GONE: "faint",
-}  # fmt: skip
-UNSETTLED = (DifferenceState.OPEN, DifferenceState.ASKED, DifferenceState.KEPT)
-PAGES_SHOWN = 200
-COLUMNS = {
-    "rows": gettext_lazy("rows"),
-    "new": pgettext_lazy("orders", "new"),
-    "changed": pgettext_lazy("orders", "changed"),
-    "unchanged": pgettext_lazy("orders", "unchanged"),
-    "stale": pgettext_lazy("orders", "older than known"),
-    "held": pgettext_lazy("orders", "held at the gate"),
-    "rejected": pgettext_lazy("orders", "rejected"),
-    "fetch_ms": gettext_lazy("fetched in (ms)"),
-    "intake_ms": gettext_lazy("taken in in (ms)"),
-}
-"""Columns of a page in its log."""
-
-
-def page_log(pages: QuerySet[SyncPage]) -> SafeString:
-    """Return the pages of a run or a back-fill as a table, the first ones where there are very many."""
-    rows = list(pages.order_by("id")[: PAGES_SHOWN + 1])
-    if not rows:
-        return columns.NOTHING
-    numbers = format_html_join("", '<th scope="col" class="number">{}</th>', ((title,) for title in COLUMNS.values()))
-    head = format_html('<th scope="col">{}</th>{}', _("raw delivery"), numbers)
-    body = format_html_join("", "<tr>{}</tr>", ((_page_cells(row),) for row in rows[:PAGES_SHOWN]))
-    more = _("Only the first %(count)s pages are shown.") % {"count": PAGES_SHOWN} if len(rows) > PAGES_SHOWN else ""
-    return format_html(
-        '<div class="scroll"><table class="data-grid"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}',
-        head, body, more,
-    )  # fmt: skip
 
 
 class RangeAdmin(ReadOnlyModelAdmin):
@@ -237,93 +201,6 @@ class ReconciliationAdmin(RangeAdmin):
     def try_again(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> None:
         """Let the selected comparisons go on from where they stood."""
         _report(request, sum(reconcile.try_again(row.pk, actor_of(request)) for row in rows))
-
-
-@admin.register(Difference)
-class DifferenceAdmin(ReadOnlyModelAdmin):
-    """What differs, field by field, with the offer to mend it."""
-
-    keyset = Keyset(("id",))
-    views = (
-        SavedView("open", gettext_lazy("To be settled"), lambda rows: rows.filter(state__in=UNSETTLED),
-                  empty=gettext_lazy("Pool and platforms agree, as far as they were compared.")),
-        SavedView("all", gettext_lazy("All")),
-    )  # fmt: skip
-    list_display = (
-        "external_no", "shop", "kind_pill", "field", "pool_value", "platform_value", "state_pill", "note_text",
-        "order_link",
-    )  # fmt: skip
-    list_select_related = ("shop",)
-    list_filter = (ShopFilter, "kind", "state")
-    text_columns = ("pool_value", "platform_value", "note_text")
-    fields = (
-        "reconciliation", "shop", "kind_pill", "external_no", "order_link", "ordered_at", "field", "pool_value",
-        "platform_value", "state_pill", "note", "closed_at", "closed_by",
-    )  # fmt: skip
-    readonly_fields = ("kind_pill", "state_pill", "order_link")
-    actions = ("mend",)
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Let a comparison link to its differences."""
-        return lookup == "reconciliation__id__exact" or super().lookup_allowed(lookup, value, request)
-
-    def view_counts(self, request: HttpRequest) -> dict[str, int]:
-        """Count what is to be settled."""
-        return Difference.objects.aggregate(open=Count("pk", filter=Q(state__in=UNSETTLED)))
-
-    @admin.display(description=gettext_lazy("kind"))
-    def kind_pill(self, row: Difference) -> SafeString:
-        """The kind as a pill."""
-        return columns.pill(row.get_kind_display(), "red" if row.kind in _LOST else "amber")
-
-    @admin.display(description=gettext_lazy("state"))
-    def state_pill(self, row: Difference) -> SafeString:
-        """The state as a pill."""
-        return columns.pill(row.get_state_display(), DIFFERENCE_TONES.get(DifferenceState(row.state), "plain"))
-
-    @admin.display(description=gettext_lazy("what came of it"))
-    def note_text(self, row: Difference) -> SafeString:
-        """Why it could not be mended, cut."""
-        return columns.truncated(row.note)
-
-    @admin.display(description=gettext_lazy("order"))
-    def order_link(self, row: Difference) -> SafeString:
-        """The order in the pool."""
-        if row.order_id is None:
-            return columns.NOTHING
-        return format_html(
-            '<a href="{}">#{}</a>', reverse("admin:orderhub_order_change", args=[row.order_id]), row.order_id
-        )
-
-    def has_mend_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may have orders fetched again."""
-        return request.user.has_perm("channels_sync.change_difference")
-
-    @admin.action(description=gettext_lazy("Fetch again and mend"), permissions=["mend"])
-    def mend(self, request: HttpRequest, rows: QuerySet[Difference]) -> None:
-        """Have the selected differences mended by the next turn of the job."""
-        count = mend.ask(difference_ids=list(rows.values_list("pk", flat=True)), actor=actor_of(request))
-        text = ngettext(
-            "%(count)d difference is mended within a minute or two.",
-            "%(count)d differences are mended within a minute or two.",
-            count,
-        )
-        messages.success(request, text % {"count": count})
-
-
-_LOST = (DifferenceKind.MISSING_IN_POOL, DifferenceKind.MISSING_ON_PLATFORM)
-
-
-def _page_cells(row: SyncPage) -> SafeString:
-    delivery: Any = columns.NOTHING
-    if row.inbox_id:
-        link = reverse("admin:orderhub_inboxitem_change", args=[row.inbox_id])
-        delivery = format_html('<a href="{}" title="{}">#{}</a>', link, row.delivery_key, row.inbox_id)
-    if row.error:
-        delivery = format_html("{} {}", delivery, columns.truncated(row.error))
-    numbers: Sequence[int] = [getattr(row, name) for name in COLUMNS]
-    cells = format_html_join("", '<td class="number">{}</td>', ((columns.number(number),) for number in numbers))
-    return format_html("<td>{}. {}</td>{}", row.number, delivery, cells)
 
 
 def _sums(platform: int, pool: int) -> SafeString:

@@ -5,8 +5,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
@@ -39,8 +37,7 @@ class PlatformRevealAdmin(ReadOnlyModelAdmin):
     @admin.display(description=gettext_lazy("order"))
     def order_no(self, asked: PlatformReveal) -> SafeString:
         """The order, as a link."""
-        link = reverse("admin:orderhub_order_change", args=[asked.order_id])
-        return format_html('<a href="{}" class="num">{}</a>', link, asked.order.external_no)
+        return columns.order_link(asked.order_id, asked.order.external_no)
 
     @admin.display(description=gettext_lazy("error"))
     def why(self, asked: PlatformReveal) -> SafeString:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from channels_sync import selectors
-from channels_sync.admin.completeness import page_log
+from channels_sync.admin.page_log import page_log
 from channels_sync.models import ErrorKind, RunState, ShopSync, SyncPage, SyncRun, TokenState
 from channels_sync.services import health
 from orderhub.admin.shop import ShopAdmin

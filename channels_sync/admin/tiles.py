@@ -183,7 +183,7 @@ def _token(facts: ChannelFacts, now: datetime) -> Cell:
         return Cell(_("Authorisation"), pgettext("token", "refused"), tone="bad", hint=hint)
     renews = _("renewed by itself") if facts.connector.refreshes else ""
     if sync.token_expires_at is None:
-        word = _("accepted") if sync.token_state == TokenState.VALID else _("not tried yet")
+        word = pgettext("session", "accepted") if sync.token_state == TokenState.VALID else _("not tried yet")
         return Cell(_("Authorisation"), word, _("no end known"), hint=hint)
     left = (sync.token_expires_at - now).total_seconds()
     if left <= 0:

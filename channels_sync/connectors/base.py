@@ -30,9 +30,13 @@ from orderhub.core.registry import Registry
 class AuthorisationError(HubError):
     """The platform does not accept this shop's session: a person has to authorise it again."""
 
+    concerns_all = True
+
 
 class ThrottledError(TemporaryError):
     """The platform lets nothing through for `retry_after` seconds."""
+
+    concerns_all = True
 
 
 class TooManyRowsError(HubError):
@@ -77,6 +81,8 @@ class RawPage:
     reader: str
     rows: int
     is_last: bool = False
+    later: Sequence[str] = ()
+    """Orders of this page that could not be had just now, though others could: they are to be fetched by themselves."""
 
 
 class CallBudget(Protocol):
@@ -200,7 +206,10 @@ class Connector:
         raise NotOfferedError(f"{self.key} seals nothing")
 
     def reveal(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
-        """Return the texts behind cipher texts, one for each; each counts against the platform's quota."""
+        """Return the texts behind cipher texts, one for each; each counts against the platform's quota.
+
+        Raises HubError, NotOpenedError where the platform opened nothing at all and surely counted nothing.
+        """
         raise NotOfferedError(f"{self.key} seals nothing")
 
     def accept_push(self, access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
@@ -248,6 +257,12 @@ class Connector:
 
 
 connectors: Registry[Connector] = Registry("connector", "channels_sync.connectors")
+_NOTHING = Connector()
+
+
+def abilities_of(platform: str) -> Connector:
+    """Return the connector of a platform, to be asked what it can do; that of one without code can do nothing."""
+    return connectors.get(platform) if platform in connectors else _NOTHING
 
 
 def mark_last(pages: Iterator[RawPage]) -> Iterator[RawPage]:
@@ -267,3 +282,20 @@ def mark_last(pages: Iterator[RawPage]) -> Iterator[RawPage]:
         raise
     if held is not None:
         yield replace(held, is_last=True)
+
+
+def not_now(answers: Mapping[str, Any], harmless: type[HubError]) -> set[str]:
+    """Return the orders of a lot, by number, whose details failed in a way that passes and concerns them alone.
+
+    One order that the platform cannot show must not stop a whole channel. Errors of the kind `harmless` are answers.
+    Raises the error where it concerns all, does not pass, or every order of the lot failed.
+    """
+    failed = {
+        number: answer
+        for number, answer in answers.items()
+        if isinstance(answer, HubError) and not isinstance(answer, harmless)
+    }
+    for error in failed.values():
+        if error.concerns_all or error.permanent or len(failed) == len(answers):
+            raise error
+    return set(failed)

@@ -38,9 +38,16 @@ class Cause(TextChoices):
     HUB = "hub", pgettext_lazy("cause", "Fault of the hub")
 
 
+CONCERNS_ALL = frozenset(
+    {Cause.SESSION, Cause.WITHDRAWN, Cause.MISSING, Cause.SECRET, Cause.CLOCK, Cause.ADDRESS, Cause.LIMIT, Cause.QUOTA}
+)
+"""Causes that stop every call of a shop or application alike. A missing permission does not: it is one call's."""
+
+
 def because(cause: Cause, error: E) -> E:
     """Return `error` with its cause noted."""
     error.cause = cause.value
+    error.concerns_all = cause in CONCERNS_ALL
     return error
 
 

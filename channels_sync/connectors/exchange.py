@@ -18,8 +18,12 @@ class PushRefusedError(HubError):
         self.status = status
 
 
-class QuotaReachedError(HubError):
-    """The platform opens no more contacts today; nothing was counted."""
+class NotOpenedError(HubError):
+    """The platform says why it opens nothing; nothing was counted."""
+
+
+class QuotaReachedError(NotOpenedError):
+    """The platform opens no more contacts today."""
 
 
 class NotOfferedError(HubError):
@@ -134,7 +138,8 @@ class WriteResult:
 class Sealed:
     """One contact value of an order as the platform's cipher text; `part` is name, phone or detail.
 
-    A connector leaves them in the draft as `raw["sealed"]`, by part.
+    A connector leaves them in the draft as `raw["sealed"]`, by part. Where a platform opens by order number, `cipher`
+    says what has to be asked; values with the same one are opened, and counted, together.
     """
 
     external_no: str

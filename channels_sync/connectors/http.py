@@ -114,7 +114,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _soon(error: Exception) -> bool:
-    return isinstance(error, HubError) and not error.permanent and (error.retry_after or 0) == 0
+    passes = isinstance(error, HubError) and not error.permanent and not error.concerns_all
+    return passes and not getattr(error, "retry_after", None)
 
 
 def _judged(response: httpx2.Response, body: bytes, host: str) -> Answer:

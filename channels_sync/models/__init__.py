@@ -11,6 +11,7 @@ from channels_sync.models.completeness import (
     StockCompared,
     SyncPage,
 )
+from channels_sync.models.counted import COUNTS
 from channels_sync.models.listing import Listing, ListingPart, ListingState
 from channels_sync.models.sync import (
     CallAllowance,
@@ -24,6 +25,7 @@ from channels_sync.models.sync import (
 )
 
 __all__ = [
+    "COUNTS",
     "OPEN_JOB",
     "Backfill",
     "CallAllowance",

@@ -7,22 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from channels_sync.models.counted import Counted
 from orderhub.models import Shop
-
-
-class Counted(models.Model):
-    """What intake made of the rows of something."""
-
-    rows = models.PositiveIntegerField(_("rows"), default=0)
-    new = models.PositiveIntegerField(pgettext_lazy("orders", "new"), default=0)
-    changed = models.PositiveIntegerField(pgettext_lazy("orders", "changed"), default=0)
-    unchanged = models.PositiveIntegerField(pgettext_lazy("orders", "unchanged"), default=0)
-    stale = models.PositiveIntegerField(pgettext_lazy("orders", "older than known"), default=0)
-    held = models.PositiveIntegerField(pgettext_lazy("orders", "held at the gate"), default=0)
-    rejected = models.PositiveIntegerField(pgettext_lazy("orders", "rejected"), default=0)
-
-    class Meta:
-        abstract = True
 
 
 class SyncPage(Counted):
@@ -88,6 +74,9 @@ class RangeJob(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return f"{timezone.localtime(self.start):%Y-%m-%d %H:%M} – {timezone.localtime(self.end):%Y-%m-%d %H:%M}"
+
     @property
     def progress(self) -> float:
         """The part of the span that is done, 0 to 1."""
@@ -122,9 +111,6 @@ class Backfill(RangeJob, Counted):
             models.Index(fields=["created_at", "id"], name="backfill_created"),
             models.Index(fields=["created_at"], name="backfill_open", condition=Q(state__in=["waiting", "running"])),
         ]
-
-    def __str__(self) -> str:
-        return f"{timezone.localtime(self.start):%Y-%m-%d %H:%M} – {timezone.localtime(self.end):%Y-%m-%d %H:%M}"
 
 
 class StockCompared(models.TextChoices):
@@ -181,9 +167,6 @@ class Reconciliation(RangeJob):
                 fields=["created_at"], name="reconciliation_open", condition=Q(state__in=["waiting", "running"])
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{timezone.localtime(self.start):%Y-%m-%d %H:%M} – {timezone.localtime(self.end):%Y-%m-%d %H:%M}"
 
 
 class DifferenceKind(models.TextChoices):

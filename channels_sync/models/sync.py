@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from channels_sync.models.counted import Counted
 from orderhub.models import Order, Shop
 
 
@@ -102,7 +103,7 @@ class ShopSync(models.Model):
         return int(self.lag.total_seconds()) if self.lag is not None else None
 
 
-class SyncRun(models.Model):
+class SyncRun(Counted):
     """One pull of one shop: append-only, written by the sync service."""
 
     shop = models.ForeignKey(Shop, models.CASCADE, related_name="sync_runs", db_index=False, verbose_name=_("shop"))
@@ -113,13 +114,6 @@ class SyncRun(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True)
     state = models.CharField(_("state"), max_length=10, choices=RunState.choices, default=RunState.RUNNING)
     pages = models.PositiveIntegerField(_("pages"), default=0)
-    rows = models.PositiveIntegerField(_("rows"), default=0)
-    new = models.PositiveIntegerField(pgettext_lazy("orders", "new"), default=0)
-    changed = models.PositiveIntegerField(pgettext_lazy("orders", "changed"), default=0)
-    unchanged = models.PositiveIntegerField(pgettext_lazy("orders", "unchanged"), default=0)
-    stale = models.PositiveIntegerField(pgettext_lazy("orders", "older than known"), default=0)
-    held = models.PositiveIntegerField(pgettext_lazy("orders", "held at the gate"), default=0)
-    rejected = models.PositiveIntegerField(pgettext_lazy("orders", "rejected"), default=0)
     error = models.TextField(_("error"), blank=True, default="")
 
     class Meta:

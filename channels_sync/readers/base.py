@@ -8,7 +8,7 @@ import orjson
 from msgspec import Struct
 
 from channels_sync.payloads import Unreadable
-from orderhub.core.draft import OrderDraft
+from orderhub.core.draft import OrderDraft, json_row
 from orderhub.core.errors import FieldError
 from orderhub.core.registry import Registry
 
@@ -22,13 +22,15 @@ class ReadRow(Struct):
     external_no: str
     reader: str
     source: Any = None
-    """The row as decoded; `raw` makes bytes of it that the same reader reads again."""
+    """The row as decoded, None where the draft says it all; `raw` makes bytes that the same reader reads again."""
     told: OrderDraft | None = None
     """The draft as the channel told it, once own SKUs were put into `draft`."""
 
     @property
     def raw(self) -> bytes:
         """The row as bytes, for the reject table and for another try."""
+        if self.source is None and self.draft is not None:
+            return json_row(self.told or self.draft)
         if isinstance(self.source, bytes):
             return self.source
         if isinstance(self.source, Unreadable):

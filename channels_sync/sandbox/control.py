@@ -13,6 +13,7 @@ from channels_sync.sandbox.qimen import Warehouse
 from channels_sync.sandbox.replies import Reply, json_reply
 from channels_sync.sandbox.shop_push import ShopPush
 from channels_sync.sandbox.store import Store, unix
+from channels_sync.sandbox.wechat_contacts import WechatContacts
 
 Params = Mapping[str, str]
 MOST_ORDERS = 10_000
@@ -30,9 +31,10 @@ class Control:
         live: Live,
         warehouse: Warehouse,
         push: ShopPush | None,
+        contacts: WechatContacts,
     ) -> None:
         self._store, self._credentials, self._faults = store, credentials, faults
-        self._live, self._warehouse, self._push = live, warehouse, push
+        self._live, self._warehouse, self._push, self._contacts = live, warehouse, push, contacts
         self._get: dict[str, Callable[[Params], Reply]] = {
             "state": self._state,
             "faults": self._fault_list,
@@ -166,14 +168,16 @@ class Control:
         return json_reply({"callbacks": floor.calls(code)})
 
     def _options(self, options: dict[str, Any]) -> Reply:
-        """Set `rate` (orders per minute), `fault_rate`, `repeat_is_success` or the pace of the warehouse (`pace`: its
-        names and numbers) while running."""
+        """Set `rate` (orders per minute), `fault_rate`, `repeat_is_success`, `wechat_hides` (WeChat receivers are
+        masked until they are opened) or the pace of the warehouse (`pace`: its names and numbers) while running."""
         if "rate" in options:
             self._live.rate = float(options["rate"])
         if "fault_rate" in options and self._faults.chaos:
             self._faults.chaos.set_rate(float(options["fault_rate"]))
         if "repeat_is_success" in options:
             self._warehouse.repeat_is_success = bool(options["repeat_is_success"])
+        if "wechat_hides" in options:
+            self._contacts.hides = bool(options["wechat_hides"])
         if self._warehouse.floor and "pace" in options:
             changed = {name: float(value) for name, value in dict(options["pace"]).items()}
             self._warehouse.floor.pace = replace(self._warehouse.floor.pace, **changed)

@@ -129,7 +129,9 @@ class Sandbox:
             floor.pace = options.pace
             self.warehouse.floor = floor
             self.pushers.append(floor)
-        self.control = Control(self.store, options.credentials, self.faults, self.live, self.warehouse, self.push)
+        self.control = Control(
+            self.store, options.credentials, self.faults, self.live, self.warehouse, self.push, self.wechat.contacts
+        )
         self._server = _Server((options.host, options.port), self)
         self._threads: list[threading.Thread] = []
         if options.backlog and self.store.is_empty():

@@ -13,6 +13,7 @@ from channels_sync.sandbox.replies import Reply, json_reply
 from channels_sync.sandbox.store import Store
 from channels_sync.sandbox.stream import SHANGHAI
 from channels_sync.sandbox.top import broken, delayed
+from channels_sync.sandbox.wechat_contacts import WechatContacts
 from channels_sync.sandbox.wechat_lists import WechatLists
 from channels_sync.sandbox.wechat_token import WechatError, WechatTokens
 from channels_sync.sandbox.wechat_view import aftersales, left_to_ship, order_view, status_of
@@ -47,12 +48,16 @@ class WechatShop:
         self._store, self._faults, self._now = store, faults, now
         self._tokens = WechatTokens(store, credentials, now)
         self.lists = WechatLists(store, faults, now)
+        self.contacts = WechatContacts(store, now)
         self._calls: dict[str, Callable[[str, Body], Answer]] = {
             "/channels/ec/order/list/get": self.lists.orders,
             "/channels/ec/order/get": self._order,
             "/channels/ec/order/delivery/send": self._ship,
             "/channels/ec/order/merchantnotes/update": self._note,
             "/channels/ec/order/deliverycompanylist/get": self._carriers,
+            "/channels/ec/order/sensitiveinfo/decode": lambda _path, body: self.contacts.decode(self._find(body)),
+            "/channels/ec/order/virtualnumber/applyagain": lambda _path, body: self.contacts.again(self._find(body)),
+            "/channels/ec/order/virtualtelnumber/get": lambda _path, body: self.contacts.exchange(self._find(body)),
             "/channels/ec/aftersale/getaftersalelist": self.lists.aftersales,
             "/channels/ec/aftersale/getaftersaleorder": self._aftersale,
             "/channels/ec/product/stock/update": self._set_stock,
@@ -96,7 +101,9 @@ class WechatShop:
         return order
 
     def _order(self, path: str, body: Body) -> Answer:
-        view = order_view(self._find(body).draft)
+        draft = self._find(body).draft
+        view = order_view(draft)
+        view["order_detail"]["delivery_info"]["address_info"] = self.contacts.shown(draft)
         if view["status"] == 20 and self._faults.take(path, "late_detail"):
             view["status"] = 10
         return {"order": view}

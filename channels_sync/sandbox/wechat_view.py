@@ -49,7 +49,7 @@ def order_view(draft: Row) -> Row:
             },
             "pay_info": pay,
             "delivery_info": {
-                "address_info": _address(draft),
+                "address_info": address_of(draft),
                 "delivery_product_info": draft["raw"].get("parcels", []),
                 "deliver_method": 0,
             },
@@ -117,7 +117,7 @@ def product_key(line: Row) -> tuple[str, str]:
 
 def seen_draft(draft: Row) -> Row:
     """Return the draft that an intake would make of this order: token, virtual number, no IP, nickname or flag."""
-    address = _address(draft)
+    address = address_of(draft)
     virtual = address["use_tel_number"] == 1
     receiver = {
         **draft["receiver"],
@@ -165,7 +165,8 @@ def _product(draft: Row, place: int) -> Row:
     return found
 
 
-def _address(draft: Row) -> Row:
+def address_of(draft: Row) -> Row:
+    """Return `address_info` of a shop that has masking switched off, with the order's first virtual number."""
     receiver = draft["receiver"]
     parts = [receiver[name] for name in ("name", "phone", "province", "city", "district", "town", "detail")]
     digest = hashlib.sha256("\n".join(parts).encode()).digest()

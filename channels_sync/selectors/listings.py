@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 from django.db.models import QuerySet
 
-from channels_sync.bundles import TOLD
 from channels_sync.models import Listing, ListingState
+from orderhub.core.told import TOLD
 from orderhub.core.words import Status
 from orderhub.models import Shop, Sku
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from channels_sync.connectors.base import connectors
+from channels_sync.connectors.base import abilities_of
 from orderhub.core.words import EffectKind
 from orderhub.models import Effect, Shop
 from orderhub.services.bulk import records
@@ -100,7 +100,7 @@ class ShopOffers:
 
 def writes_stock(shop: Shop) -> bool:
     """Tell whether the hub tells this shop its stock: it is active, its platform takes it, nobody switched it off."""
-    if not shop.is_active or shop.platform not in connectors or not connectors.get(shop.platform).writes_stock:
+    if not shop.is_active or not abilities_of(shop.platform).writes_stock:
         return False
     return shop.settings.get("stock_writes") not in (0, False)
 

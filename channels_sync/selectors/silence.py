@@ -25,7 +25,7 @@ from statistics import median
 from django.db import connection
 from django.utils import timezone
 
-from channels_sync.connectors.base import connectors
+from channels_sync.connectors.base import abilities_of
 from channels_sync.models import ShopSync
 from orderhub.models import Shop
 from orderhub.selectors.gate import gate_overview
@@ -207,9 +207,7 @@ def _shops(now: datetime) -> list[_Shop]:
 
 
 def _flows_by_itself(shop: Shop) -> bool:
-    if shop.platform not in connectors:
-        return False
-    connector = connectors.get(shop.platform)
+    connector = abilities_of(shop.platform)
     return connector.pulls or connector.pushes
 
 

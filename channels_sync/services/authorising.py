@@ -12,7 +12,7 @@ from django.core import signing
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import connectors
+from channels_sync.connectors.base import abilities_of
 from channels_sync.services import tokens
 from channels_sync.services.access import shop_access
 from orderhub.core.errors import HubError
@@ -33,11 +33,12 @@ class Begun:
 
 def begin(*, shop: Shop, user_id: int, redirect_uri: str) -> Begun:
     """Return the platform's page for this shop. Raises HubError where it has none or something is missing for it."""
-    if shop.platform not in connectors or not connectors.get(shop.platform).authorises:
+    connector = abilities_of(shop.platform)
+    if not connector.authorises:
         raise HubError(_("This platform has no page for an authorisation."))
     nonce = secrets.token_urlsafe(16)
     state = signing.dumps([shop.pk, user_id, nonce], salt=SALT)
-    return Begun(connectors.get(shop.platform).authorise_url(shop_access(shop), redirect_uri, state), nonce)
+    return Begun(connector.authorise_url(shop_access(shop), redirect_uri, state), nonce)
 
 
 def finish(*, state: str, code: str, user_id: int, nonce: str, actor: str) -> Shop:

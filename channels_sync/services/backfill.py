@@ -14,9 +14,9 @@ import structlog
 from django.db import transaction
 
 from channels_sync.connectors.base import RawPage, Window
-from channels_sync.models import Backfill
+from channels_sync.models import COUNTS, Backfill
 from channels_sync.services import ranges
-from channels_sync.services.pages import COUNTS, PageLog
+from channels_sync.services.pages import PageLog
 from channels_sync.services.ranges import FIRST_SLICE, Turn, Worked, checked_range, connector_of, gentle_access, slices
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
@@ -101,6 +101,7 @@ def _take_in(shop: Shop, page: RawPage, key: str) -> Mapping[str, int]:
     item = inbox.receive(
         shop=shop, source=SOURCE, reader=page.reader, delivery_key=key, body=page.body, content_type=page.content_type
     )
+    inbox.fetch_later(shop, page.later)
     result = hooks.process_inbox(item.pk)
     if result.rows:
         return result.counts()

@@ -9,7 +9,7 @@ import structlog
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import ShopAccess, Window, connectors
+from channels_sync.connectors.base import ShopAccess, Window, abilities_of, connectors
 from channels_sync.connectors.causes import Cause, cause_of
 from channels_sync.services import health, tokens
 from orderhub.core.crypto import UnreadableError
@@ -44,7 +44,7 @@ def try_connection(*, shop_id: int, actor: str) -> Answer:
     while another test of this shop runs.
     """
     shop = Shop.objects.get(pk=shop_id)
-    if shop.platform not in connectors or not connectors.get(shop.platform).pulls:
+    if not abilities_of(shop.platform).pulls:
         raise HubError(_("This shop is not pulled from: there is nothing to try."))
     with leases.hold(f"check:{shop_id}", LEASE_SECONDS) as lease:
         if lease is None:

@@ -17,11 +17,9 @@ from orderhub.core.draft import LineDraft, OrderDraft
 from orderhub.core.money import show
 from orderhub.models import Order, OrderLine
 from orderhub.services.pool import claim_of
-from orderhub.services.receivers import COLUMNS, shown_part
+from orderhub.services.receivers import SHOWN, shown_part
 
 LONGEST = 200
-SHOWN = COLUMNS[2:12]
-"""Columns of a receiver that may be shown."""
 SEALED = {"name": "name_masked", "phone": "phone_masked", "detail": "detail_masked"}
 OTHER_VALUE = "≠"
 """Follows a masked value that looks the same on both sides and is not."""
@@ -60,9 +58,9 @@ def _head(order: Order, draft: OrderDraft) -> Iterator[FieldDifference]:
     yield from _differ("status", order.channel_claim, claim_of(draft))
     yield from _differ("channel_status", order.channel_status, draft.channel_status or draft.status)
     for name in ("created_at", "paid_at"):
-        yield from _differ(name, getattr(order, name), getattr(draft, name), _moment)
+        yield from _differ(name, getattr(order, name), getattr(draft, name), local_text)
     if draft.ship_by is not None:
-        yield from _differ("ship_by", order.ship_by, draft.ship_by, _moment)
+        yield from _differ("ship_by", order.ship_by, draft.ship_by, local_text)
     for name in AMOUNTS:
         yield from _differ(name, getattr(order, name), getattr(draft, name), show)
     for name in TEXTS:
@@ -133,7 +131,8 @@ def _short(value: Any, as_text: Callable[[Any], str]) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _moment(moment: datetime) -> str:
+def local_text(moment: datetime) -> str:
+    """Return a moment as it is shown, in local time."""
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
 
 

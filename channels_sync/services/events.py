@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
-from channels_sync.connectors.base import Connector, connectors
+from channels_sync.connectors.base import Connector, abilities_of, connectors
 from channels_sync.connectors.exchange import Pushed
 from channels_sync.models import RunKind, RunState, ShopSync, SyncRun
 from channels_sync.services import health, tokens
@@ -44,14 +44,15 @@ def take(shop_id: int) -> int | None:
     None while another worker does, or while the shop waits after a failure. A failure is told in the log of runs.
     """
     shop = Shop.objects.get(pk=shop_id)
-    if shop.platform not in connectors or not connectors.get(shop.platform).keeps_events or _waits(shop):
+    connector = abilities_of(shop.platform)
+    if not connector.keeps_events or _waits(shop):
         return None
     with leases.hold(f"events:{shop_id}", LEASE_SECONDS) as lease:
         if lease is None:
             return None
         started, stored = timezone.now(), [0]
         try:
-            _all(shop, connectors.get(shop.platform), lease, stored)
+            _all(shop, connector, lease, stored)
         except Exception as error:  # noqa: BLE001  (told to people; unconfirmed messages come again)
             log.warning("kept messages failed", shop=shop.code, kind=type(error).__name__)
             _log(shop, started, stored[0], RunState.FAILED, health.sentence_of(error))
@@ -83,7 +84,7 @@ def _store(shop: Shop, events: Sequence[Pushed]) -> None:
 def _waits(shop: Shop) -> bool:
     """Whether the platform refuses the shop's session, or failed a moment ago."""
     sync = ShopSync.objects.filter(shop=shop).first()
-    if sync is not None and sync.error_kind in health.NEEDS_PERSON and not health.is_due(sync, shop):
+    if sync is not None and sync.error_kind in health.NEEDS_PERSON and not health.is_open(sync, shop):
         return True
     last = SyncRun.objects.filter(shop=shop, kind=RunKind.EVENTS).order_by("-started_at", "-pk").first()
     return last is not None and last.state == RunState.FAILED and last.started_at > timezone.now() - PAUSE

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from channels_sync.connectors.base import connectors
+from channels_sync.connectors.base import abilities_of
 from channels_sync.services.push import set_aside
 from channels_sync.warehouses.base import Confirmed, Step, StockChanged
 from orderhub.core.status_graph import has_left
 from orderhub.core.words import EffectKind, Source, Status
-from orderhub.models import Effect, Parcel, Shop, Warehouse
+from orderhub.models import Effect, Shop, Warehouse
 from orderhub.services import shipments, stock
 from orderhub.services.bulk import records
 from orderhub.services.outbox import NewEffect, add_effects
@@ -159,16 +159,27 @@ def _note_problems(steps: Sequence[tuple[Told, Step]], actor: str) -> None:
 
 
 def _mark_delivered(steps: Sequence[tuple[Told, Step]]) -> None:
-    signed = {one.order_id: one.at for one, step in steps if step.status == Status.DELIVERED}
-    for at in sorted(set(signed.values())):
-        orders = [order_id for order_id, moment in signed.items() if moment == at]
-        Parcel.objects.filter(orders__in=orders, delivered_at=None).update(delivered_at=at)
+    """Note when the parcels of orders were signed for; one that several orders share by the first of them."""
+    signed = [{"id": one.order_id, "at": one.at} for one, step in steps if step.status == Status.DELIVERED]
+    if not signed:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH signed AS (
+                SELECT l.parcel_id, min(r.at) AS at FROM json_to_recordset(%s::json) AS r(id bigint, at timestamptz)
+                JOIN orderhub_parcel_orders l ON l.order_id = r.id GROUP BY l.parcel_id)
+            UPDATE orderhub_parcel p SET delivered_at = signed.at FROM signed
+            WHERE p.id = signed.parcel_id AND p.delivered_at IS NULL
+            """,
+            [records(signed)],
+        )
 
 
 def _tell_channels(handed: Sequence[Handed]) -> None:
     """Queue one effect for each parcel whose channel wants to know; the last parcel says that the order is complete."""
     shops = Shop.objects.in_bulk({item.shop_id for item in handed})
-    wanted = [item for item in handed if _ships(shops[item.shop_id].platform)]
+    wanted = [item for item in handed if abilities_of(shops[item.shop_id].platform).ships]
     if not wanted:
         return
     ended = set(
@@ -183,10 +194,6 @@ def _tell_channels(handed: Sequence[Handed]) -> None:
             ended.add(item.order_id)
     with connection.cursor() as cursor:
         add_effects(cursor, effects)
-
-
-def _ships(platform: str) -> bool:
-    return platform in connectors and connectors.get(platform).ships
 
 
 def _effects(item: Handed, *, is_ended: bool) -> list[NewEffect]:

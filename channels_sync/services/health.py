@@ -25,16 +25,20 @@ NEEDS_PERSON = frozenset({ErrorKind.AUTHORISATION.value, ErrorKind.PERMANENT.val
 
 
 def is_due(sync: ShopSync, shop: Shop) -> bool:
-    """Tell whether a shop may be tried now.
+    """Tell whether a shop may be pulled now.
 
-    A refused session is not tried again before somebody changes credentials or settings; a change is tried at once.
-    Other permanent failures (a wrong clock, a missing permission) are looked at again from time to time.
+    What needs a person is tried at once when somebody changes credentials or settings, and looked at again from time to
+    time: platforms refuse a good session now and then, and a permission may be granted meanwhile.
     """
     if sync.error_kind in NEEDS_PERSON and sync.failed_with != fingerprint(shop):
         return True
-    if sync.error_kind == ErrorKind.AUTHORISATION:
-        return False
     return sync.next_attempt_at is None or sync.next_attempt_at <= timezone.now()
+
+
+def is_open(sync: ShopSync, shop: Shop) -> bool:
+    """Tell whether anything but a pull may call the platform now: while a person is needed, the pull alone looks."""
+    needs_person = sync.error_kind in NEEDS_PERSON and sync.failed_with == fingerprint(shop)
+    return not needs_person and is_due(sync, shop)
 
 
 def record_success(shop: Shop, *, is_complete: bool) -> None:
@@ -54,12 +58,12 @@ def record_failure(shop: Shop, error: Exception) -> str:
     failures = sync.consecutive_failures + 1
     asked = error.retry_after if isinstance(error, HubError) else None
     wait = asked or min(FIRST_WAIT * 2 ** (min(failures, 10) - 1), LONGEST_WAIT)
-    if kind in NEEDS_PERSON:
+    if kind == ErrorKind.PERMANENT:
         wait = LONGEST_WAIT
     ShopSync.objects.filter(pk=sync.pk).update(
         consecutive_failures=F("consecutive_failures") + 1, last_error=sentence, error_kind=kind,
         error_cause=cause_of(error),
-        next_attempt_at=None if kind == ErrorKind.AUTHORISATION else timezone.now() + timedelta(seconds=wait),
+        next_attempt_at=timezone.now() + timedelta(seconds=wait),
         failed_with=fingerprint(shop) if kind in NEEDS_PERSON else None,
         token_state=TokenState.REFUSED if kind == ErrorKind.AUTHORISATION else sync.token_state,
     )  # fmt: skip

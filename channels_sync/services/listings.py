@@ -1,7 +1,8 @@
 """Own SKUs for what channels tell: the step of the pipeline between reading and taking in.
 
-One look-up a delivery finds the items by the channel's ids; what was never seen is noted as a listing, so that people
-can say what it is. An order does not wait for that: its line keeps the channel's code, for which no stock is reserved.
+One look-up a delivery finds the items by the channel's ids, or by their codes where there are none; what nobody knows
+is noted as a listing, so that people can say what it is. Its line keeps the channel's code, for which no stock is
+reserved, and a mark by which triage holds the order: no warehouse knows that code.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +14,13 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from msgspec.structs import replace
 
-from channels_sync.bundles import TOLD, Part, components, noted, notes_of
+from channels_sync.bundles import Part, components, noted
 from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import OPEN_ORDER
 from orderhub.core.draft import LineDraft, OrderDraft
+from orderhub.core.told import TOLD, notes_of
 from orderhub.models import Shop
-from orderhub.services.bulk import LISTED, listed, records
+from orderhub.services.bulk import listed, records
 
 Key = tuple[str, str, str]
 """Item id, SKU id and code of a line."""
@@ -27,11 +29,17 @@ Parts = tuple[Part, ...]
 
 @dataclass(slots=True)
 class Plan:
-    """What is known of one item: its parts where it is matched, and since when they differ from its code."""
+    """What is known of one item: its parts where it is matched, and since when they differ from its code.
+
+    `is_noted` tells that it is among the listings, `is_unmatched` that nobody knows its own SKU. While the hub knows no
+    SKU at all nothing is unmatched: there is nothing to match with, and an order must not wait for that.
+    """
 
     parts: Parts
     mapped_at: datetime | None
     is_stale: bool
+    is_noted: bool
+    is_unmatched: bool
 
 
 def map_drafts(cursor: CursorWrapper | None, shop: Shop, rows: Sequence[ReadRow]) -> Sequence[ReadRow]:
@@ -41,7 +49,7 @@ def map_drafts(cursor: CursorWrapper | None, shop: Shop, rows: Sequence[ReadRow]
     gone to the warehouse keeps the parts that it left with. Safe to repeat: rows are mapped from what was told.
     """
     lines, is_plain = _lines_by_key(rows)
-    if not lines:
+    if not lines and is_plain:
         return rows
     if cursor is not None:
         _map(cursor, shop, rows, lines, is_plain=is_plain)
@@ -55,14 +63,18 @@ def _map(
     cursor: CursorWrapper, shop: Shop, rows: Sequence[ReadRow], lines: Mapping[Key, LineDraft], *, is_plain: bool
 ) -> None:
     plans = plans_of(cursor, shop.pk, lines)
-    unseen = {key: line for key, line in lines.items() if key not in plans and (key[0] or key[1])}
+    unseen = {key: line for key, line in lines.items() if _is_unseen(key, plans.get(key))}
     if unseen:
         note(cursor, shop.pk, unseen)
         plans |= plans_of(cursor, shop.pk, unseen)
     stale = {key: lines[key] for key, plan in plans.items() if plan.is_stale}
     if stale:
         _touch(cursor, shop.pk, stale)
-    changing = {key: plan.parts for key, plan in plans.items() if plan.parts and not is_itself(key, plan.parts)}
+    changing = {
+        key: plan.parts
+        for key, plan in plans.items()
+        if plan.is_unmatched or (plan.parts and not is_itself(key, plan.parts))
+    }
     if is_plain and not changing:
         return
     settled = _settled(cursor, shop.pk, rows, plans)
@@ -72,8 +84,14 @@ def _map(
             row.told, row.draft = told, mapped(told, changing, settled.get(told.external_no, {}))
 
 
+def _is_unseen(key: Key, plan: Plan | None) -> bool:
+    """Most codes without ids are own SKUs, of which no plan is made."""
+    return not plan.is_noted if plan is not None else bool(key[0] or key[1])
+
+
 def mapped(told: OrderDraft, changing: Mapping[Key, Parts], settled: Mapping[str, Parts]) -> OrderDraft:
-    """Return a draft with the lines that `changing` makes of it; `settled` goes before, by line number."""
+    """Return a draft with the lines that `changing` makes of it: none where an item is unmatched; `settled` goes
+    before, by line number."""
     if not settled and not (
         changing and any((line.item_id, line.sku_id, line.sku) in changing for line in told.lines)
     ):  # fmt: skip
@@ -90,10 +108,10 @@ def mapped(told: OrderDraft, changing: Mapping[Key, Parts], settled: Mapping[str
     for line in told.lines:
         key = (line.item_id, line.sku_id, line.sku)
         parts = settled.get(line.line_no) or changing.get(key)
-        is_changed = parts is not None and not is_itself(key, parts)
-        found = components(line, parts, taken) if parts and is_changed else [line]
-        if is_changed or line.item_id or line.sku_id:
-            notes.append(noted(line, found))
+        found = components(line, parts, taken) if parts and not is_itself(key, parts) else [line]
+        is_unmatched = parts == ()
+        if found[0] is not line or is_unmatched or line.item_id or line.sku_id:
+            notes.append(noted(line, found, is_unmatched=is_unmatched))
         if len(found) > 1:
             taken.update(each.line_no for each in found)
         lines += found
@@ -121,19 +139,23 @@ def plans_of(cursor: CursorWrapper, shop_id: int, keys: Iterable[Key]) -> dict[K
         cursor.execute(_BY_ID, [records([dict(zip(_NAMES, key, strict=True)) for key in named]), shop_id])
         found += cursor.fetchall()
     if codes:
-        cursor.execute(_BY_CODE, [shop_id, listed(codes)])
+        cursor.execute(_BY_CODE, [listed(codes), shop_id])
         found += cursor.fetchall()
     plans: dict[Key, Plan] = {}
-    for item, sku, outer, mapped_at, is_stale, part, quantity, value, title in found:
-        plan = plans.setdefault((item, sku, outer), Plan((), mapped_at, is_stale))
+    for item, sku, outer, *known, part, quantity, value, title in found:
+        plan = plans.setdefault((item, sku, outer), Plan((), *known))
         if part is not None:
             plan.parts = (*plan.parts, Part(part, quantity, value, title or ""))
     return {key: plan for known, plan in plans.items() for key in wanted[known]}
 
 
 _NAMES = ("item_id", "sku_id", "outer_id")
+# An item whose code is an own SKU is matched within a minute, unless somebody said that it is not that one.
 _COLUMNS = """
-    SELECT l.item_id, l.sku_id, l.outer_id, l.mapped_at, l.last_seen_at < now() - interval '1 hour',
+    SELECT k.item_id, k.sku_id, k.outer_id, l.mapped_at, l.last_seen_at < now() - interval '1 hour', l.id IS NOT NULL,
+           coalesce(l.state, 'unmatched') = 'unmatched' AND EXISTS (SELECT FROM orderhub_sku)
+               AND (l.mapped_at IS NOT NULL OR NOT EXISTS (SELECT FROM orderhub_sku own
+                   WHERE own.code = coalesce(nullif(k.outer_id, ''), nullif(k.sku_id, ''), k.item_id))),
            p.sku, p.quantity, p.value_fen, s.title
 """
 _PARTS = """
@@ -144,10 +166,17 @@ _BY_ID = f"""{_COLUMNS} FROM json_to_recordset(%s::json) AS k(item_id text, sku_
     JOIN channels_sync_listing l
       ON l.shop_id = %s AND l.item_id = k.item_id AND l.sku_id = k.sku_id AND l.outer_id = k.outer_id
     {_PARTS} ORDER BY p.id"""
-# Most shops have no listing by code alone: asking for all of those first costs less than looking every code up.
-_BY_CODE = f"""{_COLUMNS} FROM (
+# Most shops have no listing by code alone: asking for all of those first costs less than looking every code up. A code
+# that is an own SKU needs none; one that nobody knows is told as what it would be.
+_BY_CODE = f"""{_COLUMNS}
+    FROM (SELECT '' AS item_id, '' AS sku_id, code AS outer_id FROM json_array_elements_text(%s::json) AS code) k
+    LEFT JOIN (
         SELECT * FROM channels_sync_listing WHERE shop_id = %s AND item_id = '' AND sku_id = '' OFFSET 0) l
-    {_PARTS} WHERE l.outer_id = {LISTED} ORDER BY p.id"""  # noqa: S608  (constant texts)
+      ON l.outer_id = k.outer_id
+    {_PARTS}
+    WHERE l.id IS NOT NULL OR (EXISTS (SELECT FROM orderhub_sku)
+        AND NOT EXISTS (SELECT FROM orderhub_sku own WHERE own.code = k.outer_id))
+    ORDER BY p.id"""  # noqa: S608  (constant texts)
 
 
 def note(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, LineDraft]) -> None:

@@ -119,7 +119,7 @@ def leave(listing_ids: Sequence[int], state: ListingState, actor: str) -> int:
 def match_known(limit: int = 5000) -> int:
     """Match unmatched items whose code is an own SKU by now, or stands for parts; returns how many.
 
-    The lines of such an item hold that code already, so that no order changes.
+    The lines of such an item hold that code already; its open orders follow because they may be held for it.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -130,12 +130,13 @@ def match_known(limit: int = 5000) -> int:
                 WHERE l.state = 'unmatched' AND l.mapped_at IS NULL
                 ORDER BY l.id LIMIT %s FOR NO KEY UPDATE OF l SKIP LOCKED),
             matched AS (
-                UPDATE channels_sync_listing l SET state = 'matched', suggestions = '[]'
+                UPDATE channels_sync_listing l SET state = 'matched', suggestions = '[]',
+                    remap_until = now() + make_interval(secs => %s)
                 FROM known WHERE l.id = known.id AND l.state = 'unmatched' RETURNING l.id, known.code)
             INSERT INTO channels_sync_listingpart (listing_id, sku, quantity) SELECT id, code, 1 FROM matched
             ON CONFLICT DO NOTHING
             """,
-            [limit],
+            [limit, REMAP_FOR.total_seconds()],
         )
         return int(cursor.rowcount)
 

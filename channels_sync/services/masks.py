@@ -43,7 +43,7 @@ def fill() -> int:
     filled = 0
     for shop in Shop.objects.filter(pk__in=shops()).select_related("sync"):
         sync = getattr(shop, "sync", None)
-        if sync is not None and not health.is_due(sync, shop):
+        if sync is not None and not health.is_open(sync, shop):
             continue
         try:
             filled += fill_shop(shop)
@@ -80,11 +80,11 @@ def _unmasked(shop_id: int, before: int) -> list[int]:
 
 def _fill(shop: Shop, order_ids: Sequence[int]) -> int:
     connector = connectors.get(shop.platform)
-    numbers = dict(Order.objects.filter(pk__in=order_ids).values_list("external_no", "pk"))
-    extras = dict(Order.objects.filter(pk__in=order_ids).values_list("external_no", "extra"))
-    sealed = [value for number, extra in extras.items() for value in connector.sealed_of(number, extra or {}, "")]
+    rows = Order.objects.filter(pk__in=order_ids).values_list("external_no", "pk", "extra")
+    ids = {number: pk for number, pk, _extra in rows}
+    sealed = [value for number, _pk, extra in rows for value in connector.sealed_of(number, extra or {}, "")]
     opened = tokens.calling(shop, lambda access: connector.mask(access, sealed)) if sealed else []
-    return _store({numbers[number]: texts for number, texts in _by_order(opened).items()})
+    return _store({ids[number]: texts for number, texts in _by_order(opened).items()})
 
 
 def _by_order(opened: Iterable[Opened]) -> dict[str, dict[str, str]]:

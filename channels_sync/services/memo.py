@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels_sync import readers
-from channels_sync.connectors.base import ShopAccess, connectors
+from channels_sync.connectors.base import ShopAccess, abilities_of, connectors
 from channels_sync.connectors.exchange import Memo, MemoRules
 from channels_sync.services import tokens
 from orderhub.core.crypto import UnreadableError
@@ -55,9 +55,10 @@ class Prepared:
 
 def rules_of(shop: Shop) -> MemoRules | None:
     """Return what the shop's platform takes as remark and flag; None when the hub cannot tell it any."""
-    if not shop.is_active or shop.platform not in connectors or not connectors.get(shop.platform).writes_memo:
+    connector = abilities_of(shop.platform)
+    if not shop.is_active or not connector.writes_memo:
         return None
-    return connectors.get(shop.platform).memo_rules(shop.settings)
+    return connector.memo_rules(shop.settings)
 
 
 def checked(rules: MemoRules, remark: str, flag: str) -> Version:
@@ -143,6 +144,8 @@ class MemoWriteBack:
 
     def settle(self, done: Sequence[tuple[Job, None]]) -> None:
         """Note what was told; an order that an older delivery took back meanwhile says it again."""
+        if not done:
+            return
         rows = [
             {"id": job.order_id, "remark": job.payload["remark"], "flag": job.payload["flag"],
              "before": job.payload["before"]}

@@ -8,11 +8,10 @@ from django.db import connection
 from django.db.models import Subquery
 
 from channels_sync.connectors.base import RawPage
-from channels_sync.models import SyncPage
+from channels_sync.models import COUNTS, SyncPage
 from orderhub.models import InboxItem
 
 KEPT_DAYS = 14
-COUNTS = ("new", "changed", "unchanged", "stale", "held", "rejected")
 
 
 class PageLog:

@@ -290,7 +290,8 @@ def _fail(job: Any, error: Exception) -> None:
     failures = job.failures + 1
     asked = error.retry_after if isinstance(error, HubError) else None
     wait = asked or min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
-    is_over = (isinstance(error, HubError) and error.permanent) or failures >= MOST_FAILURES
+    needs_person = isinstance(error, HubError) and error.permanent and not error.concerns_all
+    is_over = needs_person or failures >= MOST_FAILURES
     now = timezone.now()
     values = {"failures": failures, "last_error": sentence[:1000], "next_attempt_at": now + timedelta(seconds=wait)}
     if is_over:

@@ -12,8 +12,9 @@ from channels_sync.models import Listing
 from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import is_open
 from channels_sync.services.listings import map_drafts
-from orderhub.core.draft import LineDraft
+from orderhub.core.draft import OrderDraft
 from orderhub.core.results import Outcome
+from orderhub.core.told import unmatched_codes
 from orderhub.models import Shop
 from orderhub.selectors.drafts import drafts_of
 from orderhub.services.batch import Batch, DraftRow, Incoming
@@ -36,14 +37,15 @@ def done(*, listing_ids: Sequence[int], began: datetime) -> int:
 
 
 def rows_to_change(shop: Shop, order_ids: Sequence[int]) -> list[DraftRow]:
-    """Return the orders, mapped anew, whose lines come out otherwise than they are. Six queries."""
+    """Return the orders, mapped anew, that come out otherwise: their lines, or which of them are unmatched. Six
+    queries."""
     drafts = list(drafts_of(order_ids).values())
     rows = [ReadRow(place, as_told(draft), None, draft.external_no, "") for place, draft in enumerate(drafts)]
     map_drafts(None, shop, rows)
     return [
         DraftRow(row.row, row.draft)
         for row, draft in zip(rows, drafts, strict=True)
-        if row.draft is not None and _shape(row.draft.lines) != _shape(draft.lines)
+        if row.draft is not None and _shape(row.draft) != _shape(draft)
     ]
 
 
@@ -73,5 +75,5 @@ def _may_follow(incoming: Incoming) -> bool:
     return known is not None and is_open(known.place) and known.modified_at == incoming.draft.modified_at
 
 
-def _shape(lines: Sequence[LineDraft]) -> list[tuple[object, ...]]:
-    return [tuple(getattr(line, name) for name in _IN_POOL) for line in lines]
+def _shape(draft: OrderDraft) -> tuple[object, ...]:
+    return unmatched_codes(draft), [tuple(getattr(line, name) for name in _IN_POOL) for line in draft.lines]

@@ -16,11 +16,19 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from channels_sync import readers
-from channels_sync.connectors.base import AuthorisationError, RawPage, TooManyRowsError, Window, connectors
-from channels_sync.models import RunKind, RunState, ShopSync, SyncRun
+from channels_sync.connectors import options
+from channels_sync.connectors.base import (
+    AuthorisationError,
+    RawPage,
+    TooManyRowsError,
+    Window,
+    abilities_of,
+    connectors,
+)
+from channels_sync.models import RunKind, RunState, ShopSync
 from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import OPEN_ORDER
-from channels_sync.services import health, tokens
+from channels_sync.services import health, runs, tokens
 from channels_sync.services.pages import PageLog
 from channels_sync.services.ranges import gentle_access
 from orderhub.core import hooks
@@ -62,10 +70,10 @@ def run_shop(shop_id: int) -> dict[str, int] | None:
     A failure is told in the log of runs, not raised.
     """
     shop = Shop.objects.select_related("warehouse").get(pk=shop_id)
-    if shop.platform not in connectors or not connectors.get(shop.platform).rereads:
+    if not abilities_of(shop.platform).rereads:
         return None
     sync, _is_new = ShopSync.objects.get_or_create(shop=shop)
-    if not health.is_due(sync, shop):
+    if not health.is_open(sync, shop):
         return None
     with leases.hold(f"reread:{shop_id}", LEASE_SECONDS) as lease:
         if lease is None:
@@ -95,13 +103,14 @@ class _Run:
         except Exception as error:  # noqa: BLE001  (told to people; the next run goes on from where this one stood)
             self._fail(error)
         else:
-            self._close(RunState.DONE if self._sync.reread_to is None else RunState.STOPPED, "")
+            runs.end(self.log, RunState.DONE if self._sync.reread_to is None else RunState.STOPPED)
         return {name: getattr(self.log, name) for name in ("rows", "changed", "unchanged", "rejected")}
 
     def _slices(self) -> list[datetime]:
         """Return the beginnings of the slices that hold open orders, the newest first; older ones from where the run
         before stopped."""
-        begin = self._now - timedelta(days=_days(self._shop))
+        days = options.number(self._shop.settings, "reread_days", DAYS, 0.05, MOST_DAYS)
+        begin = self._now - timedelta(days=days)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
@@ -159,8 +168,7 @@ class _Run:
         )  # fmt: skip
         counts = hooks.process_inbox(item.pk).counts()
         self._pages.taken_in(counts, key)
-        for name, count in counts.items():
-            setattr(self.log, name, getattr(self.log, name) + count)
+        self.log.count(counts)
 
     def _says_something_new(self, page: RawPage) -> bool:
         """Whether a row of the page differs from the pool. One query a page, one more for rows nobody can read."""
@@ -173,12 +181,7 @@ class _Run:
         return bool(unread) and bool(unread - set(refused.values_list("external_no", flat=True)))
 
     def _open_log(self, slices: Sequence[datetime]) -> None:
-        lost = SyncRun.objects.filter(shop=self._shop, kind=RunKind.REREAD, state=RunState.RUNNING)
-        lost.update(state=RunState.ABANDONED, finished_at=timezone.now())
-        self.log = SyncRun.objects.create(
-            shop=self._shop, kind=RunKind.REREAD, window_start=slices[-1], window_end=min(slices[0] + SLICE, self._now),
-            started_at=timezone.now(),
-        )  # fmt: skip
+        self.log = runs.begin(self._shop, RunKind.REREAD, slices[-1], min(slices[0] + SLICE, self._now))
         self._pages = PageLog(self._shop.pk, run_id=self.log.pk)
 
     def _fail(self, error: Exception) -> None:
@@ -186,18 +189,12 @@ class _Run:
         ShopSync.objects.filter(pk=self._sync.pk).update(reread_at=timezone.now())
         sentence = health.sentence_of(error)
         self._pages.failed(sentence)
-        self._close(RunState.FAILED, sentence)
+        runs.end(self.log, RunState.FAILED, sentence)
 
     def _note(self, *, done_to: datetime | None) -> None:
         """Keep how far it came; None: all open orders were read."""
         self._sync.reread_to = done_to
         ShopSync.objects.filter(pk=self._sync.pk).update(reread_to=done_to, reread_at=timezone.now())
-
-    def _close(self, state: str, error: str) -> None:
-        run = self.log
-        run.state, run.error, run.finished_at = state, error[:2000], timezone.now()
-        run.save()
-        log.info("open orders read again", shop=self._shop.code, state=state, rows=run.rows, changed=run.changed)
 
 
 def _known(shop_id: int, numbers: Sequence[str]) -> dict[str, tuple[int, datetime]]:
@@ -217,11 +214,3 @@ def _differs(row: ReadRow, known: dict[str, tuple[int, datetime]]) -> bool:
         return True
     digest, modified_at = known[row.external_no]
     return content_hash(row.draft) != digest and row.draft.modified_at >= modified_at
-
-
-def _days(shop: Shop) -> float:
-    try:
-        days = float(shop.settings.get("reread_days", DAYS))
-    except (TypeError, ValueError):
-        days = DAYS
-    return min(max(days, 0.05), MOST_DAYS)

@@ -14,8 +14,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import AuthorisationError, ThrottledError, connectors
-from channels_sync.connectors.exchange import Opened, QuotaReachedError, Sealed
+from channels_sync.connectors.base import AuthorisationError, ThrottledError, abilities_of, connectors
+from channels_sync.connectors.exchange import NotOpenedError, Opened, Sealed
 from channels_sync.models import PlatformReveal
 from channels_sync.services import tokens
 from orderhub.core.errors import HubError
@@ -31,7 +31,7 @@ TEXTS_A_DAY = 3000
 """Texts that all people together may have opened of a shop in a day, unless its settings say `reveals_per_day`."""
 TEXTS_A_PERSON = 150
 """Texts that one person may have opened of all shops in a day; the setting `reveals_per_person` of the shop asked."""
-_UNCOUNTED = (ThrottledError, AuthorisationError, QuotaReachedError)
+_UNCOUNTED = (ThrottledError, AuthorisationError, NotOpenedError)
 """Answers with which a platform says that it opened nothing."""
 
 
@@ -74,10 +74,10 @@ def opening_quota(order_id: int, user_id: int) -> OpeningQuota | None:
 
 def sealed_of(order: Order) -> list[Sealed]:
     """Return the cipher texts of an order that its platform opens."""
-    if order.shop.platform not in connectors or not connectors.get(order.shop.platform).reveals:
+    connector = abilities_of(order.shop.platform)
+    if not connector.reveals:
         return []
     receiver = getattr(order, "receiver", None)
-    connector = connectors.get(order.shop.platform)
     return connector.sealed_of(order.external_no, order.extra or {}, receiver.oaid if receiver else "")
 
 

@@ -9,12 +9,12 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.bundles import notes_of
-from channels_sync.connectors.base import connectors
+from channels_sync.connectors.base import abilities_of, connectors
 from channels_sync.connectors.exchange import Shipment, ShippedLine
 from channels_sync.services import tokens
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import HubError
+from orderhub.core.told import notes_of
 from orderhub.core.words import EffectKind, Refund, Source
 from orderhub.models import Order, OrderLine, Parcel, ParcelLine, Shop
 from orderhub.services.timeline import Entry, record
@@ -55,7 +55,7 @@ class ShipmentTeller:
         prepared = {}
         for job in jobs:
             order = orders.get(job.order_id or 0)
-            if order is None or not _takes_shipments(order.shop):
+            if order is None or not abilities_of(order.shop.platform).ships:
                 continue
             shipment = _shipment(job, order, lines[order.pk], parcels.get(order.pk, []), contents)
             if shipment is not None:
@@ -79,10 +79,6 @@ class ShipmentTeller:
 
 
 effect_handlers.add(EffectKind.SHIPMENT.value, ShipmentTeller())
-
-
-def _takes_shipments(shop: Shop) -> bool:
-    return shop.platform in connectors and connectors.get(shop.platform).ships
 
 
 def _parcel_id(job: Job) -> int:

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from channels_sync import likeness
-from channels_sync.bundles import Part
+from channels_sync.bundles import Part, formula
 from channels_sync.models import Listing, ListingPart, ListingState
 from channels_sync.models.listing import MAX_PIECES
 from channels_sync.selectors.listings import unknown_skus
@@ -98,8 +98,7 @@ def accept(*, listing_ids: Sequence[int], actor: str, expected: str = "") -> dic
 
 def text_of(suggestion: Mapping[str, Any]) -> str:
     """Return the parts of a suggestion as merchants write them: `A*2+B`."""
-    parts = suggestion["parts"]
-    return "+".join(f"{sku}*{quantity}" if quantity > 1 else sku for sku, quantity in parts)
+    return formula(suggestion["parts"])
 
 
 def _chosen(item: Listing, expected: str) -> Sequence[Part] | str:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 
-import structlog
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from channels_sync.connectors import options
 from channels_sync.connectors.base import (
     AuthorisationError,
     Connector,
@@ -29,15 +29,13 @@ from channels_sync.connectors.base import (
     connectors,
 )
 from channels_sync.models import RunKind, RunState, ShopSync, SyncRun
-from channels_sync.services import health, tokens
+from channels_sync.services import health, runs, tokens
 from channels_sync.services.access import shop_access
 from channels_sync.services.pages import PageLog
 from orderhub.core.errors import TemporaryError
 from orderhub.core.results import IntakeResult
 from orderhub.models import Shop
 from orderhub.services import leases
-
-log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 150
 """Longer than a job may run; prolonged at every page."""
@@ -87,20 +85,6 @@ def move_cursor(cursor: CursorWrapper, shop_id: int, to: datetime) -> None:
     cursor.execute("UPDATE channels_sync_shopsync SET cursor = greatest(cursor, %s) WHERE shop_id = %s", [to, shop_id])
 
 
-def prune_runs(*, days: int = 30, limit: int = 5000) -> int:
-    """Delete up to `limit` runs older than `days` and return how many went."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            DELETE FROM channels_sync_syncrun WHERE id IN (
-                SELECT id FROM channels_sync_syncrun WHERE started_at < now() - make_interval(days => %s)
-                ORDER BY started_at LIMIT %s)
-            """,
-            [days, limit],
-        )
-        return int(cursor.rowcount)
-
-
 class PullRun:
     """One pull of one shop under its lease."""
 
@@ -146,8 +130,7 @@ class PullRun:
     def count(self, result: IntakeResult) -> None:
         """Add what the intake made of one page to the log."""
         counts = result.counts()
-        for name, count in counts.items():
-            setattr(self.log, name, getattr(self.log, name) + count)
+        self.log.count(counts)
         self._pages.taken_in(counts)
 
     def finish(self) -> None:
@@ -157,7 +140,7 @@ class PullRun:
                 with connection.cursor() as cursor:
                     move_cursor(cursor, self.shop.pk, self._complete_to)
             health.record_success(self.shop, is_complete=self._state == RunState.DONE)
-            self._close_log(self._state, "")
+            runs.end(self.log, self._state)
         finally:
             self._stack.close()
 
@@ -169,18 +152,15 @@ class PullRun:
                     move_cursor(cursor, self.shop.pk, self._complete_to)
             sentence = health.record_failure(self.shop, error)
             self._pages.failed(sentence)
-            self._close_log(RunState.FAILED, sentence)
+            runs.end(self.log, RunState.FAILED, sentence)
         finally:
             self._stack.close()
 
     def _first_moment(self) -> datetime:
         if self.sync.cursor is not None:
             return self.sync.cursor - OVERLAP
-        try:
-            hours = float(self.shop.settings.get("look_back_hours", LOOK_BACK_HOURS))
-        except (TypeError, ValueError):
-            hours = LOOK_BACK_HOURS
-        return self._end - timedelta(hours=min(max(hours, 0.05), 24 * 90))
+        hours = options.number(self.shop.settings, "look_back_hours", LOOK_BACK_HOURS, 0.05, 24 * 90)
+        return self._end - timedelta(hours=hours)
 
     def _slice(self, start: datetime) -> Generator[RawPage, None, datetime]:
         """Yield the pages of one window from `start` and return where the next one begins; a window that holds too
@@ -221,16 +201,5 @@ class PullRun:
                 return
 
     def _open_log(self) -> SyncRun:
-        """Note the begin; a run of this shop that never ended is noted as abandoned, since we hold the lease."""
-        now = timezone.now()
-        running = SyncRun.objects.filter(shop=self.shop, kind=RunKind.PULL, state=RunState.RUNNING)
-        running.update(state=RunState.ABANDONED, finished_at=now)
-        ShopSync.objects.filter(pk=self.sync.pk).update(last_attempt_at=now)
-        return SyncRun.objects.create(shop=self.shop, window_start=self._start, window_end=self._end, started_at=now)
-
-    def _close_log(self, state: str, error: str) -> None:
-        run = self.log
-        run.state, run.error, run.finished_at = state, error[:2000], timezone.now()
-        run.save()
-        log.info("pull ended", shop=self.shop.code, state=state, pages=run.pages, rows=run.rows, new=run.new,
-                 rejected=run.rejected)  # fmt: skip
+        ShopSync.objects.filter(pk=self.sync.pk).update(last_attempt_at=timezone.now())
+        return runs.begin(self.shop, RunKind.PULL, self._start, self._end)

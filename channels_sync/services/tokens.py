@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import AuthorisationError, Connector, ShopAccess, connectors
+from channels_sync.connectors.base import AuthorisationError, Connector, ShopAccess, abilities_of, connectors
 from channels_sync.models import ShopSync, TokenState
 from channels_sync.services import health
 from channels_sync.services.access import shop_access
@@ -87,7 +87,7 @@ def renew_now(*, shop_id: int, actor: str) -> None:
     the platform fails or refuses.
     """
     shop = Shop.objects.get(pk=shop_id)
-    connector = connectors.get(shop.platform) if shop.platform in connectors else Connector()
+    connector = abilities_of(shop.platform)
     if not _may_renew(shop, connector):
         raise HubError(_("Nothing is stored that renews this session: authorise the shop again."))
     ends = ends_at(shop.credentials, connector)
@@ -147,9 +147,9 @@ def obtain(*, shop_id: int, code: str, actor: str) -> datetime | None:
     Raises HubError with the platform's reason; nothing is changed then.
     """
     shop = Shop.objects.get(pk=shop_id)
-    if shop.platform not in connectors or not connectors.get(shop.platform).authorises:
+    connector = abilities_of(shop.platform)
+    if not connector.authorises:
         raise HubError(_("This platform hands out no session for a code."))
-    connector = connectors.get(shop.platform)
     code = code.strip()
     if not code:
         raise HubError(_("Paste the code that the platform shows after the authorisation."))

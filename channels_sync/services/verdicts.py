@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels_sync import readers
 from channels_sync.connectors.base import Connector, RawPage, ShopAccess
@@ -17,10 +17,18 @@ from channels_sync.connectors.readback import REFUSED_KEY
 from channels_sync.models import DifferenceKind, ShopSync
 from channels_sync.readers import ReadRow
 from channels_sync.selectors import sides
-from channels_sync.services.compare import MEMO_FIELDS, TRACKING, FieldDifference, differences, shipped_elsewhere
+from channels_sync.services.compare import (
+    MEMO_FIELDS,
+    TRACKING,
+    FieldDifference,
+    differences,
+    local_text,
+    shipped_elsewhere,
+)
 from channels_sync.services.listings import map_drafts
 from channels_sync.services.ranges import connector_of
 from orderhub.core.draft import OrderDraft
+from orderhub.core.errors import TemporaryError
 from orderhub.core.money import show
 from orderhub.core.words import EffectKind
 from orderhub.models import Order, Shop
@@ -50,9 +58,13 @@ class Comparison:
     def page(self, page: RawPage) -> None:
         """Hold one page of the platform against the pool."""
         self._judge(rows_of(self._shop, page))
+        self._doubtful.update(page.later)
 
     def settle(self, numbers: Iterable[str]) -> None:
-        """Fetch the orders that no page showed, of `numbers`, and those of which the pool has a newer version."""
+        """Fetch the orders that no page showed, of `numbers`, and those of which the pool has a newer version.
+
+        Raises what connectors do, TemporaryError where the platform cannot show one of them just now.
+        """
         unseen = sorted((set(numbers) - self.verdicts.keys()) | self._doubtful)
         self._doubtful.clear()
         if not self._connector.fetches:
@@ -60,8 +72,10 @@ class Comparison:
             return
         for first in range(0, len(unseen), FETCH_AT_ONCE):
             part = unseen[first : first + FETCH_AT_ONCE]
-            rows = [row for page in self._connector.fetch(self._access, part) for row in rows_of(self._shop, page)]
-            rows = [row for row in rows if not _is_refused(row)]
+            pages = list(self._connector.fetch(self._access, part))
+            if any(page.later for page in pages):
+                raise TemporaryError(_("The platform cannot show some orders just now."))
+            rows = [row for page in pages for row in rows_of(self._shop, page) if not _is_refused(row)]
             self._judge(rows, is_second=True)
             shown = {row.external_no for row in rows}
             self._absent([number for number in part if number not in shown])
@@ -107,7 +121,7 @@ class Comparison:
         if _only_untold(order.pk, fields, untold):
             return Verdict("underway", draft=draft)
         if draft.modified_at > order.modified_at:
-            moments = FieldDifference("modified_at", _text(order.modified_at), _text(draft.modified_at))
+            moments = FieldDifference("modified_at", local_text(order.modified_at), local_text(draft.modified_at))
             return Verdict("differing", DifferenceKind.STALE, (moments, *fields), order, draft)
         return Verdict("differing", DifferenceKind.FIELD, fields, order, draft)
 
@@ -183,7 +197,3 @@ def _missing(draft: OrderDraft) -> FieldDifference:
 
 def _summary(status: str, total_fen: int) -> str:
     return f"{status} {show(total_fen)}"
-
-
-def _text(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")

@@ -10,7 +10,6 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
@@ -139,8 +138,7 @@ class RevealAdmin(ReadOnlyModelAdmin):
     @admin.display(description=gettext_lazy("order"))
     def order_no(self, reveal: Reveal) -> SafeString:
         """The order, as a link."""
-        link = reverse("admin:orderhub_order_change", args=[reveal.order_id])
-        return format_html('<a href="{}" class="num">{}</a>', link, reveal.order.external_no)
+        return columns.order_link(reveal.order_id, reveal.order.external_no)
 
 
 @admin.register(LogEntry)

@@ -18,7 +18,7 @@ from orderhub.console.pages import ConsolePage, add_page
 from orderhub.core.errors import FieldError
 from orderhub.core.words import GateState
 from orderhub.models import Shop
-from orderhub.selectors.gate import MAX_RATE, GateOverview, gate_overview, recent_changes
+from orderhub.selectors.gate import MAX_RATE, GateOverview, GateView, gate_overview, recent_changes
 from orderhub.services.gate import set_gate
 
 SEE = "orderhub.view_gate"
@@ -27,11 +27,8 @@ TITLE = gettext_lazy("Intake gate")
 
 
 class GateForm(forms.Form):
-    """What a person may set: whose gate, how far open, why."""
+    """What a person may set of a gate: how far open, why."""
 
-    shop = forms.ModelChoiceField(
-        label=gettext_lazy("Shop"), queryset=Shop.objects.all(), required=False, empty_label=gettext_lazy("All shops")
-    )
     state = forms.ChoiceField(label=pgettext_lazy("gate", "Gate"), choices=GateState.choices, widget=forms.RadioSelect)
     rate_per_minute = forms.IntegerField(
         label=gettext_lazy("Orders a minute"), required=False, min_value=1, max_value=MAX_RATE,
@@ -39,33 +36,50 @@ class GateForm(forms.Form):
     )  # fmt: skip
     reason = forms.CharField(label=gettext_lazy("Reason"), min_length=2, max_length=200)
 
-    def apply(self, actor: str) -> bool:
-        """Set the gate; false when a field is not right, which the form then tells."""
+    @classmethod
+    def of(cls, gate: GateView) -> "GateForm":
+        """Return the form as the gate stands."""
+        return cls(initial={"state": gate.state, "rate_per_minute": gate.rate_per_minute})
+
+    def apply(self, shop_id: int | None, actor: str) -> bool:
+        """Set the gate of a shop, or of all with None; false when a field is not right, which the form then tells."""
         if not self.is_valid():
             return False
         data = self.cleaned_data
         rate = None if data["state"] == GateState.PAUSED else data["rate_per_minute"]
         try:
-            set_gate(
-                shop_id=data["shop"] and data["shop"].pk, state=data["state"], rate_per_minute=rate,
-                reason=data["reason"], actor=actor,
-            )  # fmt: skip
+            set_gate(shop_id=shop_id, state=data["state"], rate_per_minute=rate, reason=data["reason"], actor=actor)
         except FieldError as error:
-            self.add_error(error.path, error.reason)
+            self.add_error(error.path if error.path in self.fields else None, error.reason)
             return False
         return True
+
+
+class AnyGateForm(GateForm):
+    """The same, of the gate of whatever shop the person says, or of all."""
+
+    field_order = ("shop",)
+    shop = forms.ModelChoiceField(
+        label=gettext_lazy("Shop"), queryset=Shop.objects.all(), required=False, empty_label=gettext_lazy("All shops")
+    )
+
+    @property
+    def shop_id(self) -> int | None:
+        """The shop that was said; None for all, and for one that is none."""
+        shop = self.cleaned_data.get("shop") if self.is_valid() else None
+        return shop.pk if shop else None
 
 
 def gate_view(request: HttpRequest) -> HttpResponse:
     """Show the gate and what waits before it; set it for those who may. The numbers read themselves again."""
     if not request.user.has_perm(SEE):
         raise PermissionDenied
-    form = GateForm()
+    form = AnyGateForm()
     if request.method == "POST":
         if not request.user.has_perm(SET):
             raise PermissionDenied
-        form = GateForm(request.POST)
-        if form.apply(actor_of(request)):
+        form = AnyGateForm(request.POST)
+        if form.apply(form.shop_id, actor_of(request)):
             messages.success(request, said(form.cleaned_data["state"]))
             return redirect("admin:orderhub_gate")
     context = {

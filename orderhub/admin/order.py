@@ -20,10 +20,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from orderhub.admin import order_panels  # noqa: F401  (registers the pool's panels)
-from orderhub.admin.order_search import FOUND_LIMIT, found_ids, found_label, remember
+from orderhub.admin.order_search import FOUND_LIMIT, answer_search, found_ids, found_label
 from orderhub.console import columns
 from orderhub.console.actions import actor_of, asked_reason, each_row, report
-from orderhub.console.change_list import FOUND, SavedView, chosen_view
+from orderhub.console.change_list import SavedView, chosen_view
 from orderhub.console.filters import ManyFilter, ShopFilter, TimeFilter, order_filters
 from orderhub.console.model_admin import ReadOnlyModelAdmin
 from orderhub.console.paging import Keyset
@@ -34,14 +34,10 @@ from orderhub.core.words import Lane, Status
 from orderhub.models import Order, Receiver
 from orderhub.selectors import overview
 from orderhub.selectors.orders import order_page
-from orderhub.selectors.search import Found, Kind, find, find_many, numbers_in
 from orderhub.services.reveal import PERMISSION as REVEAL
 from orderhub.services.reveal import asked_parts, reveal
 
 RELEASE = "orderhub.release_order"
-LONGEST_LIST = 20_000
-"""Characters of a pasted list of numbers."""
-UNKNOWN_SHOWN = 20
 OPEN = (Status.PAID, Status.IN_TRIAGE_HOLD, Status.READY, Status.SHORT, Status.WMS_FAILED)
 LIST_FIELDS = (
     "external_no", "status", "lane", "is_urgent", "has_drift", "created_at", "ship_by", "total_fen", "item_count",
@@ -192,36 +188,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         """Look an order up by any key; what was typed never stands in an address."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        text = request.POST.get("text", "")[:LONGEST_LIST]
-        numbers = numbers_in(text)
-        if numbers:
-            return self._found_many(request, numbers)
-        found = find(text, limit=FOUND_LIMIT)
-        if len(found.order_ids) == 1:
-            return HttpResponseRedirect(reverse("admin:orderhub_order_change", args=found.order_ids))
-        if not found.order_ids:
-            messages.warning(request, _("No order is known by that. Check the number, or search by another key."))
-            return HttpResponseRedirect(self.list_url)
-        return HttpResponseRedirect(f"{self.list_url}?{FOUND}={remember(request, text, found)}")
-
-    def _found_many(self, request: HttpRequest, numbers: Sequence[str]) -> HttpResponse:
-        """Show the orders of a pasted list, and say which of its numbers nobody knows."""
-        many = find_many(numbers)
-        if many.left_out:
-            text = _("Only the first %(count)s numbers were looked for.")
-            messages.warning(request, text % {"count": len(numbers) - many.left_out})
-        if many.unknown:
-            shown = ", ".join(many.unknown[:UNKNOWN_SHOWN]) + (" …" if len(many.unknown) > UNKNOWN_SHOWN else "")
-            count = len(many.unknown)
-            text = ngettext(
-                "%(count)d number is unknown: %(numbers)s", "%(count)d numbers are unknown: %(numbers)s", count
-            )
-            messages.warning(request, text % {"count": count, "numbers": shown})
-        if not many.order_ids:
-            return HttpResponseRedirect(self.list_url)
-        label = ngettext("%(count)d number", "%(count)d numbers", len(numbers)) % {"count": len(numbers)}
-        token = remember(request, label, Found(Kind.ORDER_NO, many.order_ids))
-        return HttpResponseRedirect(f"{self.list_url}?{FOUND}={token}")
+        return answer_search(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

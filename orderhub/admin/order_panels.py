@@ -136,6 +136,7 @@ _DATA_WORDS: dict[str, str | Promise] = {
     "lane": _("lane"),
     "urgent": _("urgent"),
     "findings": _("findings"),
+    "unpriced": _("price not judged"),
     "changed": _("changed"),
     "via": _("came by"),
     "codes": _("findings"),

@@ -1,22 +1,69 @@
-"""A search of the order list, remembered in the session: the address carries a random token, never what was typed.
+"""A search of the order list, answered, then remembered in the session: the address carries a random token, never what
+was typed.
 
 The session keeps the ids that were found and a masked label, so no phone or name is stored in clear either.
 """
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from orderhub.console.change_list import FOUND
 from orderhub.core.contacts import mask_name, mask_phone, phone_tail
-from orderhub.selectors.search import Found, Kind
+from orderhub.selectors.search import Found, Kind, find, find_many, numbers_in
 
+LONGEST_LIST = 20_000
+"""Characters of a pasted list of numbers."""
+UNKNOWN_SHOWN = 20
 FOUND_LIMIT = 200
 """Orders that a search shows at most."""
 KEPT = 5
 """Searches that a session remembers."""
 SESSION_KEY = "found_orders"
+
+
+def answer_search(request: HttpRequest) -> HttpResponseRedirect:
+    """Look up what was typed and lead to the one order, or to the list of those that were found."""
+    text = request.POST.get("text", "")[:LONGEST_LIST]
+    numbers = numbers_in(text)
+    if numbers:
+        return _answer_many(request, numbers)
+    found = find(text, limit=FOUND_LIMIT)
+    if len(found.order_ids) == 1:
+        return HttpResponseRedirect(reverse("admin:orderhub_order_change", args=found.order_ids))
+    if not found.order_ids:
+        messages.warning(request, _("No order is known by that. Check the number, or search by another key."))
+        return HttpResponseRedirect(_list_of())
+    return HttpResponseRedirect(_list_of(remember(request, text, found)))
+
+
+def _answer_many(request: HttpRequest, numbers: Sequence[str]) -> HttpResponseRedirect:
+    """Show the orders of a pasted list, and say which of its numbers nobody knows."""
+    many = find_many(numbers)
+    if many.left_out:
+        text = _("Only the first %(count)s numbers were looked for.")
+        messages.warning(request, text % {"count": len(numbers) - many.left_out})
+    if many.unknown:
+        shown = ", ".join(many.unknown[:UNKNOWN_SHOWN]) + (" …" if len(many.unknown) > UNKNOWN_SHOWN else "")
+        count = len(many.unknown)
+        text = ngettext("%(count)d number is unknown: %(numbers)s", "%(count)d numbers are unknown: %(numbers)s", count)
+        messages.warning(request, text % {"count": count, "numbers": shown})
+    if not many.order_ids:
+        return HttpResponseRedirect(_list_of())
+    label = ngettext("%(count)d number", "%(count)d numbers", len(numbers)) % {"count": len(numbers)}
+    return HttpResponseRedirect(_list_of(remember(request, label, Found(Kind.ORDER_NO, many.order_ids))))
+
+
+def _list_of(token: str = "") -> str:
+    """Return the address of the order list, of a remembered search where there is one."""
+    address = reverse("admin:orderhub_order_changelist")
+    return f"{address}?{FOUND}={token}" if token else address
 
 
 def remember(request: HttpRequest, text: str, found: Found) -> str:

@@ -3,8 +3,6 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -62,11 +60,7 @@ class EffectAdmin(ReadOnlyModelAdmin):
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, effect: Effect) -> SafeString:
         """The order it belongs to."""
-        if effect.order_id is None:
-            return columns.NOTHING
-        return format_html(
-            '<a href="{}">#{}</a>', reverse("admin:orderhub_order_change", args=[effect.order_id]), effect.order_id
-        )
+        return columns.order_link(effect.order_id)
 
     @admin.display(description=gettext_lazy("last error"))
     def error(self, effect: Effect) -> SafeString:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -109,6 +110,14 @@ def money(fen: int | None) -> SafeString:
 def number(value: int | None) -> SafeString:
     """Return a whole number with separators in figures of equal width."""
     return NOTHING if value is None else format_html('<span class="num">{}</span>', f"{value:,}")
+
+
+def order_link(order_id: int | None, number: str = "") -> SafeString:
+    """Return the way to the page of an order, by its number where that is known; nothing where there is no order."""
+    if order_id is None:
+        return NOTHING
+    link = reverse("admin:orderhub_order_change", args=[order_id])
+    return format_html('<a href="{}" class="num">{}</a>', link, number or f"#{order_id}")
 
 
 def yes_no(value: bool, yes: str | Promise = "", no: str | Promise = "") -> SafeString:

@@ -71,10 +71,3 @@ def mask_detail(detail: str) -> str:
         return detail
     visible = _DIGIT.split(detail[:7], maxsplit=1)[0][:6]
     return f"{visible}***"
-
-
-def mask_ip(ip: str) -> str:
-    """Return the network part of an address only."""
-    if "." in ip:
-        return ip.rsplit(".", 1)[0] + ".*"
-    return ":".join(ip.split(":")[:3]) + ":*" if ip else ""

@@ -59,10 +59,6 @@ class Division:
         """Whether goods cross a customs border on the way there."""
         return self.code[:2] in SPECIAL_REGIONS
 
-    def has_prefix(self, prefixes: frozenset[str] | tuple[str, ...]) -> bool:
-        """Whether the code starts with one of `prefixes` (`"65"`, `"5134"`)."""
-        return self.code.startswith(tuple(prefixes))
-
 
 class Divisions:
     """All divisions, looked up by full or short name or by code."""
@@ -192,11 +188,6 @@ class Divisions:
 def load() -> Divisions:
     """Return all divisions; read once per process (about 3,500 names)."""
     return Divisions(json.loads(DATA.read_text(encoding="utf-8")))
-
-
-def is_province(name: str) -> bool:
-    """Whether `name` is a province in its full or short spelling."""
-    return load().find_province(name) is not None
 
 
 def resolve(province: str, city: str = "", district: str = "") -> Division | None:

@@ -1,7 +1,7 @@
 """OrderDraft: the one shape in which every channel, file and API call hands an order to the pool."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -19,6 +19,8 @@ Time = Annotated[datetime, Meta(tz=True)]
 EARLIEST = datetime(2003, 5, 10, tzinfo=UTC)
 """No channel of the field is older; platforms send 0001-01-01 and 1970-01-01 for "no time"."""
 LATEST_FROM_NOW = timedelta(days=3660)
+_CLEARLY_BEFORE = (datetime.now(UTC) + LATEST_FROM_NOW).year
+"""Times of an earlier year are believable as long as this process runs."""
 _TIMES = ("created_at", "modified_at", "paid_at", "ship_by")
 REMARK_LIMIT = 2000
 """Characters of a remark that enter the pool; the raw payload keeps the whole text."""
@@ -85,7 +87,7 @@ class LineDraft(Struct, frozen=True, kw_only=True):
     spec: Annotated[str, Meta(max_length=500)] = ""
 
 
-class OrderDraft(Struct, frozen=True, kw_only=True):
+class OrderDraft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One order as a source tells it. Money in fen, times with an offset; unknown keys end up in `raw`."""
 
     external_no: Key
@@ -151,13 +153,29 @@ def read_draft(row: Any) -> OrderDraft:
     return draft
 
 
+def read_flawless(decode: Callable[[bytes], Sequence[OrderDraft]], body: bytes) -> Sequence[OrderDraft] | None:
+    """Return the drafts that `decode` makes of a whole body at once; None unless nothing about any row needs a look.
+
+    Three times as fast as `read_draft` row by row, which gives the same drafts and says what is wrong with one.
+    """
+    try:
+        drafts = decode(body)
+        for draft in drafts:
+            if draft.raw or len(draft.buyer_remark) > REMARK_LIMIT or len(draft.seller_remark) > REMARK_LIMIT:
+                return None
+            check_draft(draft)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FieldError):
+        return None
+    return drafts
+
+
 def check_draft(draft: OrderDraft) -> None:
     """Raise FieldError where a well-formed draft cannot be true: absurd times, one line number twice."""
-    latest = datetime.now(UTC) + LATEST_FROM_NOW
     for name in _TIMES:
         moment: datetime | None = getattr(draft, name)
-        if moment is not None and not EARLIEST < moment < latest:
-            raise FieldError(name, f"not a believable time: {moment.isoformat()}")
+        # The year nearly always decides, and is cheaper to look at than times with an offset are to compare.
+        if moment is not None and not EARLIEST.year < moment.year < _CLEARLY_BEFORE:
+            _check_time(name, moment)
     if len(draft.lines) > 1:
         numbers = [line.line_no for line in draft.lines]
         if len(set(numbers)) != len(numbers):
@@ -165,14 +183,14 @@ def check_draft(draft: OrderDraft) -> None:
             raise FieldError(f"lines[{at}].line_no", f"line {numbers[at]!r} appears twice")
 
 
+def _check_time(name: str, moment: datetime) -> None:
+    if not EARLIEST < moment < datetime.now(UTC) + LATEST_FROM_NOW:
+        raise FieldError(name, f"not a believable time: {moment.isoformat()}")
+
+
 def json_row(draft: OrderDraft) -> bytes:
     """Return the draft as one line of NDJSON, without the line end."""
     return msgspec.json.encode(draft)
-
-
-def known_keys() -> Iterable[str]:
-    """Return the names of all fields of an order row."""
-    return _KNOWN
 
 
 def _with_extras(row: dict[str, Any]) -> dict[str, Any]:

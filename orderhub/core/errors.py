@@ -7,6 +7,9 @@ class HubError(Exception):
     permanent: bool = True
     cause: str = ""
     """A word by which advice for people is looked up; empty where none is known."""
+    concerns_all: bool = False
+    """The other side refuses us as a whole (session, clock, call limit), not this one call: whatever waits to be called
+    goes on waiting until that is over, and loses none of its tries."""
 
     def __init__(self, message: str, *, permanent: bool | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -38,7 +38,7 @@ rerun_reject: Hook[[int, str], bool] = Hook("rerun_reject")
 """Try a rejected row again: `rerun_reject(reject_id, actor)`; true when it was taken in."""
 
 retriage: Hook[[Sequence[int], str], int] = Hook("retriage")
-"""Judge orders again: `retriage(order_ids, actor)`; returns how many lanes changed."""
+"""Judge orders again: `retriage(order_ids, actor)`; returns how many were judged."""
 
 remap: Hook[[Sequence[int], str, int], tuple[int, int]] = Hook("remap")
 """Let open orders follow changed channel items: `remap(listing_ids, actor, most)`; returns how many orders changed, and

@@ -21,34 +21,20 @@ def unpack(stored: bytes | memoryview) -> bytes:
     return zstandard.ZstdDecompressor().decompress(open_sealed(stored, b"raw"))
 
 
-class InboxItem(models.Model):
-    """One delivery: a page of a poll, a push, a part of a file, an API call. `delivery_key` makes a repeat a no-op."""
+class Delivery(models.Model):
+    """What somebody delivered, stored as it came and worked on under a lease. `delivery_key` makes a repeat a no-op."""
 
-    shop = models.ForeignKey(Shop, models.PROTECT, related_name="inbox", db_index=False, verbose_name=_("shop"))
-    source = models.CharField(_("came by"), max_length=20)
     delivery_key = models.CharField(_("delivery key"), max_length=200)
-    reader = models.CharField(_("read by"), max_length=50, default="draft")
-    content_type = models.CharField(_("content type"), max_length=100, default="application/json")
-    headers = models.JSONField(_("headers"), default=dict, blank=True)
     packed_body = models.BinaryField(_("body"))
     state = models.CharField(_("state"), max_length=10, choices=InboxState.choices, default=InboxState.NEW)
     received_at = models.DateTimeField(_("received"), db_default=Now())
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     leased_until = models.DateTimeField(_("leased until"), null=True)
-    rows = models.PositiveIntegerField(_("rows"), default=0)
-    result = models.JSONField(_("result"), null=True)
     last_error = models.TextField(_("last error"), blank=True, default="")
     done_at = models.DateTimeField(_("done"), null=True)
 
     class Meta:
-        verbose_name = _("inbox item")
-        verbose_name_plural = _("inbox")
-        constraints = [models.UniqueConstraint(fields=["shop", "delivery_key"], name="inbox_shop_key")]
-        indexes = [
-            models.Index(fields=["received_at"], name="inbox_open", condition=Q(state__in=["new", "working"])),
-            models.Index(fields=["received_at", "id"], name="inbox_dead", condition=Q(state="dead")),
-            models.Index(fields=["received_at", "id"], name="inbox_received"),
-        ]
+        abstract = True
 
     def __str__(self) -> str:
         return self.delivery_key
@@ -61,6 +47,28 @@ class InboxItem(models.Model):
     @body.setter
     def body(self, value: bytes) -> None:
         self.packed_body = pack(value)
+
+
+class InboxItem(Delivery):
+    """One delivery of a channel: a page of a poll, a push, a part of a file, an API call."""
+
+    shop = models.ForeignKey(Shop, models.PROTECT, related_name="inbox", db_index=False, verbose_name=_("shop"))
+    source = models.CharField(_("came by"), max_length=20)
+    reader = models.CharField(_("read by"), max_length=50, default="draft")
+    content_type = models.CharField(_("content type"), max_length=100, default="application/json")
+    headers = models.JSONField(_("headers"), default=dict, blank=True)
+    rows = models.PositiveIntegerField(_("rows"), default=0)
+    result = models.JSONField(_("result"), null=True)
+
+    class Meta:
+        verbose_name = _("inbox item")
+        verbose_name_plural = _("inbox")
+        constraints = [models.UniqueConstraint(fields=["shop", "delivery_key"], name="inbox_shop_key")]
+        indexes = [
+            models.Index(fields=["received_at"], name="inbox_open", condition=Q(state__in=["new", "working"])),
+            models.Index(fields=["received_at", "id"], name="inbox_dead", condition=Q(state="dead")),
+            models.Index(fields=["received_at", "id"], name="inbox_received"),
+        ]
 
 
 class Reject(models.Model):

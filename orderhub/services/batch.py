@@ -48,6 +48,8 @@ class Known:
     channel_claim: str
     warehouse_claim: str
     carrier_claim: str
+    triaged_at: datetime | None
+    rule_set_id: int | None
     under_refund: str
     refund_at: datetime | None
     left_at: datetime | None
@@ -76,6 +78,8 @@ class Incoming(msgspec.Struct):
     lane: str = ""
     is_urgent: bool = False
     findings: Sequence[str] = ()
+    unpriced: Sequence[str] = ()
+    """The articles that no price could be held against."""
     rule_set_id: int | None = None
     triaged: bool = False
 
@@ -235,7 +239,7 @@ def _outcome(incoming: Incoming, known: Known | None, *, again: bool) -> Outcome
 
 _KNOWN = f"""
     SELECT external_no, id, status, lane, is_urgent, modified_at, content_hash, buyer_id,
-           channel_claim, warehouse_claim, carrier_claim, under_refund, refund_at, left_at
+           channel_claim, warehouse_claim, carrier_claim, triaged_at, rule_set_id, under_refund, refund_at, left_at
     FROM orderhub_order WHERE shop_id = %s AND external_no = {LISTED}
 """  # noqa: S608  (a constant)
 _KNOWN_LOCKED = _KNOWN + " ORDER BY external_no FOR NO KEY UPDATE"

@@ -20,24 +20,8 @@ from django.utils.translation import gettext as _
 from orderhub.core.errors import FieldError
 from orderhub.core.words import GATE_RANK, GateState
 from orderhub.models import Gate, GateChange, Shop
-from orderhub.selectors.gate import MAX_RATE, OPEN, GateView, gate_of, pace, strictest, view_of
+from orderhub.selectors.gate import MAX_RATE, GateView, pace, view_of
 from orderhub.services import stock
-
-__all__ = [
-    "MAX_RATE",
-    "OPEN",
-    "GateView",
-    "Shares",
-    "admit",
-    "charge",
-    "entitled",
-    "gate_of",
-    "is_shut",
-    "set_gate",
-    "shares",
-    "strictest",
-    "worthwhile",
-]
 
 log = structlog.get_logger(__name__)
 

@@ -5,12 +5,18 @@ from collections.abc import Mapping, Sequence
 
 from django.db import connection
 
-from orderhub.core.words import InboxState
+from orderhub.core.errors import HubError
+from orderhub.core.results import IntakeResult
 from orderhub.models import InboxItem, Shop
 from orderhub.models.inbox import pack
+from orderhub.services.bulk import records
 
 LEASE_SECONDS = 120
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 12
+"""Failures that may pass before a delivery is set aside: with the pauses between them, half an hour."""
+MAX_LOST = 5
+"""The same for workers that ended without an answer."""
+LONGEST_PAUSE_SECONDS, WAIT_FOR_ALL_SECONDS = 300, 60
 
 
 def receive(
@@ -64,6 +70,12 @@ def receive_pushes(*, shop: Shop, events: Sequence[tuple[str, bytes, str, Sequen
     return len(events)
 
 
+def fetch_later(shop: Shop, numbers: Sequence[str]) -> None:
+    """Note orders that a platform could not show just now: they are fetched like those that a push names."""
+    if numbers:
+        receive_pushes(shop=shop, events=[(fresh_key("later"), b"", "", [number], "") for number in numbers])
+
+
 def lease_waiting(limit: int, *, min_age_seconds: float) -> list[int]:
     """Lease up to `limit` deliveries that wait or whose worker died, oldest first, and return their ids.
 
@@ -78,7 +90,7 @@ def lease_waiting(limit: int, *, min_age_seconds: float) -> list[int]:
                 'gave up: its worker ended without an answer' ELSE last_error END
             WHERE state = 'working' AND leased_until < now() AND attempts >= %s
             """,
-            [MAX_ATTEMPTS],
+            [MAX_LOST],
         )
         cursor.execute(
             """
@@ -111,19 +123,45 @@ def lease_one(item_id: int) -> bool:
         return bool(cursor.rowcount == 1)
 
 
-def give_back(item_id: int, error: str, *, permanent: bool) -> None:
-    """Put a delivery back after a failure: for another try a little later, or aside when trying is over."""
-    item = InboxItem.objects.filter(pk=item_id, state=InboxState.WORKING)
-    attempts = item.values_list("attempts", flat=True).first() or 0
-    state = InboxState.DEAD if permanent or attempts >= MAX_ATTEMPTS else InboxState.NEW
+def give_back(item_ids: Sequence[int], error: HubError) -> None:
+    """Put deliveries back after a failure: for another try a little later, or aside when trying is over.
+
+    What concerns the whole shop costs them no try.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE orderhub_inboxitem SET state = %s, last_error = %s,
-                leased_until = now() + make_interval(secs => %s)
-            WHERE id = %s AND state = 'working'
+            UPDATE orderhub_inboxitem SET last_error = %(error)s,
+                state = CASE WHEN NOT %(all)s AND (%(permanent)s OR attempts >= %(most)s) THEN 'dead' ELSE 'new' END,
+                attempts = CASE WHEN %(all)s THEN greatest(attempts - 1, 0) ELSE attempts END,
+                leased_until = now() + make_interval(secs => least(
+                    coalesce(%(asked)s, power(2, attempts)), %(longest)s))
+            WHERE id = ANY(%(ids)s) AND state = 'working'
             """,
-            [state, error[:2000], min(2**attempts, 60), item_id],
+            {
+                "error": str(error)[:2000], "all": error.concerns_all, "permanent": error.permanent,
+                "most": MAX_ATTEMPTS, "longest": LONGEST_PAUSE_SECONDS, "ids": list(item_ids),
+                "asked": error.retry_after or (WAIT_FOR_ALL_SECONDS if error.concerns_all else None),
+            },
+        )  # fmt: skip
+
+
+def close(taken_in: Sequence[tuple[InboxItem, IntakeResult]]) -> None:
+    """Note that deliveries were taken in, with their counts; an API call is told its rows again when it is repeated."""
+    rows = [
+        {"id": item.pk, "rows": len(result.rows), "counts": result.counts()}
+        | ({"told": result.as_json()} if item.source == "api" else {})
+        for item, result in taken_in
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orderhub_inboxitem i SET state = 'done', rows = r.rows, done_at = now(), last_error = '',
+                leased_until = NULL,
+                result = jsonb_strip_nulls(jsonb_build_object('counts', r.counts, 'rows', r.told))
+            FROM json_to_recordset(%s::json) AS r(id bigint, rows int, counts jsonb, told jsonb) WHERE i.id = r.id
+            """,
+            [records(rows)],
         )
 
 

@@ -19,7 +19,12 @@ from orderhub.services.bulk import Table, json_text, records, stamp
 
 log = structlog.get_logger(__name__)
 
-MAX_ATTEMPTS = 8
+MAX_ATTEMPTS = 20
+"""Answers that it failed for now before an effect is set aside: with the pauses between them, three hours."""
+MAX_LOST = 8
+"""The same for workers that ended without an answer: an effect that kills them must not do so for long."""
+WAIT_FOR_ALL_SECONDS = 60
+"""Pause of an effect whose shop or application is refused as a whole."""
 LEASE_SECONDS = 180
 """Longer than the slowest send: the outbound deadline times the sends that one thread of a drain makes in a row."""
 BACKOFF_LIMIT_SECONDS = 900
@@ -136,7 +141,7 @@ def _bury_lost(handler: EffectHandler, kind: str) -> None:
             WHERE kind = %s AND state = 'sending' AND leased_until < now() AND attempts >= %s
             RETURNING id, key, shop_id, order_id, payload, attempts
             """,
-            [str(error), kind, MAX_ATTEMPTS],
+            [str(error), kind, MAX_LOST],
         )
         lost = [(_job(row), error) for row in cursor.fetchall()]
         if lost and isinstance(handler, GivesUp):
@@ -253,25 +258,34 @@ def _cancel(cursor: CursorWrapper, jobs: Sequence[Job]) -> int:
 
 def _retry_later(cursor: CursorWrapper, failed: Sequence[tuple[Job, HubError]]) -> list[tuple[Job, HubError]]:
     """Set failed effects to wait (doubling from 5 seconds, or as long as the other side asked) or aside; return the
-    dead ones."""
+    dead ones. What concerns the whole shop costs an effect no try."""
     rows = []
     given_up = []
     for job, error in failed:
-        wait = error.retry_after or min(5 * 2 ** (job.attempts - 1), BACKOFF_LIMIT_SECONDS)
-        dead = error.permanent or job.attempts >= MAX_ATTEMPTS
+        dead = not error.concerns_all and (error.permanent or job.attempts >= MAX_ATTEMPTS)
         if dead:
             given_up.append((job, error))
-        rows.append({"id": job.effect_id, "wait": wait, "dead": dead, "error": str(error)[:1000]})
+        counted = job.attempts - 1 if error.concerns_all else job.attempts
+        row = {"id": job.effect_id, "wait": _pause(job, error), "dead": dead, "attempts": counted}
+        rows.append({**row, "error": str(error)[:1000]})
     if rows:
         cursor.execute(
             """
             UPDATE orderhub_effect e SET state = CASE WHEN r.dead THEN 'dead' ELSE 'pending' END,
-                due_at = now() + make_interval(secs => r.wait), last_error = r.error,
+                due_at = now() + make_interval(secs => r.wait), last_error = r.error, attempts = r.attempts,
                 lease_token = NULL, leased_until = NULL,
                 finished_at = CASE WHEN r.dead THEN now() END
-            FROM json_to_recordset(%s::json) AS r(id bigint, wait double precision, dead bool, error text)
+            FROM json_to_recordset(%s::json) AS
+                r(id bigint, wait double precision, dead bool, attempts int, error text)
             WHERE e.id = r.id
             """,
             [records(rows)],
         )
     return given_up
+
+
+def _pause(job: Job, error: HubError) -> float:
+    """Return the seconds until the next try."""
+    if error.retry_after:
+        return error.retry_after
+    return WAIT_FOR_ALL_SECONDS if error.concerns_all else min(5 * 2 ** min(job.attempts - 1, 8), BACKOFF_LIMIT_SECONDS)

@@ -153,12 +153,18 @@ def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
         str(inc.under_refund), stamp(refund_at),
         drifts(inc.status, claim, *claims, refund_at=refund_at, left_at=known.left_at) if known else False,
         stamp(draft.created_at), stamp(draft.paid_at), modified, stamp(ship_deadline(draft, batch.shop)),
-        batch.stamped, batch.stamped if inc.triaged else None, inc.rule_set_id, draft.total_fen, draft.discount_fen,
+        batch.stamped, _judged_at(batch, inc), inc.rule_set_id, draft.total_fen, draft.discount_fen,
         draft.freight_fen, draft.paid_fen, sum(line.quantity for line in draft.lines), draft.buyer_remark,
         draft.seller_remark, draft.flag, draft.presale, draft.channel_hold, refund,
         blind(b"ip", draft.buyer.ip) if draft.buyer.ip else None, merge_key(batch.shop.pk, inc), inc.content_hash,
         batch.inbox_id, json_text(draft.raw) if draft.raw else None,
     )  # fmt: skip
+
+
+def _judged_at(batch: Batch, inc: Incoming) -> str | None:
+    if inc.triaged:
+        return batch.stamped
+    return stamp(inc.known.triaged_at) if inc.known else None
 
 
 def _refund_at(inc: Incoming) -> datetime | None:
@@ -189,6 +195,8 @@ def _entry(batch: Batch, inc: Incoming, kind: str, status_from: str) -> timeline
         data["urgent"] = True
     if inc.findings:
         data["findings"] = list(inc.findings)
+    if inc.unpriced:
+        data["unpriced"] = list(inc.unpriced)
     if inc.known:
         data["changed"] = _changed_fields(inc)
     to = inc.status if inc.status != status_from else ""
@@ -236,7 +244,7 @@ def _replace_receivers(cursor: CursorWrapper, batch: Batch) -> None:
 def _receiver_differs(old: Any, draft: OrderDraft) -> bool:
     if old is None:
         return True
-    shown = tuple(getattr(old, name) for name in receivers.COLUMNS[2:12])
+    shown = tuple(getattr(old, name) for name in receivers.SHOWN)
     if shown != receivers.shown_part(draft.receiver):
         return True
     clear = old.open()

@@ -23,6 +23,9 @@ COLUMNS = (
     "district", "town", "oaid", "sealed", "phone_index", "tail_index", "name_grams",
 )  # fmt: skip
 
+SHOWN = COLUMNS[COLUMNS.index("kind") : COLUMNS.index("sealed")]
+"""Columns that may be shown, as `shown_part` returns them."""
+
 _JUDGED = {ContactKind.PLAIN, ContactKind.VIRTUAL}
 
 
@@ -63,7 +66,7 @@ def receiver_rows(orders: Sequence[tuple[int, int, OrderDraft]]) -> Iterator[tup
 
 
 def shown_part(receiver: ReceiverDraft) -> tuple[str, ...]:
-    """Return the columns that may be shown: kind, masked name, phone and detail, region, platform token."""
+    """Return the columns SHOWN: kind, masked name, phone and detail, region, platform token."""
     return _shown(receiver, kind_of(receiver), canonical_phone(receiver.phone))
 
 

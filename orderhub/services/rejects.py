@@ -1,5 +1,7 @@
-"""Rejected rows: setting them aside, and looking at the raw row, which may hold personal data."""
+"""Rejected rows: keeping them, trying them again or setting them aside, and looking at the raw row, which may hold
+personal data."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
@@ -9,18 +11,48 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from orderhub.core.errors import HubError
+from orderhub.core.results import RowResult
 from orderhub.core.words import RejectState
-from orderhub.models import Reject
+from orderhub.models import Reject, Shop
+from orderhub.models.inbox import pack
+from orderhub.services.parking import ToldRow
 from orderhub.services.reveal import MIN_REASON, PERMISSION
 
 log = structlog.get_logger(__name__)
 
 LOOKED = "raw row shown: "
 """How a look at a raw row begins in the change log."""
+
+
+def keep(*, shop: Shop, inbox_id: int | None, refused: Iterable[tuple[RowResult, ToldRow]]) -> None:
+    """Store rows that were refused, with the reason and their raw bytes; the same row of the same delivery is stored
+    once."""
+    Reject.objects.bulk_create(
+        [
+            Reject(
+                shop=shop, inbox_id=inbox_id, row=told.row, external_no=told.external_no[:64],
+                field_path=told.field[:200], reason=told.reason, packed_row=pack(row.raw), reader=row.reader,
+            )
+            for told, row in refused
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+
+
+def note_try(*, reject_id: int, actor: str, refused: RowResult | None) -> None:
+    """Note that a row was tried again: taken in, or refused once more for the reason of today."""
+    row = Reject.objects.filter(pk=reject_id)
+    if refused:
+        row.update(attempts=F("attempts") + 1, field_path=refused.field[:200], reason=refused.reason)
+        return
+    row.update(
+        attempts=F("attempts") + 1, state=RejectState.TAKEN, closed_at=timezone.now(), closed_by=actor[:150]
+    )  # fmt: skip
 
 
 def dismiss(*, reject_id: int, actor: str, reason: str) -> bool:

@@ -24,6 +24,7 @@ SEALED_COLUMNS = (
     SealedColumn("orderhub_receiver", "order_id", "sealed", b"receiver"),
     SealedColumn("orderhub_reject", "id", "packed_row", b"raw"),
     SealedColumn("orderhub_inboxitem", "id", "packed_body", b"raw"),
+    SealedColumn("orderhub_warehousereport", "id", "packed_body", b"raw"),
     SealedColumn("orderhub_parkedorder", "id", "packed_row", b"raw"),
 )
 

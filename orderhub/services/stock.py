@@ -8,7 +8,7 @@ guard refuses, the batch is rolled back and done again on fresh figures, at last
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -120,7 +120,8 @@ def book(cursor: CursorWrapper, shelf: Shelf) -> None:
 
 def release(cursor: CursorWrapper, order_ids: Sequence[int]) -> None:
     """Give back everything that is reserved for these orders (cancelled, refunded)."""
-    _settle(cursor, order_ids, used_up=False, actor="")
+    freed = [Moved(sku, house, 0, pieces) for sku, house, pieces in _free_lines(cursor, order_ids)]
+    move(cursor, freed, cause="released", actor="")
 
 
 def use_up(cursor: CursorWrapper, order_ids: Sequence[int], *, actor: str) -> None:
@@ -137,7 +138,8 @@ def use_up(cursor: CursorWrapper, order_ids: Sequence[int], *, actor: str) -> No
         """,
         [list(order_ids)],
     )
-    _settle(cursor, order_ids, used_up=True, actor=actor)
+    left = [Moved(sku, house, pieces, pieces) for sku, house, pieces in _free_lines(cursor, order_ids)]
+    move(cursor, left, cause="shipped", actor=actor)
 
 
 @dataclass(slots=True, frozen=True)
@@ -180,7 +182,8 @@ def move(cursor: CursorWrapper, moves: Sequence[Moved], *, cause: str, actor: st
     )
 
 
-def _settle(cursor: CursorWrapper, order_ids: Sequence[int], *, used_up: bool, actor: str) -> None:
+def _free_lines(cursor: CursorWrapper, order_ids: Sequence[int]) -> list[tuple[str, str, int]]:
+    """Let the lines of orders reserve nothing any more, and return what they did: SKU, warehouse, pieces."""
     cursor.execute(
         """
         WITH lines AS (
@@ -192,24 +195,7 @@ def _settle(cursor: CursorWrapper, order_ids: Sequence[int], *, used_up: bool, a
         """,
         [list(order_ids)],
     )
-    freed = [{"sku": sku, "warehouse": house, "pieces": pieces} for sku, house, pieces in cursor.fetchall()]
-    if not freed:
-        return
-    cursor.execute(
-        """
-        WITH freed AS (SELECT * FROM json_to_recordset(%s::json) AS f(sku text, warehouse text, pieces int)),
-        locked AS MATERIALIZED (
-            SELECT s.id, f.pieces FROM orderhub_stocklevel s JOIN freed f USING (sku, warehouse)
-            ORDER BY s.id FOR NO KEY UPDATE OF s),
-        changed AS (
-            UPDATE orderhub_stocklevel s SET reserved = greatest(s.reserved - l.pieces, 0),
-                on_hand = s.on_hand - CASE WHEN %s THEN l.pieces ELSE 0 END, updated_at = now()
-            FROM locked l WHERE s.id = l.id RETURNING s.sku, s.warehouse, l.pieces, s.on_hand)
-        INSERT INTO orderhub_stockchange (sku, warehouse, delta, on_hand, cause, actor, at)
-        SELECT sku, warehouse, -pieces, on_hand, 'shipped', %s, now() FROM changed WHERE %s
-        """,
-        [records(freed), used_up, actor, used_up],
-    )
+    return cast("list[tuple[str, str, int]]", cursor.fetchall())
 
 
 def read_level(row: Mapping[str, Any]) -> dict[str, Any]:

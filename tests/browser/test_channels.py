@@ -102,10 +102,10 @@ def test_the_board_reads_itself_again_and_keeps_the_focus(console, shops):
 
 def test_a_closed_gate_is_told_as_soon_as_it_closes(console):
     page = console()
-    expect(page.locator(".banner-red:visible")).to_have_count(0)
+    expect(page.locator(".gate-banner")).to_have_count(0)
     set_gate(shop_id=None, state="paused", reason="warehouse floods", actor="boss")
     read_again(page)
-    expect(page.locator(".banner-red:visible")).to_contain_text("The intake gate is paused for all shops.")
+    expect(page.locator(".gate-banner")).to_contain_text("Intake paused for all shops")
 
 
 def test_a_hub_that_is_away_is_told_and_what_was_seen_stays(tab):

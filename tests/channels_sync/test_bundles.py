@@ -3,10 +3,12 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.json import encode
 from msgspec.structs import replace
 
-from channels_sync.bundles import TOLD, Part, as_told, components, noted, split
-from orderhub.core.draft import LineDraft, OrderDraft, json_row, read_draft
+from channels_sync.bundles import Part, as_told, components, noted, split
+from orderhub.core.draft import LineDraft, OrderDraft, read_draft
+from orderhub.core.told import ARTICLE, TOLD
 from tests.drafts import draft as make_draft
 
 LINE = LineDraft(
@@ -104,10 +106,36 @@ LINES = st.lists(
 @given(LINES, st.dictionaries(st.sampled_from(["1", "2", "1.1"]), PARTS))
 def test_what_the_channel_told_comes_back(lines, parts_of):
     told = replace(read_draft(make_draft()), lines=tuple(lines), raw={"kept": 1})
-    read_again = read_draft(json.loads(json_row(mapped(told, parts_of))))
+    read_again = read_draft(json.loads(encode(mapped(told, parts_of))))
     of_the_pool = tuple(replace(line, item_id="", sku_id="", spec="") for line in read_again.lines)
     again = as_told(replace(read_again, lines=of_the_pool))
     assert (again.lines, again.raw) == (told.lines, {"kept": 1})
+
+
+@pytest.mark.parametrize(
+    ("ids", "parts", "name"),
+    [
+        ({"sku": "SET-1"}, [("A", 1), ("B", 2)], "SET-1"),
+        ({"sku": "", "sku_id": "12"}, [("A", 2)], "12"),
+        ({"sku": "", "sku_id": ""}, [("A", 2)], "11"),
+        ({"sku": "", "sku_id": "", "item_id": ""}, [("A", 2), ("B", 1)], "A*2+B"),
+        ({"sku": "A"}, [("A", 1), ("B", 3)], "A+B*3"),
+    ],
+)
+def test_a_bundle_is_named_by_its_code_unless_one_of_its_parts_is(ids, parts, name):
+    line = replace(LINE, **ids)
+    note = noted(line, components(line, [Part(*part) for part in parts]))
+    assert note[ARTICLE] == name
+
+
+def test_a_name_is_never_longer_than_a_sku():
+    parts = [Part("A"), *(Part(f"SKU-{n:02d}") for n in range(20))]
+    line = replace(LINE, sku="A")
+    assert noted(line, components(line, parts))[ARTICLE] == f"A+{'+'.join(f'SKU-{n:02d}' for n in range(14))}+"
+
+
+def test_a_plain_sku_is_no_bundle():
+    assert ARTICLE not in noted(LINE, components(LINE, [Part("OWN-1")]))
 
 
 @pytest.mark.parametrize("notes", ["text", [1], [{}], [{"line_no": 5}], {"line_no": "1"}])

@@ -2,10 +2,12 @@
 
 import pytest
 
+from channels_sync.connectors.wechat import token
 from channels_sync.models import PlatformReveal
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
-from orderhub import pipeline
+from channels_sync.sandbox.wechat_view import address_of
+from orderhub import pulls
 from orderhub.models import Order
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop, make_user
@@ -29,7 +31,7 @@ def order(rules, platform):
     }  # fmt: skip
     shop.save()
     platform.live.make(1)
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     return Order.objects.get()
 
 
@@ -85,3 +87,34 @@ def test_looking_without_asking_takes_no_text(client, anna, platform, order):
     client.get(f"/desk/orders/{order.pk}/")
     assert PlatformReveal.objects.count() == 0
     assert platform.store.writes("douyin", "reveal") == []
+
+
+@pytest.fixture
+def wechat(rules, settings):
+    """A WeChat shop that masks receivers until they are opened, with its orders in the pool."""
+    token._slots.clear()
+    with Sandbox(Options(shares={"wechat": 1}, moves=False), now=PlatformClock()) as sandbox:
+        settings.WECHAT_GATEWAY_URL = f"{sandbox.url}/wechat"
+        sandbox.wechat.contacts.hides = True
+        shop = make_shop("wx", platform="wechat", settings={"look_back_hours": 1, "calls_per_second": 1000})
+        shop.credentials = {"app_id": SANDBOX.wechat_app_id, "app_secret": SANDBOX.wechat_secret}
+        shop.save()
+        sandbox.live.make(40)
+        pulls.pull_shop(shop.pk, force=True)
+        yield sandbox
+
+
+@pytest.mark.parametrize("place", ["/desk/orders/{}/", "/ops/orderhub/order/{}/"])
+def test_a_masked_receiver_of_a_wechat_shop_is_opened_on_the_page(client, anna, wechat, place):
+    orders = Order.objects.filter(channel_status="20", lines__refund="none").order_by("pk")
+    order = next(o for o in orders if address_of(wechat.store.get(o.external_no).draft)["use_tel_number"])
+    page = place.format(order.pk)
+    before = client.get(page if "desk" in page else f"{page}change/").content.decode()
+    assert "(1 here): 150 texts left today" in before
+    assert detail(wechat, order) not in before
+    shown = client.post(f"{page}reveal/", {"reason": "核对地址", "parts": ""}).content.decode()
+    number = address_of(wechat.store.get(order.external_no).draft)["tel_number_ext_info"]["virtual_tel_number"]
+    assert detail(wechat, order) in shown
+    assert number in shown
+    assert "Virtual number, works until" in shown
+    assert PlatformReveal.objects.get().texts == 1

@@ -9,8 +9,8 @@ import pytest
 
 from channels_sync.connectors.base import Connector, RawPage, connectors
 from channels_sync.connectors.exchange import PushAnswer, Pushed, PushRefusedError
+from orderhub.deliveries import drain_inbox
 from orderhub.models import InboxItem, Order
-from orderhub.pipeline import drain_inbox
 from tests.drafts import draft
 from tests.factories import make_shop
 from triage.services import load_defaults

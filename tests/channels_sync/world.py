@@ -7,7 +7,7 @@ from channels_sync.connectors.wechat import token
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from orderhub.models import Order
-from orderhub.pipeline import pull_shop
+from orderhub.pulls import pull_shop
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 

@@ -3,9 +3,12 @@
 import pytest
 from django.utils import timezone
 
+from channels_sync.connectors.http import TRIES
 from channels_sync.models import ShopSync, SyncRun
+from orderhub.deliveries import drain_inbox
 from orderhub.models import Effect, InboxItem, Order
-from orderhub.pipeline import drain_outbox, pull_shop
+from orderhub.pipeline import drain_outbox
+from orderhub.pulls import pull_shop
 from orderhub.selectors.books import differences
 from triage.services import load_defaults
 
@@ -58,6 +61,18 @@ def test_a_channel_that_fails_in_the_middle_is_read_to_the_end_by_the_next_run(p
     pull_shop(shop.pk, force=True)
     assert Order.objects.count() == 250
     assert SyncRun.objects.order_by("-pk").first().state == "done"
+    assert not InboxItem.objects.exclude(state="done").exists()
+
+
+def test_a_trade_that_cannot_be_shown_now_stops_no_other_and_comes_later(platform, shop):
+    shop.settings = {**shop.settings, "detail_workers": 1}
+    shop.save()
+    made = set(platform.live.make(5))
+    platform.faults.add({"method": "taobao.trade.fullinfo.get", "kind": "http500", "times": TRIES})
+    assert pull_shop(shop.pk)["new"] == 4
+    assert ShopSync.objects.get().last_error == ""
+    drain_inbox()
+    assert set(Order.objects.values_list("external_no", flat=True)) == made
     assert not InboxItem.objects.exclude(state="done").exists()
 
 

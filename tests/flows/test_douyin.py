@@ -6,8 +6,9 @@ from channels_sync.models import ShopSync
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.douyin_view import order_state
 from channels_sync.sandbox.server import Options, Sandbox
+from orderhub.deliveries import drain_inbox
 from orderhub.models import InboxItem, Order, Reject
-from orderhub.pipeline import drain_inbox, pull_shop
+from orderhub.pulls import pull_shop
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults

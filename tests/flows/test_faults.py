@@ -6,11 +6,13 @@ import pytest
 
 from channels_sync.connectors.wechat import pull, token
 from channels_sync.models import CallAllowance, ShopSync
+from channels_sync.sandbox import chaos
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
+from orderhub.deliveries import drain_inbox
 from orderhub.management.demo import shops_of
-from orderhub.models import Order, OrderLine, Reject
-from orderhub.pipeline import pull_shop
+from orderhub.models import InboxItem, Order, OrderLine, Reject
+from orderhub.pulls import pull_shop
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults
@@ -118,6 +120,43 @@ def test_nothing_is_lost_or_doubled_under_any_fault(start, shops, platform, kind
         pull_again(shop)
     assert pooled(shop) == true(sandbox, platform)
     assert (Reject.objects.count(), ShopSync.objects.get(shop=shop).last_error) == (0, "")
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_four_platforms_that_go_wrong_at_random_end_up_in_the_pool_as_they_are(start, shops, monkeypatch, seed):
+    monkeypatch.setattr(chaos, "SECONDS", {"clock_skew": (700, 3600), "slow": (0.01, 0.05)})
+    sandbox = start(*PLATFORMS, fault_rate=0.1, seed=seed)
+    numbers = []
+    for turn in range(4):
+        made = sandbox.live.make(16)
+        sandbox.now.forward()
+        for number in numbers[:: turn + 2]:
+            sandbox.live.change(number, "ask_refund")
+        numbers += made
+        work(sandbox, shops)
+    struck = sandbox.faults.chaos.report()
+    assert set(struck["by"]) == set(PLATFORMS)
+    sandbox.faults.chaos.set_rate(0)
+    sandbox.faults.clear()
+    for _ in range(2):
+        work(sandbox, shops)
+    for platform, shop in shops.items():
+        assert pooled(shop) == true(sandbox, platform), (platform, struck["latest"])
+        assert ShopSync.objects.get(shop=shop).last_error == ""
+    assert (Reject.objects.count(), InboxItem.objects.filter(state="dead").count()) == (0, 0)
+
+
+def work(sandbox, shops):
+    """Let the platforms push, take that in, and pull from every shop once, whatever they were to wait for."""
+    for pusher in sandbox.pushers:
+        for _step in range(200):
+            if pusher.step():
+                break
+    InboxItem.objects.update(leased_until=None)
+    while drain_inbox(min_age_seconds=0):
+        pass
+    for shop in shops.values():
+        pull_again(shop)
 
 
 def test_the_clock_of_the_platforms_stands_still(start):

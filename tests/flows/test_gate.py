@@ -13,9 +13,10 @@ from django.utils import timezone
 from channels_sync.models import ShopSync
 from orderhub.backlog import drain_backlog
 from orderhub.models import Gate, InboxItem, Order, ParkedOrder, Reject, TimelineEntry
-from orderhub.pipeline import pull_shop, receive
+from orderhub.pulls import pull_shop
 from orderhub.selectors.books import differences
 from orderhub.services.gate import set_gate
+from orderhub.services.inbox import receive
 from tests.drafts import draft
 from tests.factories import make_shop
 from tests.flows import test_douyin as douyin

@@ -6,7 +6,7 @@ from channels_sync.connectors.wechat import pull, token
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from orderhub.models import Gate, Order, ParkedOrder, Reject
-from orderhub.pipeline import pull_shop
+from orderhub.pulls import pull_shop
 from orderhub.services.gate import set_gate
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop

@@ -11,7 +11,7 @@ from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services.access import shop_access
 from orderhub.models import Order, OrderLine, Receiver, Reject
-from orderhub.pipeline import pull_shop
+from orderhub.pulls import pull_shop
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults

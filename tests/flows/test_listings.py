@@ -8,7 +8,9 @@ from channels_sync.bundles import Part
 from channels_sync.models import Listing
 from channels_sync.services import mapping
 from orderhub.models import Effect, Order, OrderLine, StockLevel
-from orderhub.pipeline import drain_outbox, pull_shop, remap_changed
+from orderhub.pipeline import drain_outbox
+from orderhub.pulls import pull_shop
+from orderhub.remapping import remap_changed
 from orderhub.selectors.books import differences
 from orderhub.services import stock
 from triage.services import load_defaults

@@ -8,7 +8,8 @@ from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services import reports
 from orderhub.models import Effect, Order, OrderLine, Parcel, ParcelLine, StockChange, StockLevel, TimelineEntry
 from orderhub.models import WarehouseReport as Report
-from orderhub.pipeline import drain_outbox, pull_shop
+from orderhub.pipeline import drain_outbox
+from orderhub.pulls import pull_shop
 from orderhub.selectors.books import differences
 from orderhub.services import stock
 from tests.channels_sync.clock import PlatformClock

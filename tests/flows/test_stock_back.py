@@ -8,7 +8,7 @@ from channels_sync.sandbox import catalogue
 from channels_sync.selectors.offers import offers
 from channels_sync.services.stock import want
 from orderhub.models import Effect, Order, OrderLine, StockLevel
-from orderhub.pipeline import pull_shop
+from orderhub.pulls import pull_shop
 from orderhub.services import outbox, stock
 from orderhub.services.gate import set_gate
 from orderhub.services.status import change_status

@@ -11,8 +11,9 @@ import pytest
 from django.db import connection, connections
 from django.db.models import Sum
 
+from orderhub.deliveries import drain_inbox, process
 from orderhub.models import Effect, InboxItem, Order, OrderLine, StockLevel, TimelineEntry
-from orderhub.pipeline import drain_inbox, process, receive
+from orderhub.services.inbox import receive
 from tests.drafts import draft, line
 from tests.factories import make_shop
 from triage.services import load_defaults

@@ -1,15 +1,20 @@
 """From a WeChat shop into the pool: by poll, by push, by both; and back to the shop."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from channels_sync.connectors.base import connectors
 from channels_sync.connectors.exchange import Shipment
 from channels_sync.connectors.wechat import pull, token
+from channels_sync.models import ShopSync
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services.access import shop_access
+from orderhub.core.errors import HubError
+from orderhub.deliveries import drain_inbox
 from orderhub.models import InboxItem, Order, Receiver, Reject
-from orderhub.pipeline import drain_inbox, pull_shop
+from orderhub.pulls import pull_shop
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults
@@ -71,6 +76,55 @@ def test_a_push_alone_brings_the_order_and_a_repeat_nothing(wechat, shop):
     tell_all(wechat)
     drain_inbox()
     assert Order.objects.get().seller_remark == wechat.store.get(number).draft["seller_remark"]
+
+
+def test_pushes_are_taken_in_together_and_what_they_name_is_fetched_once(wechat, shop):
+    counts = []
+    for count in (2, 20):
+        made = wechat.live.make(count)
+        for number in made:
+            wechat.live.change(number, "note")
+        assert tell_all(wechat) > 0
+        waiting = InboxItem.objects.filter(state="new").count()
+        with CaptureQueriesContext(connection) as queries:
+            assert drain_inbox() == waiting >= count
+        counts.append(len(queries))
+    assert counts[1] <= counts[0]
+    assert list(InboxItem.objects.filter(source="event").values_list("rows", "state")) == [(2, "done"), (20, "done")]
+    assert set(InboxItem.objects.filter(source="push").values_list("state", "rows")) == {("done", 1)}
+    assert Order.objects.count() == 22
+
+
+def test_a_push_whose_order_is_refused_keeps_no_other(wechat, shop, monkeypatch):
+    made = sorted(wechat.live.make(3))
+    tell_all(wechat)
+    connector = connectors.get("wechat")
+    fetch = connector.fetch
+
+    def refusing(access, numbers):
+        if made[1] in numbers:
+            raise HubError("not yours")
+        return fetch(access, numbers)
+
+    monkeypatch.setattr(connector, "fetch", refusing)
+    assert drain_inbox() == 3
+    assert sorted(Order.objects.values_list("external_no", flat=True)) == [made[0], made[2]]
+    states = InboxItem.objects.filter(source="push").values_list("headers__numbers__0", "state", "last_error")
+    assert sorted(states) == [(made[0], "done", ""), (made[1], "dead", "not yours"), (made[2], "done", "")]
+
+
+def test_an_order_that_cannot_be_shown_now_stops_no_other_and_comes_later(wechat, shop):
+    made = set(wechat.live.make(5))
+    wechat.faults.add({"kind": "changed_too_often", "times": 1, "method": pull.ORDER})
+    assert pull_shop(shop.pk)["new"] == 4
+    assert ShopSync.objects.get().last_error == ""
+    wechat.faults.add({"kind": "changed_too_often", "times": 1, "method": pull.ORDER})
+    drain_inbox()
+    assert (Order.objects.count(), InboxItem.objects.filter(state="new").count()) == (4, 1)
+    InboxItem.objects.update(leased_until=None)
+    drain_inbox()
+    assert set(Order.objects.values_list("external_no", flat=True)) == made
+    assert InboxItem.objects.exclude(state="done").count() == 0
 
 
 def test_a_push_for_another_shops_token_is_refused_and_nothing_is_stored(wechat, shop):

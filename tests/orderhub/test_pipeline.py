@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from orderhub.core.results import Outcome
 from orderhub.models import Buyer, Effect, InboxItem, Order, OrderLine, Receiver, Reject, StockLevel, TimelineEntry
-from orderhub.pipeline import process, receive, recheck_siblings, release_order, rerun_reject, retriage, take_in
+from orderhub.pipeline import take_in
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_shop
 
@@ -75,12 +75,6 @@ def test_the_same_order_again_rewrites_no_row(shop):
     assert deliver(shop, draft()).counts()["unchanged"] == 1
     assert fingerprint() == before
     assert (reserved(), Effect.objects.count(), TimelineEntry.objects.count()) == (1, 1, 1)
-
-
-def test_the_same_delivery_again_is_told_from_memory(shop):
-    first = deliver(shop, draft(), key="k")
-    assert deliver(shop, draft(), key="k").as_json() == first.as_json()
-    assert InboxItem.objects.count() == 1
 
 
 def test_an_older_version_never_overwrites(shop):
@@ -179,14 +173,6 @@ def test_the_last_piece_goes_to_the_order_that_would_be_late_first(shop):
     assert (reserved(), dict(OrderLine.objects.values_list("order__external_no", "short"))) == (1, {"T1": 1, "T2": 0})
 
 
-def test_when_stock_comes_a_short_order_becomes_ready(shop):
-    level = stock(on_hand=0)
-    deliver(shop, draft())
-    StockLevel.objects.filter(pk=level.pk).update(on_hand=5)
-    assert retriage([Order.objects.get().pk], "hub") == 1
-    assert (Order.objects.get().status, reserved()) == ("ready", 1)
-
-
 def test_a_doubtful_order_is_held_with_sms_and_popup(shop):
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
     order = Order.objects.get()
@@ -213,19 +199,6 @@ def test_a_bad_row_is_rejected_with_its_place_and_the_others_go_in(shop):
     assert orjson.loads(reject.raw_row)["total_fen"] == -5
 
 
-def test_a_repaired_reject_can_be_run_again(shop):
-    deliver(shop, draft("T2", total_fen=-5))
-    reject = Reject.objects.get()
-    assert not rerun_reject(reject.pk, "boss")
-    reject.refresh_from_db()
-    assert (reject.state, reject.attempts) == ("open", 2)
-    reject.raw_row = orjson.dumps(draft("T2"))
-    reject.save()
-    assert rerun_reject(reject.pk, "boss")
-    reject.refresh_from_db()
-    assert (reject.state, reject.closed_by, Order.objects.count()) == ("taken", "boss", 1)
-
-
 def test_a_row_that_only_the_database_refuses_is_found_by_halving(shop):
     from channels_sync.readers import ReadRow
     from orderhub.core.draft import read_draft
@@ -237,34 +210,6 @@ def test_a_row_that_only_the_database_refuses_is_found_by_halving(shop):
     result = take_in(shop=shop, rows=rows, source="test", actor="test", inbox_id=None)
     assert [row.external_no for row in result.rows if row.outcome is Outcome.REJECTED] == ["T5"]
     assert (Order.objects.count(), Reject.objects.count()) == (8, 1)
-
-
-def test_a_body_that_cannot_be_read_at_all_is_set_aside_with_its_bytes(shop):
-    item = receive(shop=shop, source="push", reader="draft", delivery_key="x", body=b'{"orders": [')
-    with pytest.raises(Exception, match=r".+"):
-        process(item.pk)
-    item.refresh_from_db()
-    assert item.state in {"new", "dead"}
-    assert item.last_error
-    assert item.body == b'{"orders": ['
-
-
-def test_what_happens_at_commit_happens_with_the_last_batch_or_not_at_all(shop, settings):
-    settings.HUB_BATCH_SIZE = 2
-    seen = []
-    item = receive(
-        shop=shop, source="poll", reader="draft", delivery_key="p",
-        body=orjson.dumps([draft(f"T{n}") for n in range(5)]),
-    )  # fmt: skip
-    process(item.pk, at_commit=lambda cursor: seen.append(Order.objects.count()))
-    assert seen == [5]
-
-
-def test_an_empty_page_still_moves_the_cursor(shop):
-    seen = []
-    item = receive(shop=shop, source="poll", reader="draft", delivery_key="p", body=b"[]")
-    process(item.pk, at_commit=lambda cursor: seen.append(True))
-    assert seen == [True]
 
 
 def test_the_number_of_queries_does_not_grow_with_the_batch(shop):
@@ -287,30 +232,3 @@ def test_buyers_are_shared_within_a_shop_only(shop):
     deliver(other, draft("T1", buyer=same))
     assert Buyer.objects.count() == 2
     assert Order.objects.count() == 3
-
-
-def test_a_released_order_goes_on_and_stays_released(shop):
-    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
-    order = Order.objects.get()
-    release_order(order.pk, "boss", "已电话确认")
-    order.refresh_from_db()
-    assert (order.status, order.lane) == ("ready", "regular")
-    assert Effect.objects.filter(kind="wms_push", state="pending").count() == 1
-    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, seller_remark="ok", modified_at=later(5)))
-    assert Order.objects.get().status == "ready"
-
-
-def test_the_first_orders_of_a_cluster_are_held_once_the_fifth_has_come(shop):
-    def placed(n):
-        buyer = {"id": f"u-{n % 4}", "nickname": "n", "ip": "203.0.113.9"}
-        lines = [line(sku=f"S-{n}")]
-        return draft(f"T{n}", buyer=buyer, lines=lines, created_at=f"2026-11-11T00:{n:02d}:07+08:00")
-
-    for n in range(1, 6):
-        deliver(shop, placed(n))
-    assert dict(Order.objects.values_list("external_no", "lane")) == {
-        "T1": "regular", "T2": "regular", "T3": "regular", "T4": "regular", "T5": "abnormal",
-    }  # fmt: skip
-    assert recheck_siblings() == 4
-    assert set(Order.objects.values_list("lane", "status")) == {("abnormal", "in_triage_hold")}
-    assert recheck_siblings() == 0

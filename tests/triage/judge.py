@@ -5,7 +5,9 @@ from functools import lru_cache
 from itertools import count
 from typing import Any
 
+from channels_sync.bundles import Part, components, noted
 from orderhub.core.draft import BuyerDraft, LineDraft, OrderDraft, ReceiverDraft
+from orderhub.core.told import TOLD
 from orderhub.services.bulk import copy_tables
 from triage.decisions import Candidate
 from triage.defaults.words import word_lists
@@ -43,6 +45,13 @@ def draft(
             "lines": lines or (line(),), **changes,
         }
     )  # fmt: skip
+
+
+def bundle(price: int, *parts: tuple[str, int], code: str = "SET-1", **changes: Any) -> dict[str, Any]:
+    """Return the lines and notes of an order of one bundle that was sold at `price` fen."""
+    told = line(sku=code, item_id="11", unit_price_fen=price, **changes)
+    lines = components(told, [Part(sku, quantity) for sku, quantity in parts])
+    return {"lines": tuple(lines), "raw": {TOLD: [noted(told, lines)]}}
 
 
 def candidate(

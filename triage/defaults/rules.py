@@ -155,8 +155,8 @@ RULES: tuple[dict[str, Any], ...] = (
     _rule(
         "sku_unmatched", "to_confirm", 3, leaf("stock.has_unmatched", "yes"),
         "货品未匹配 | Article not matched",
-        "有商品行没有匹配 SKU | A line has no SKU",
-        "匹配 SKU | Match the SKU",
+        "没有对应的自有 SKU：{stock.unmatched} | Not matched with an own SKU: {stock.unmatched}",
+        "在渠道商品里匹配 SKU，或标记为忽略 | Match the channel item with a SKU, or say that it needs none",
     ),
     _rule(
         "region_sensitive", "to_confirm", 3, leaf("region.sensitive", "yes"),

@@ -1,27 +1,30 @@
 """Amounts and quantities of an order."""
 
+from collections.abc import Sequence
+
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from orderhub.core.draft import OrderDraft
+from orderhub.core.draft import LineDraft, OrderDraft
+from orderhub.core.told import sold_lines
 from triage.predicates.base import Batch, Detail, FactType, Need, fact
 from triage.predicates.price import running_campaign
 
 
-def quantities(draft: OrderDraft) -> dict[str, int]:
-    """Return the pieces of each SKU over all lines."""
+def quantities(sold: Sequence[LineDraft]) -> dict[str, int]:
+    """Return the pieces of each SKU over all lines sold; a bundle counts as one piece under its own name."""
     found: dict[str, int] = {}
-    for line in draft.lines:
+    for line in sold:
         found[line.sku] = found.get(line.sku, 0) + line.quantity
     return found
 
 
 def _quantity_basis(draft: OrderDraft) -> str:
-    return ";".join(f"{sku}={quantity}" for sku, quantity in quantities(draft).items())
+    return ";".join(f"{sku}={quantity}" for sku, quantity in quantities(sold_lines(draft)).items())
 
 
 def _most(batch: Batch, i: int) -> dict[str, object]:
-    pieces = quantities(batch.drafts[i])
+    pieces = quantities(batch.sold[i])
     return {"amount.sku": max(pieces, key=lambda sku: pieces[sku])}
 
 
@@ -69,7 +72,7 @@ def discounts(batch: Batch) -> list[int | None]:
     _("Most pieces of one SKU"),
     FactType.NUMBER,
     unit=pgettext_lazy("unit", "pieces"),
-    about=_("Pieces of the same SKU on several lines are added up."),
+    about=_("Pieces of the same SKU on several lines are added up. A bundle counts as one piece."),
     example=10,
     details=(Detail("amount.sku", _("SKU"), FactType.TEXT),),
     explain=_most,
@@ -77,9 +80,7 @@ def discounts(batch: Batch) -> list[int | None]:
 )
 def most_of_one_sku(batch: Batch) -> list[int | None]:
     """Return the largest number of pieces of one SKU in each order."""
-    return [
-        draft.lines[0].quantity if len(draft.lines) == 1 else max(quantities(draft).values()) for draft in batch.drafts
-    ]
+    return [lines[0].quantity if len(lines) == 1 else max(quantities(lines).values()) for lines in batch.sold]
 
 
 @fact(
@@ -87,7 +88,7 @@ def most_of_one_sku(batch: Batch) -> list[int | None]:
     _("Pieces in the order"),
     FactType.NUMBER,
     unit=pgettext_lazy("unit", "pieces"),
-    about=_("Sum over all lines."),
+    about=_("Sum over all lines, the parts of bundles included."),
     example=20,
 )
 def pieces(batch: Batch) -> list[int | None]:
@@ -100,11 +101,11 @@ def _over(batch: Batch) -> list[tuple[str, int] | None]:
     campaigns = batch.context.prices.campaigns
     limited = {sku for sku, rows in campaigns.items() if any(row.max_quantity for row in rows)}
     found: list[tuple[str, int] | None] = []
-    for candidate, draft in zip(batch.candidates, batch.drafts, strict=True):
+    for candidate, lines in zip(batch.candidates, batch.sold, strict=True):
         answer = None
         if limited:
-            for sku, quantity in quantities(draft).items():
-                row = running_campaign(campaigns.get(sku, ()), candidate.shop_id, draft.created_at)
+            for sku, quantity in quantities(lines).items():
+                row = running_campaign(campaigns.get(sku, ()), candidate.shop_id, candidate.draft.created_at)
                 if row is not None and row.max_quantity and quantity > row.max_quantity:
                     answer = (sku, row.max_quantity)
                     break

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from django.utils.functional import Promise
 
-from orderhub.core.draft import OrderDraft
+from orderhub.core.draft import LineDraft, OrderDraft
 from orderhub.core.registry import Registry
+from orderhub.core.told import sold_lines
 from triage.decisions import Candidate
 from triage.matchers import Words
 
@@ -132,6 +134,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.candidates)
+
+    @cached_property
+    def sold(self) -> list[Sequence[LineDraft]]:
+        """The lines of every order as the channel sells them: a bundle is one line."""
+        return [sold_lines(draft) for draft in self.drafts]
 
     def column(self, key: str) -> list[Any]:
         """Return the fact's value for every order, None where it cannot be known."""

@@ -2,9 +2,12 @@
 
 The seed's rule is ±30 % off the mean. The mean is the shop's own recent sales in the running campaign where there are
 enough of them, else the price the campaign promises, else the list price; without any of them nothing is known.
+
+A bundle is an article of its own, held as a whole against the price known by its name. What its parts cost one by one
+says nothing about it: bundles are made to be cheaper.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from orderhub.core.draft import LineDraft, OrderDraft
+from orderhub.core.told import Bundle, bundles_of, sold_lines
 from triage.predicates.base import Batch, Campaign, Detail, FactType, Need, PriceBook, fact
 
 MIN_SAMPLE = 30
@@ -86,35 +90,43 @@ def _typical(prices: Sequence[int]) -> int:
     return round(sum(kept) / len(kept))
 
 
-def judged_lines(draft: OrderDraft) -> Sequence[LineDraft]:
+def judged_lines(sold: Sequence[LineDraft]) -> Sequence[LineDraft]:
     """Return the lines whose price means something: a free line beside a paid one is a gift."""
-    lines = draft.lines
-    if len(lines) == 1:
-        return lines
-    paid = [line for line in lines if line.unit_price_fen]
-    return paid or lines
+    if len(sold) == 1:
+        return sold
+    paid = [line for line in sold if line.unit_price_fen]
+    return paid or sold
 
 
-def _furthest(batch: Batch) -> list[Off | None]:
+def _looked_at(batch: Batch) -> list[tuple[Off | None, tuple[str, ...]]]:
+    """Return for each order the line furthest off, and the articles of which no price is known."""
     book = batch.context.prices
-    found: list[Off | None] = []
-    for candidate, draft in zip(batch.candidates, batch.drafts, strict=True):
+    found: list[tuple[Off | None, tuple[str, ...]]] = []
+    for candidate, sold in zip(batch.candidates, batch.sold, strict=True):
         worst: Off | None = None
         size = -1.0
-        for line in judged_lines(draft):
-            base, source = baseline(book, candidate.shop_id, line.sku, draft.created_at)
-            if base:
-                # An exact quotient rounds to exactly 30.0, so the edge itself never fires.
-                percent = 100 * (line.unit_price_fen - base) / base
-                if abs(percent) > size:
-                    size = abs(percent)
-                    worst = Off(percent, line.sku, line.unit_price_fen, base, source)
-        found.append(worst)
+        missing: tuple[str, ...] = ()
+        for line in judged_lines(sold):
+            base, source = baseline(book, candidate.shop_id, line.sku, candidate.draft.created_at)
+            if not base:
+                missing = (*missing, line.sku or line.title)
+                continue
+            # An exact quotient rounds to exactly 30.0, so the edge itself never fires.
+            percent = 100 * (line.unit_price_fen - base) / base
+            if abs(percent) > size:
+                size = abs(percent)
+                worst = Off(percent, line.sku, line.unit_price_fen, base, source)
+        found.append((worst, missing))
     return found
 
 
+def unpriced(batch: Batch) -> list[tuple[str, ...]]:
+    """Return for each order the articles that no price could be held against: their SKUs, the names of bundles."""
+    return [tuple(dict.fromkeys(missing)) for _off, missing in batch.once(_looked_at)]
+
+
 def _explain_off(batch: Batch, i: int) -> dict[str, object]:
-    off = batch.once(_furthest)[i]
+    off, _missing = batch.once(_looked_at)[i]
     if off is None:
         return {}
     return {
@@ -127,7 +139,7 @@ def _explain_off(batch: Batch, i: int) -> dict[str, object]:
 
 
 def _basis(draft: OrderDraft) -> str:
-    return ";".join(f"{line.sku}={line.unit_price_fen}" for line in draft.lines)
+    return ";".join(f"{line.sku}={line.unit_price_fen}" for line in sold_lines(draft))
 
 
 @fact(
@@ -137,7 +149,8 @@ def _basis(draft: OrderDraft) -> str:
     unit="%",
     about=_(
         "The line furthest off, up or down. Baseline: the shop's own sales (at least 30), else the campaign price, "
-        "else the list price; unknown without any. Gifts beside paid lines do not count."
+        "else the list price; unknown without any. Gifts beside paid lines do not count. A bundle counts whole, under "
+        "its own code."
     ),
     example=30,
     needs=[Need.PRICES],
@@ -153,7 +166,7 @@ def _basis(draft: OrderDraft) -> str:
 )
 def off_percent(batch: Batch) -> list[float | None]:
     """Return how far each order's oddest unit price is off, in percent without sign."""
-    return [None if off is None else abs(off.percent) for off in batch.once(_furthest)]
+    return [None if off is None else abs(off.percent) for off, _missing in batch.once(_looked_at)]
 
 
 def _below(batch: Batch) -> list[tuple[str, int, int] | bool | None]:
@@ -161,10 +174,13 @@ def _below(batch: Batch) -> list[tuple[str, int, int] | bool | None]:
     if not floors:
         return [None] * len(batch)
     found: list[tuple[str, int, int] | bool | None] = []
-    for draft in batch.drafts:
+    for draft, sold in zip(batch.drafts, batch.sold, strict=True):
         answer: tuple[str, int, int] | bool | None = None
-        for line in judged_lines(draft):
+        bundles = {} if sold is draft.lines else bundles_of(draft)
+        for line in judged_lines(sold):
             floor = floors.get(line.sku)
+            if floor is None and line.line_no in bundles:
+                floor = _floor_of(bundles[line.line_no], floors)
             if floor is not None:
                 if line.unit_price_fen < floor:
                     answer = (line.sku, line.unit_price_fen, floor)
@@ -172,6 +188,12 @@ def _below(batch: Batch) -> list[tuple[str, int, int] | bool | None]:
                 answer = False
         found.append(answer)
     return found
+
+
+def _floor_of(bundle: Bundle, floors: Mapping[str, int]) -> int | None:
+    """Return what the parts of one bundle may cost least together, in fen; parts without a floor may cost nothing."""
+    known = [floors[part.sku] * part.quantity for part in bundle.parts if part.sku in floors]
+    return sum(known) // bundle.sold.quantity if known else None
 
 
 def _explain_floor(batch: Batch, i: int) -> dict[str, object]:
@@ -185,7 +207,7 @@ def _explain_floor(batch: Batch, i: int) -> dict[str, object]:
     "price.below_floor",
     _("Unit price under the floor price"),
     FactType.FLAG,
-    about=_("Unknown where no line's SKU has a floor price."),
+    about=_("Unknown where no line's SKU has a floor price. A bundle has the sum of its parts'."),
     example=True,
     needs=[Need.PRICES],
     details=(

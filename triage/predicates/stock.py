@@ -2,6 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from orderhub.core.draft import OrderDraft
+from orderhub.core.told import unmatched_codes
 from triage.predicates.base import Batch, Detail, FactType, fact
 
 
@@ -20,20 +22,35 @@ def is_short(batch: Batch) -> list[bool | None]:
     return [bool(candidate.short_skus) for candidate in batch.candidates]
 
 
+def _unmatched(batch: Batch) -> list[tuple[str, ...]]:
+    return [_names(draft) for draft in batch.drafts]
+
+
+def _names(draft: OrderDraft) -> tuple[str, ...]:
+    """Return the codes, else the titles, of lines whose article is none of ours."""
+    names = unmatched_codes(draft)
+    for line in draft.lines:
+        if not line.sku:
+            names = (*names, line.title)
+    return names
+
+
 @fact(
     "stock.has_unmatched",
-    _("A line without SKU"),
+    _("A line without own SKU"),
     FactType.FLAG,
-    about=_("The channel's article is not matched with one of ours."),
+    about=_(
+        "The channel's article is not matched with one of ours, nor ignored. While the hub knows no SKU at all, codes "
+        "are taken as they are."
+    ),
     example=True,
-    basis=lambda draft: ";".join(line.title for line in draft.lines if not line.sku),
+    details=(Detail("stock.unmatched", _("Articles"), FactType.TEXTS),),
+    explain=lambda batch, i: {"stock.unmatched": list(dict.fromkeys(batch.once(_unmatched)[i]))},
+    basis=lambda draft: ";".join(_names(draft)),
 )
 def has_unmatched(batch: Batch) -> list[bool | None]:
     """Tell whether each order has a line whose article is not matched."""
-    return [
-        not draft.lines[0].sku if len(draft.lines) == 1 else not all(line.sku for line in draft.lines)
-        for draft in batch.drafts
-    ]
+    return [bool(names) for names in batch.once(_unmatched)]
 
 
 @fact(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from orderhub.core.told import ARTICLE, TOLD, sold_lines
 from orderhub.models import Sku
 from orderhub.services.bulk import records
 from triage.decisions import Candidate
@@ -17,11 +18,13 @@ from triage.predicates.duplicate import NOT_BOUGHT
 from triage.predicates.price import MIN_SAMPLE, settled_price
 
 WINDOW = timedelta(hours=24)
-STALE = timedelta(minutes=10)
-"""Age at which a stored baseline is no longer believed: the job that renews it each minute has stopped."""
+STALE = timedelta(minutes=25)
+"""Age at which a stored baseline is no longer believed: the job that renews it every ten minutes has stopped."""
 SALES = 200
 """Newest sales of one article that are looked at where no baseline is stored."""
 KEPT_SECONDS, KEPT_PAIRS = 60.0, 50_000
+BUNDLES = f"$.{TOLD}[*] ? (exists (@.{ARTICLE}))"
+"""Path, in `Order.extra`, to the notes of lines that became several."""
 
 Pair = tuple[int, str]
 
@@ -39,11 +42,12 @@ _kept: dict[Pair, Sales] = {}
 
 
 def price_book(candidates: Sequence[Candidate], now: datetime) -> PriceBook:
-    """Return all prices known for the articles of a batch; four queries at most."""
-    pairs = {(c.shop_id, line.sku) for c in candidates for line in c.draft.lines if line.sku}
+    """Return all prices known for the articles of a batch, bundles included; four queries at most."""
+    pairs = {(c.shop_id, line.sku) for c in candidates for line in sold_lines(c.draft) if line.sku}
     if not pairs:
         return PriceBook()
-    skus = list({sku for _shop, sku in pairs})
+    # The floor of a bundle is that of its parts.
+    skus = list({sku for _shop, sku in pairs} | {line.sku for c in candidates for line in c.draft.lines if line.sku})
     times = [candidate.draft.created_at for candidate in candidates]
     campaigns = _campaigns(skus, min(times), max(times))
     articles = list(Sku.objects.filter(code__in=skus).values_list("code", "list_price_fen", "floor_price_fen"))
@@ -95,7 +99,7 @@ def _settled(
     own: dict[Pair, list[int]] = defaultdict(list)
     if thin:
         for candidate in candidates:
-            for line in candidate.draft.lines:
+            for line in sold_lines(candidate.draft):
                 if line.unit_price_fen and (candidate.shop_id, line.sku) in thin and not candidate.is_known:
                     own[candidate.shop_id, line.sku].append(line.unit_price_fen)
     found: dict[Pair, tuple[int, int | None]] = {}
@@ -124,6 +128,8 @@ def _recent_sales(pairs: Sequence[Pair], span: tuple[datetime, datetime]) -> dic
 
 
 def _read_sales(pairs: Sequence[Pair], span: tuple[datetime, datetime]) -> None:
+    """Read the newest sales of articles. A part of a bundle was not sold at the price that its line has; the numbers of
+    such lines hold a point, which spares the look at the notes of nearly all orders."""
     wanted = [{"shop": shop, "sku": sku} for shop, sku in pairs]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -131,13 +137,15 @@ def _read_sales(pairs: Sequence[Pair], span: tuple[datetime, datetime]) -> None:
             SELECT p.shop, p.sku, l.unit_price_fen, o.lane <> 'abnormal'
             FROM json_to_recordset(%s::json) AS p (shop bigint, sku text)
             CROSS JOIN LATERAL (
-                SELECT order_id, unit_price_fen FROM orderhub_orderline
+                SELECT order_id, line_no, unit_price_fen FROM orderhub_orderline
                 WHERE sku = p.sku AND shop_id = p.shop AND unit_price_fen > 0
                 ORDER BY order_id DESC LIMIT %s) l
             JOIN orderhub_order o ON o.id = l.order_id
             WHERE o.created_at > %s AND o.created_at <= %s AND o.status <> ALL(%s)
+              AND NOT (strpos(l.line_no, '.') > 0 AND EXISTS (
+                SELECT FROM jsonb_path_query(o.extra, %s) n WHERE n -> 'as' ? l.line_no))
             """,
-            [records(wanted), SALES, span[0] - WINDOW, span[1], [*NOT_BOUGHT, "refunding"]],
+            [records(wanted), SALES, span[0] - WINDOW, span[1], [*NOT_BOUGHT, "refunding"], BUNDLES],
         )
         for shop, sku, price, is_good in cursor.fetchall():
             sales = _kept[shop, sku]

@@ -7,7 +7,8 @@ from typing import Any
 from django.utils.translation import get_language
 
 from orderhub.core.errors import TemporaryError
-from triage.engine import CompiledRules
+from triage.conditions import used_facts
+from triage.engine import ON, CompiledRules
 from triage.models import RuleSet
 
 KEPT_VERSIONS, KEPT_TEXTS = 4, 50
@@ -33,10 +34,11 @@ class RuleTexts:
 
 @dataclass(slots=True, frozen=True)
 class VersionTexts:
-    """The number of a version and its rules' texts by code."""
+    """The number of a version, its rules' texts by code, and the facts that its rules with an effect ask for."""
 
     number: int
     rules: Mapping[str, RuleTexts]
+    asked: frozenset[str]
 
 
 def current_rules() -> CompiledRules:
@@ -64,7 +66,8 @@ def version_texts(rule_set_ids: Iterable[int]) -> dict[int, VersionTexts]:
     if missing:
         rows = RuleSet.objects.filter(pk__in=missing).values_list("pk", "number", "snapshot")
         for key, number, snapshot in rows:
-            found[key] = VersionTexts(number, {rule["code"]: _rule_texts(rule) for rule in snapshot["rules"]})
+            rules = snapshot["rules"]
+            found[key] = VersionTexts(number, {rule["code"]: _rule_texts(rule) for rule in rules}, _asked(rules))
         while len(_texts) > KEPT_TEXTS:
             _texts.pop(next(iter(_texts)))
         _texts.update({key: found[key] for key in missing if key in found})
@@ -75,6 +78,10 @@ def newest_version() -> VersionTexts | None:
     """Return the texts of the version in force."""
     newest = RuleSet.objects.order_by("-number").values_list("pk", flat=True).first()
     return version_texts([newest]).get(newest) if newest else None
+
+
+def _asked(rules: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(key for rule in rules if rule["state"] == ON for key in used_facts(rule["condition"]))
 
 
 def _rule_texts(rule: Mapping[str, Any]) -> RuleTexts:

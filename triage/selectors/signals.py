@@ -1,24 +1,25 @@
 """What triage could judge of an order, signal by signal, and why it could not judge the rest.
 
-An order without a finding may be a checked one or one of which nothing was known; these must never look alike.
+An order without a finding may be a checked one or one of which nothing was known; these must never look alike. Told is
+what was true when the order was judged: by the rules of that version, and with the prices that were known then.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db import connection
+from django.db.models import F
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from orderhub.core import hooks
-from orderhub.core.errors import TemporaryError
+from orderhub.core.told import bundle_names
 from orderhub.core.words import ContactKind, Presale, Refund
-from orderhub.models import Order, Receiver
+from orderhub.models import Order, Receiver, TimelineEntry
 from triage.gates import gate_texts
 from triage.predicates.price import MIN_SAMPLE
-from triage.selectors.rules import current_rules
+from triage.selectors.rules import version_texts
 
 HIDING = frozenset({ContactKind.MASKED, ContactKind.CIPHER})
 SHOWN_SKUS = 5
@@ -116,10 +117,16 @@ def _buyer(known: Known) -> str:
 
 
 def _price(known: Known) -> str:
-    if not known.unpriced:
-        return ""
-    why = _("%(skus)s: no baseline: fewer than %(count)s sales, no campaign price, no list price")
-    return why % {"skus": ", ".join(known.unpriced[:SHOWN_SKUS]), "count": MIN_SAMPLE}
+    bundles = bundle_names(known.order.extra)
+    single = [name for name in known.unpriced if name not in bundles]
+    whole = [name for name in known.unpriced if name in bundles]
+    reasons = (
+        (single, _("%(skus)s: no baseline at that time: fewer than %(count)s sales, no campaign price, no list price")),
+        (whole, _("%(skus)s: bundles are judged whole; at that time fewer than %(count)s sales, no campaign price")),
+    )
+    return "; ".join(
+        why % {"skus": ", ".join(names[:SHOWN_SKUS]), "count": MIN_SAMPLE} for names, why in reasons if names
+    )
 
 
 def _never(known: Known) -> str:
@@ -141,17 +148,20 @@ KINDS: Mapping[str, Kind] = {
 
 
 def signals_of(order_ids: Collection[int]) -> dict[int, list[Signal]]:
-    """Return every signal of these orders. Three queries, whatever their number."""
+    """Return every signal of these orders. Two queries, whatever their number, one more for versions not met before."""
     orders = (
         Order.objects.filter(pk__in=order_ids)
         .select_related("shop", "receiver")
         .defer("receiver__sealed", "shop__sealed_credentials")
     )
-    asked, unpriced = _asked(), _unpriced(order_ids)
+    unpriced = _unpriced(order_ids)
+    versions = version_texts(order.rule_set_id for order in orders if order.rule_set_id is not None)
     found = {}
     for order in orders:
         receiver = getattr(order, "receiver", None)
         known = Known(order, receiver, hooks.hidden_facts(order.shop.platform), unpriced.get(order.pk, ()))
+        version = versions.get(order.rule_set_id) if order.rule_set_id is not None else None
+        asked = version.asked if version else frozenset[str]()
         found[order.pk] = [_signal(key, kind, known, asked) for key, kind in KINDS.items()]
     return found
 
@@ -163,7 +173,7 @@ def _signal(key: str, kind: Kind, known: Known, asked: Collection[str]) -> Signa
     if not known.order.lane:
         return Signal(key, str(kind.label), State.HELD, _held(known.order))
     if not any(fact.startswith(kind.facts) for fact in asked):
-        return Signal(key, str(kind.label), State.NO_RULE, _("no rule in force asks for it"))
+        return Signal(key, str(kind.label), State.NO_RULE, _("no rule of that time asked for it"))
     return Signal(key, str(kind.label), State.JUDGED)
 
 
@@ -177,33 +187,12 @@ def _held(order: Order) -> str:
     return _("only paid orders are judged")
 
 
-def _asked() -> set[str]:
-    """Return the facts that the rules in force ask for, shadow rules left out."""
-    try:
-        rules = current_rules().rules
-    except TemporaryError:
-        return set()
-    return {fact.key for rule in rules if not rule.is_shadow for fact in rule.facts}
-
-
 def _unpriced(order_ids: Collection[int]) -> dict[int, list[str]]:
-    """Return the SKUs of each order that no price can be held against."""
-    found: dict[int, list[str]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT l.order_id, l.sku FROM orderhub_orderline l JOIN orderhub_order o ON o.id = l.order_id
-            WHERE l.order_id = ANY(%(orders)s) AND l.sku <> ''
-              AND NOT EXISTS (SELECT FROM orderhub_sku s WHERE s.code = l.sku AND s.list_price_fen > 0)
-              AND NOT EXISTS (SELECT FROM triage_campaignprice c WHERE c.sku = l.sku
-                AND (c.shop_id IS NULL OR c.shop_id = o.shop_id)
-                AND c.starts_at <= o.created_at AND c.ends_at > o.created_at)
-              AND NOT EXISTS (SELECT FROM triage_skubaseline b
-                WHERE b.shop_id = o.shop_id AND b.sku = l.sku AND b.sample >= %(sample)s)
-            ORDER BY 1, 2
-            """,
-            {"orders": list(order_ids), "sample": MIN_SAMPLE},
-        )
-        for order_id, sku in cursor.fetchall():
-            found.setdefault(order_id, []).append(sku)
-    return found
+    """Return the articles that no price could be held against when the order was judged last.
+
+    The timeline's entry of that judgement says so: prices known today say nothing about it.
+    """
+    entries = TimelineEntry.objects.filter(
+        order_id__in=order_ids, at=F("order__triaged_at"), data__has_key="unpriced"
+    ).values_list("order_id", "data__unpriced")
+    return dict(entries)

@@ -15,6 +15,7 @@ from orderhub.services.bulk import records
 from triage.models import CampaignPrice
 from triage.predicates.base import Campaign
 from triage.predicates.price import SPREAD, running_campaign
+from triage.selectors.prices import BUNDLES
 
 WINDOW = timedelta(hours=24)
 
@@ -25,7 +26,8 @@ def refresh_baselines() -> int:
 
     Counted are lines of the shop's last 24 hours whose order was not found abnormal and was really bought, since the
     running campaign began or the last one ended; the day ends with the newest order, so that a file of older orders
-    has its baselines too. Free lines are gifts and do not count.
+    has its baselines too. Free lines are gifts and do not count. A bundle counts whole, under its own name; the prices
+    that its parts were given say nothing about them.
     """
     now = timezone.now()
     with connection.cursor() as cursor:
@@ -34,19 +36,30 @@ def refresh_baselines() -> int:
             WITH latest AS MATERIALIZED (
                 SELECT shop_id, least(max(created_at), %(now)s) AS at
                 FROM orderhub_order WHERE received_at > %(now)s - make_interval(secs => %(window)s) GROUP BY shop_id),
-            sales AS MATERIALIZED (
-                SELECT o.shop_id, l.sku, l.unit_price_fen AS price, r.campaign_id
+            bought AS MATERIALIZED (
+                SELECT o.id, o.shop_id, o.created_at,
+                    nullif(jsonb_path_query_array(o.extra, %(bundles)s), '[]') AS bundles
                 FROM latest
                 JOIN orderhub_order o ON o.shop_id = latest.shop_id
                     AND o.created_at > latest.at - make_interval(secs => %(window)s)
                     AND o.created_at <= %(now)s AND o.received_at > %(now)s - make_interval(secs => %(window)s)
-                JOIN orderhub_orderline l ON l.order_id = o.id
+                WHERE o.lane <> 'abnormal'
+                  AND o.status NOT IN ('unpaid', 'presale_deposit', 'cancelled', 'refunded', 'refunding')),
+            sold AS (
+                SELECT b.shop_id, b.created_at, l.sku, l.unit_price_fen AS price
+                FROM bought b JOIN orderhub_orderline l ON l.order_id = b.id
+                WHERE b.bundles IS NULL OR NOT EXISTS (
+                    SELECT FROM jsonb_array_elements(b.bundles) n WHERE n -> 'as' ? l.line_no)
+                UNION ALL
+                SELECT b.shop_id, b.created_at, n ->> 'article', (n ->> 'unit_price_fen')::bigint
+                FROM bought b CROSS JOIN LATERAL jsonb_array_elements(b.bundles) n),
+            sales AS MATERIALIZED (
+                SELECT s.shop_id, s.sku, s.price, r.campaign_id
+                FROM sold s
                 LEFT JOIN json_to_recordset(%(regimes)s::json)
                     AS r (shop_id bigint, sku text, campaign_id bigint, since timestamptz)
-                    ON r.shop_id = o.shop_id AND r.sku = l.sku
-                WHERE o.created_at >= coalesce(r.since, '-infinity')
-                  AND o.lane <> 'abnormal' AND l.unit_price_fen > 0 AND l.sku <> ''
-                  AND o.status NOT IN ('unpaid', 'presale_deposit', 'cancelled', 'refunded', 'refunding')),
+                    ON r.shop_id = s.shop_id AND r.sku = s.sku
+                WHERE s.created_at >= coalesce(r.since, '-infinity') AND s.price > 0 AND s.sku <> ''),
             medians AS (
                 SELECT shop_id, sku, percentile_disc(0.5) WITHIN GROUP (ORDER BY price) AS median
                 FROM sales GROUP BY shop_id, sku)
@@ -58,7 +71,13 @@ def refresh_baselines() -> int:
             ON CONFLICT (shop_id, sku) DO UPDATE SET sample = excluded.sample, mean_fen = excluded.mean_fen,
                 median_fen = excluded.median_fen, campaign_id = excluded.campaign_id, updated_at = excluded.updated_at
             """,
-            {"regimes": records(_regimes(now)), "window": WINDOW.total_seconds(), "now": now, "spread": SPREAD},
+            {
+                "regimes": records(_regimes(now)),
+                "window": WINDOW.total_seconds(),
+                "now": now,
+                "spread": SPREAD,
+                "bundles": BUNDLES,
+            },
         )
         count: int = cursor.rowcount
         cursor.execute("DELETE FROM triage_skubaseline WHERE updated_at < %s", [now])

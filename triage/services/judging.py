@@ -3,13 +3,18 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from orderhub.core.draft import OrderDraft
 from triage.decisions import GATE_KEY, Candidate, Decision, FoundFinding
 from triage.predicates.base import Batch
+from triage.predicates.price import unpriced
 from triage.selectors.context import accepted_findings, batch_context
 from triage.selectors.rules import current_rules
 
 GATE_SEVERITY = 5
+PRICE = "price.off_percent"
+"""The fact that holds prices against what is known of them."""
 OPEN_REFUNDS = frozenset({"asked", "agreed"})
 
 
@@ -36,10 +41,20 @@ def hear(candidates: Sequence[Candidate], *, now: datetime) -> Callable[[], list
     accepted = accepted_findings(judged)
 
     def judge() -> list[Decision]:
-        answers = iter(rules.judge(batch, accepted))
+        decisions = rules.judge(batch, accepted)
+        if PRICE in rules.asked:
+            decisions = _with_unpriced(decisions, batch)
+        answers = iter(decisions)
         return [gate or next(answers) for gate in gates]
 
     return judge
+
+
+def _with_unpriced(decisions: list[Decision], batch: Batch) -> list[Decision]:
+    return [
+        replace(decision, unpriced=articles) if articles else decision
+        for decision, articles in zip(decisions, unpriced(batch), strict=True)
+    ]
 
 
 def _gate(draft: OrderDraft, rule_set_id: int) -> Decision | None:

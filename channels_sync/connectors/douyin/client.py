@@ -8,7 +8,7 @@ import hmac
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -16,14 +16,13 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from channels_sync import payloads
-from channels_sync.connectors import http
+from channels_sync.connectors import http, options
 from channels_sync.connectors.base import CallBudget, ShopAccess, ThrottledError
 from channels_sync.connectors.causes import Cause, because
 from channels_sync.connectors.douyin.errors import RefusedError, douyin_error
 from orderhub.core.errors import HubError, TemporaryError
 
 Params = Mapping[str, Any]
-SHANGHAI = timezone(timedelta(hours=8))
 SUCCESS = frozenset({10000, 10001})
 """10001: some rows of a batch failed; each row says so itself."""
 SIGN_METHOD = "hmac-sha256"
@@ -111,8 +110,8 @@ class Gateway:
         self.access = access
         app_key = access.credential("app_key")
         self._client = DouyinClient(app_key, access.credential("app_secret"), access.credential("access_token"))
-        rate = setting(access.settings, "calls_per_second", CALLS_PER_SECOND, 0.1, 1000)
-        self._workers = int(setting(access.settings, "detail_workers", WORKERS, 1, 16))
+        rate = options.number(access.settings, "calls_per_second", CALLS_PER_SECOND, 0.1, 1000)
+        self._workers = int(options.number(access.settings, "detail_workers", WORKERS, 1, 16))
         self._budget: CallBudget = access.budget(f"douyin:{app_key}", rate)
 
     def call(self, method: str, params: Params) -> dict[str, Any]:
@@ -156,14 +155,6 @@ class Gateway:
             return self._client.call(method, params)
         except HubError as error:
             return error
-
-
-def setting(settings_of_shop: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    """Return a number of a shop's settings, brought into range; `default` where it is none."""
-    try:
-        return min(max(float(settings_of_shop.get(name, default)), low), high)
-    except (TypeError, ValueError):
-        return default
 
 
 def _object_answer(answer: dict[str, Any] | HubError) -> dict[str, Any] | HubError:

@@ -6,7 +6,7 @@ since sources differ on which main code carries it.
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext_lazy
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.causes import Cause, because
@@ -55,56 +55,64 @@ _CALLER: tuple[tuple[frozenset[str], frozenset[int], type[HubError], Cause, Prom
         frozenset(),
         AuthorisationError,
         Cause.SESSION,
-        _l("The access token has run out or is unknown (%(sub_code)s): refresh it or authorise the shop again."),
+        gettext_lazy(
+            "The access token has run out or is unknown (%(sub_code)s): refresh it or authorise the shop again."
+        ),
     ),
     (
         frozenset({"dop.authorization-no-existed", "dop.authorization-closed"}),
         frozenset(),
         AuthorisationError,
         Cause.WITHDRAWN,
-        _l("The shop has withdrawn its authorisation (%(sub_code)s): authorise the shop again."),
+        gettext_lazy("The shop has withdrawn its authorisation (%(sub_code)s): authorise the shop again."),
     ),
     (
         frozenset({"dop.token-generate-failed"}),
         frozenset({50001}),
         AuthorisationError,
         Cause.SESSION,
-        _l("The platform hands out no new token (%(sub_code)s): authorise the shop again."),
+        gettext_lazy("The platform hands out no new token (%(sub_code)s): authorise the shop again."),
     ),
     (
         frozenset({"isv.traffic-limited"}),
         frozenset({60000}),
         ThrottledError,
         Cause.LIMIT,
-        _l("The platform limits the calls (code %(code)s)."),
+        gettext_lazy("The platform limits the calls (code %(code)s)."),
     ),
     (
         frozenset({"isv.signature-invalid", "isv.signature-missing"}),
         frozenset(),
         HubError,
         Cause.SECRET,
-        _l("The platform refuses the signature (%(sub_code)s): the application secret is wrong."),
+        gettext_lazy("The platform refuses the signature (%(sub_code)s): the application secret is wrong."),
     ),
     (
         frozenset({"isv.timestamp-invalid", "isv.timestamp-format-error"}),
         frozenset(),
-        HubError,
+        TemporaryError,
         Cause.CLOCK,
-        _l("The platform finds the time of the request wrong (code %(code)s): set the clock of this machine."),
+        gettext_lazy(
+            "The platform finds the time of the request wrong (code %(code)s): set the clock of this machine."
+        ),
     ),
     (
         frozenset({"isv.invalid_ip"}),
         frozenset(),
         HubError,
         Cause.ADDRESS,
-        _l("The platform does not know the address of this server (%(sub_code)s): allow it for the application."),
+        gettext_lazy(
+            "The platform does not know the address of this server (%(sub_code)s): allow it for the application."
+        ),
     ),
     (
         frozenset({"dop.no-permissions", "isv.app-permissions-insufficient", "dop.app-forbidden"}),
         frozenset({30001, 30002}),
         HubError,
         Cause.RIGHTS,
-        _l("The application has no right to this call (%(sub_code)s): ask the platform for the permission package."),
+        gettext_lazy(
+            "The application has no right to this call (%(sub_code)s): ask the platform for the permission package."
+        ),
     ),
 )
 """What the gateway itself says of the caller, before the call reaches a service: sub codes, codes, error, cause,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from channels_sync.connectors.douyin.receiver import receiver_of, sealed_of
+from channels_sync.connectors.fields import text, whole
 from orderhub.core.draft import OrderDraft, read_draft
 from orderhub.core.errors import FieldError
 from orderhub.core.money import MAX_FEN
@@ -92,12 +93,12 @@ def read_order(order: Any) -> OrderDraft:
             "modified_at": moment_of(order, "update_time", required=True),
             "paid_at": paid_at,
             "ship_by": _ship_by(order),
-            "buyer": {"id": _text(order, "doudian_open_id") or _text(order, "open_id")},
+            "buyer": {"id": text(order, "doudian_open_id") or text(order, "open_id")},
             "receiver": receiver_of(order),
             "lines": [line for line, _sum in lines],
             **_amounts(order, sum(total for _line, total in lines), deposit, is_paid=paid_at is not None),
-            "buyer_remark": _text(order, "buyer_words"),
-            "seller_remark": _text(order, "seller_words"),
+            "buyer_remark": text(order, "buyer_words"),
+            "seller_remark": text(order, "seller_words"),
             "flag": _flag(order),
             "presale": presale,
             "raw": _raw(order),
@@ -111,8 +112,8 @@ def _raw(order: Order) -> dict[str, Any]:
     found = {
         **{name: order[name] for name in KEPT if order.get(name)},
         "sealed": sealed_of(order),
-        "gifts": [_text(row, "order_id") for row in rows if row.get("given_product_type") == "FREE"],
-        "bundles": {_text(row, "order_id"): row["bundle_sku_info"] for row in rows if row.get("bundle_sku_info")},
+        "gifts": [text(row, "order_id") for row in rows if row.get("given_product_type") == "FREE"],
+        "bundles": {text(row, "order_id"): row["bundle_sku_info"] for row in rows if row.get("bundle_sku_info")},
     }
     return {name: value for name, value in found.items() if value}
 
@@ -136,7 +137,7 @@ def moment_of(holder: Order, name: str, *, required: bool = False) -> datetime |
 
 def _status(order: Order, lines: Sequence[dict[str, Any]], presale: str, *, is_paid: bool) -> tuple[str, str]:
     """Return the status and the platform's hold. A state that nobody knows yet is held, never shipped."""
-    state, main = _text(order, "order_status"), _text(order, "main_status")
+    state, main = text(order, "order_status"), text(order, "main_status")
     if main in ENDED:
         return "refunded", ""
     if state not in STATUSES:
@@ -164,7 +165,7 @@ def _hold(order: Order, state: str) -> str:
 
 
 def _channel_status(order: Order) -> str:
-    state, main = _text(order, "order_status"), _text(order, "main_status")
+    state, main = text(order, "order_status"), text(order, "main_status")
     return (state if main in {"", "0", state} else f"{state}/{main}")[:64]
 
 
@@ -172,7 +173,7 @@ def _presale(order: Order) -> tuple[str, int]:
     """Return how far a presale in two payments has come, and what of it is paid, in fen."""
     phases = order.get("order_phase_list")
     phases = [phase for phase in phases if isinstance(phase, dict)] if isinstance(phases, list) else []
-    paid = [phase for phase in phases if _text(phase, "pay_success").lower() in {"true", "1"}]
+    paid = [phase for phase in phases if text(phase, "pay_success").lower() in {"true", "1"}]
     if not paid:
         return "none", 0
     total = max((int(_fen(phase, "total_phase", "order_phase_list") or 0) for phase in phases), default=0)
@@ -195,14 +196,14 @@ def _lines(order: Order) -> list[tuple[dict[str, Any], int]]:
     rows = order.get("sku_order_list")
     if not isinstance(rows, list) or not rows:
         raise FieldError("sku_order_list", "the order has no lines")
-    by_state = BY_STATE.get(_text(order, "main_status")) or BY_STATE.get(_text(order, "order_status")) or "none"
+    by_state = BY_STATE.get(text(order, "main_status")) or BY_STATE.get(text(order, "order_status")) or "none"
     return [_line(row, f"sku_order_list[{place}]", by_state) for place, row in enumerate(rows)]
 
 
 def _line(row: Any, path: str, by_state: str) -> tuple[dict[str, Any], int]:
     if not isinstance(row, dict):
         raise FieldError(path, "a line must be an object")
-    quantity = _whole(row, "item_num", path)
+    quantity = whole(row, "item_num", path)
     total = _fen(row, "sum_amount", path)
     if total is None:
         total = (_fen(row, "origin_amount", path) or 0) * quantity
@@ -210,22 +211,22 @@ def _line(row: Any, path: str, by_state: str) -> tuple[dict[str, Any], int]:
         raise FieldError(f"{path}.origin_amount", "price and pieces give no believable amount")
     sku = next((str(row[name]) for name in ("code", "out_sku_id", "sku_id", "product_id_str") if row.get(name)), "")
     line = {
-        "line_no": _text(row, "order_id"),
+        "line_no": text(row, "order_id"),
         "sku": sku,
         "title": _title(row),
         "quantity": quantity,
         "unit_price_fen": (total + quantity // 2) // quantity,
         "paid_fen": max((_fen(row, "pay_amount", path) or 0) - (_fen(row, "promotion_pay_amount", path) or 0), 0),
         "refund": _refund(row, by_state),
-        "item_id": _text(row, "product_id_str") or _text(row, "product_id"),
-        "sku_id": _text(row, "sku_id"),
+        "item_id": text(row, "product_id_str") or text(row, "product_id"),
+        "sku_id": text(row, "sku_id"),
         "spec": _spec(row)[:500],
     }
     return line, total
 
 
 def _title(row: Order) -> str:
-    return " ".join(filter(None, [_text(row, "product_name"), _spec(row)]))[:500]
+    return " ".join(filter(None, [text(row, "product_name"), _spec(row)]))[:500]
 
 
 def _spec(row: Order) -> str:
@@ -239,9 +240,9 @@ def _spec(row: Order) -> str:
 def _refund(row: Order, by_state: str) -> str:
     info = row.get("after_sale_info")
     info = info if isinstance(info, dict) else {}
-    if _text(info, "refund_status") == REFUND_PAID:
+    if text(info, "refund_status") == REFUND_PAID:
         return "done"
-    word = REFUNDS.get(_text(info, "after_sale_status") or "0", "asked")
+    word = REFUNDS.get(text(info, "after_sale_status") or "0", "asked")
     return by_state if word == "none" else word
 
 
@@ -291,16 +292,3 @@ def _fen(holder: Order, name: str, path: str = "", *, signed: bool = False) -> i
     if abs(int(text)) > MAX_FEN:
         raise FieldError(f"{path}.{name}" if path else name, f"not a believable amount: {text[:40]}")
     return int(text)
-
-
-def _whole(holder: Order, name: str, path: str) -> int:
-    value = holder.get(name)
-    text = str(value)
-    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9 or int(text) < 1:
-        raise FieldError(f"{path}.{name}", f"must be a whole number from 1, not {text[:40]!r}")
-    return int(text)
-
-
-def _text(holder: Order, name: str) -> str:
-    value = holder.get(name)
-    return "" if value is None else str(value)

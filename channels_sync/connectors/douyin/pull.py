@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 import structlog
 
+from channels_sync.connectors import options
 from channels_sync.connectors.base import RawPage, Window
 from channels_sync.connectors.douyin import contacts
-from channels_sync.connectors.douyin.client import Gateway, setting
+from channels_sync.connectors.douyin.client import Gateway
 from channels_sync.connectors.douyin.listing import Listing, Walk, oldest_allowed, seconds_of, unix
 from channels_sync.connectors.douyin.mapping import REFUSED_KEY, number_of
 from channels_sync.connectors.douyin.receiver import needs_mask, with_mask
@@ -61,7 +62,7 @@ class Pull:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._settings = gateway.access.settings
-        self._size = int(setting(self._settings, "page_size", LARGEST_PAGE, 1, LARGEST_PAGE))
+        self._size = int(options.number(self._settings, "page_size", LARGEST_PAGE, 1, LARGEST_PAGE))
         self._delivered: set[str] = set()
 
     def changed(self, window: Window) -> Iterator[RawPage]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from channels_sync.connectors import options
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
-from channels_sync.connectors.douyin.client import Gateway, setting
+from channels_sync.connectors.douyin.client import Gateway
 from channels_sync.connectors.douyin.errors import RefusedError, RepeatedError, ShippedError
 from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
 from orderhub.core.errors import HubError, TemporaryError
@@ -73,7 +74,7 @@ def ship(gateway: Gateway, shipment: Shipment) -> None:
 
 def longest_remark(shop_settings: Mapping[str, Any]) -> int:
     """Return how many characters a remark may have."""
-    return int(setting(shop_settings, "remark_length", LONGEST_REMARK, 1, 500))
+    return int(options.number(shop_settings, "remark_length", LONGEST_REMARK, 1, 500))
 
 
 def write_memo(gateway: Gateway, memo: Memo) -> None:

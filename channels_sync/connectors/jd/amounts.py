@@ -7,7 +7,7 @@ here are by value, the dearest line takes what rounding leaves, and they add up 
 
 from typing import Any
 
-from channels_sync.connectors.jd.fields import Fields, fen, rows, text, whole
+from channels_sync.connectors.fields import Fields, fen, rows, text, whole
 from orderhub.core.errors import FieldError
 from orderhub.core.money import MAX_FEN
 

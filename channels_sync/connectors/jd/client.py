@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,10 +19,9 @@ from channels_sync import payloads
 from channels_sync.connectors import http
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.causes import Cause, because
+from channels_sync.connectors.fields import SHANGHAI
 from orderhub.core.errors import HubError, TemporaryError
 
-SHANGHAI = timezone(timedelta(hours=8))
-"""JD writes and expects every time in GMT+8 and never says so; the zone of the machine must not matter."""
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
 DAILY_LIMIT = "2"
@@ -82,7 +81,7 @@ def jd_error(code: str, message: str, *, is_business: bool = False) -> HubError:
         return because(Cause.QUOTA, ThrottledError(text, retry_after=wait))
     if code in _CLOCK_CODES:
         text = _("JD finds the time of the request wrong (code %(code)s): set the clock of this machine.")
-        return because(Cause.CLOCK, HubError(text % detail))
+        return because(Cause.CLOCK, TemporaryError(text % detail))
     if code in _SIGN_CODES:
         text = _("JD refuses the signature (code %(code)s): the application secret is wrong.")
         return because(Cause.SECRET, HubError(text % detail))

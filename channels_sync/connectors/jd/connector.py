@@ -1,9 +1,9 @@
 """The connector of JD POP shops."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +14,6 @@ from channels_sync.connectors.base import (
     CredentialField,
     RawPage,
     ShopAccess,
-    ThrottledError,
     Window,
     connectors,
     mark_last,
@@ -25,6 +24,7 @@ from channels_sync.connectors.jd.client import JdClient
 from channels_sync.connectors.jd.pull import Options, Pull, budget_of
 from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.readback import StockItem, StockShown
+from channels_sync.connectors.turns import turn, wait_for
 
 
 class JdConnector(Connector):
@@ -95,11 +95,7 @@ class JdConnector(Connector):
 
     def read_stock(self, access: ShopAccess, items: Sequence[StockItem]) -> list[StockShown]:
         """Return what SKUs show, one call each; in the store of the setting `store` where it names one."""
-        budget = budget_of(access, Options.of(access.settings))
-
-        def wait() -> None:
-            time.sleep(max(0.0, budget.take(1)[0] - time.monotonic()))
-
+        wait = partial(wait_for, budget_of(access, Options.of(access.settings)))
         return readback.read_stock(_client(access), items, store=str(access.settings.get("store") or ""), wait=wait)
 
     def tracking_numbers(self, row: Mapping[str, Any]) -> frozenset[str]:
@@ -126,13 +122,8 @@ class JdConnector(Connector):
 @contextmanager
 def _turn(access: ShopAccess) -> Iterator[JdClient]:
     """Wait for a turn under the application's limit; a limit that JD names holds for all its workers."""
-    budget = budget_of(access, Options.of(access.settings))
-    time.sleep(max(0.0, budget.take(1)[0] - time.monotonic()))
-    try:
+    with turn(budget_of(access, Options.of(access.settings))):
         yield _client(access)
-    except ThrottledError as error:
-        budget.block(error.retry_after or 1.0)
-        raise
 
 
 def _client(access: ShopAccess) -> JdClient:

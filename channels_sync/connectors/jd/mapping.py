@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from channels_sync.connectors.fields import moment, text
 from channels_sync.connectors.jd.amounts import order_amounts, read_lines
-from channels_sync.connectors.jd.fields import moment, text
 from channels_sync.connectors.jd.receiver import read_receiver
 from channels_sync.connectors.jd.refunds import state_of
 from channels_sync.connectors.jd.rows import NOTE_KEY, REFUSED_KEY, number_of, refunds_of, version_of

@@ -12,12 +12,14 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
 import structlog
 
-from channels_sync.connectors.base import CallBudget, RawPage, ShopAccess, ThrottledError, TooManyRowsError, Window
+from channels_sync.connectors import options
+from channels_sync.connectors.base import CallBudget, RawPage, ShopAccess, TooManyRowsError, Window
 from channels_sync.connectors.jd.client import JdClient, RefusedError, jd_time
 from channels_sync.connectors.jd.refunds import Refunds
 from channels_sync.connectors.jd.rows import (
@@ -32,6 +34,7 @@ from channels_sync.connectors.jd.rows import (
     number_of,
     version_of,
 )
+from channels_sync.connectors.turns import heeding, wait_for
 from orderhub.core.errors import TemporaryError
 
 log = structlog.get_logger(__name__)
@@ -75,9 +78,9 @@ class Options:
     def of(cls, settings: Mapping[str, Any]) -> "Options":
         """Return the options of a shop; values that make no sense are brought into range."""
         return cls(
-            page_size=int(_number(settings, "page_size", 50, 1, 100)),
-            calls_per_second=_number(settings, "calls_per_second", 10, 0.1, 1000),
-            detail_workers=int(_number(settings, "detail_workers", 4, 1, 16)),
+            page_size=int(options.number(settings, "page_size", 50, 1, 100)),
+            calls_per_second=options.number(settings, "calls_per_second", 10, 0.1, 1000),
+            detail_workers=int(options.number(settings, "detail_workers", 4, 1, 16)),
             list_method=str(settings.get("list_method") or SEARCH),
             order_states=str(settings.get("order_states") or "ALL"),
             read_flags=bool(settings.get("read_flags", True)),
@@ -131,7 +134,8 @@ class Pull:
         if total > LARGEST_SLICE and window.span > SHORTEST_SLICE:
             raise TooManyRowsError(total)
         if self._options.read_refunds:
-            self._refunds = self._guarded(lambda: self._lists.between(window.start, refunds_until, self._wait))
+            wait = partial(wait_for, self._budget)
+            self._refunds = self._guarded(lambda: self._lists.between(window.start, refunds_until, wait))
         self._refunds_from = window.start
         for _turn in range(PASSES):
             yield from self._one_pass(window, rows, total, by_change=by_change)
@@ -177,7 +181,7 @@ class Pull:
             "sortType": "0",
             "source_id": "JOS",
         }
-        self._wait()
+        wait_for(self._budget)
         found = self._guarded(lambda: self._client.result(self._options.list_method, params, "searchorderinfo_result"))
         rows = found.get("orderInfoList")
         rows = rows if isinstance(rows, list) else []
@@ -272,14 +276,8 @@ class Pull:
 
     def _guarded(self, call: Callable[[], R]) -> R:
         """Return `call()`; a limit that JD names holds for every worker of this application key."""
-        try:
+        with heeding(self._budget):
             return call()
-        except ThrottledError as error:
-            self._budget.block(error.retry_after or 1.0)
-            raise
-
-    def _wait(self) -> None:
-        time.sleep(max(0.0, self._budget.take(1)[0] - time.monotonic()))
 
 
 def budget_of(access: ShopAccess, options: Options) -> CallBudget:
@@ -293,10 +291,3 @@ def _beside(row: Row, refunds: list[dict[str, Any]]) -> Row:
 
 def _refused(number: str, error: RefusedError) -> dict[str, Any]:
     return {"orderId": number, REFUSED_KEY: str(error)}
-
-
-def _number(settings: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    try:
-        return min(max(float(settings.get(name, default)), low), high)
-    except (TypeError, ValueError):
-        return default

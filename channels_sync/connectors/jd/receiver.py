@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from channels_sync.connectors.jd.fields import Fields, text
+from channels_sync.connectors.fields import Fields, text
 from orderhub.core.contacts import contact_kind
 from orderhub.core.errors import FieldError
 from orderhub.core.words import ContactKind

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.jd.client import SHANGHAI, JdClient, jd_time
+from channels_sync.connectors.fields import SHANGHAI
+from channels_sync.connectors.jd.client import JdClient, jd_time
 from orderhub.core.errors import TemporaryError
 
 APPLICATIONS = "jingdong.pop.afs.soa.refundapply.queryPageList"

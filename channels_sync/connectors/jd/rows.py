@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from channels_sync.connectors.jd.client import SHANGHAI
+from channels_sync.connectors.fields import SHANGHAI
 from channels_sync.connectors.jd.refunds import last_moment
 
 Row = Any

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,10 +18,9 @@ from channels_sync import payloads
 from channels_sync.connectors import http
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.causes import Cause, because
+from channels_sync.connectors.fields import SHANGHAI
 from orderhub.core.errors import HubError, TemporaryError
 
-SHANGHAI = timezone(timedelta(hours=8))
-"""TOP, JD and Qimen write every time in GMT+8, whatever the zone of the server."""
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
 _SECONDS = re.compile(r"(\d+)\s*(?:more\s+)?(?:second|秒)")
@@ -72,7 +71,7 @@ def top_error(code: int, sub_code: str, message: str) -> HubError:
         )
     if code in _CLOCK_CODES:
         wrong = _("The platform finds the time of the request wrong (code %(code)s): set the clock of this machine.")
-        return because(Cause.CLOCK, HubError(wrong % detail))
+        return because(Cause.CLOCK, TemporaryError(wrong % detail))
     if code == 25:
         text = _("The platform refuses the signature (code 25): the application secret is wrong.")
         return because(Cause.SECRET, HubError(text))

@@ -1,6 +1,5 @@
 """The connector of Taobao and Tmall shops."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,6 @@ from channels_sync.connectors.base import (
     CredentialField,
     RawPage,
     ShopAccess,
-    ThrottledError,
     Window,
     connectors,
     mark_last,
@@ -33,6 +31,7 @@ from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.taobao import events, readback, receivers, tokens, writes
 from channels_sync.connectors.taobao.client import TopClient
 from channels_sync.connectors.taobao.pull import Options, Pull
+from channels_sync.connectors.turns import turn
 from orderhub.core.opening import PARTS
 
 
@@ -144,12 +143,8 @@ def _turn(access: ShopAccess, part: str) -> Iterator[TopClient]:
     """Wait for a turn in the queue of one kind of calls; a ban of the platform holds for all its workers."""
     rate = Options.of(access.settings).calls_per_second
     budget = access.budget(f"taobao:{access.credential('app_key')}:{part}", rate)
-    time.sleep(max(0.0, budget.take(1)[0] - time.monotonic()))
-    try:
+    with turn(budget):
         yield _client(access)
-    except ThrottledError as error:
-        budget.block(error.retry_after or 1.0)
-        raise
 
 
 def _client(access: ShopAccess) -> TopClient:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from channels_sync.connectors.taobao.client import SHANGHAI
+from channels_sync.connectors.fields import fen, moment, text, whole
 from channels_sync.connectors.taobao.pull import REFUSED_KEY, number_of
 from orderhub.core.draft import OrderDraft, read_draft
 from orderhub.core.errors import FieldError
-from orderhub.core.money import MAX_FEN, fen_from_yuan
+from orderhub.core.money import MAX_FEN
 
 Trade = Mapping[str, Any]
 
@@ -43,8 +43,6 @@ REFUNDS = {
 """A closed refund was withdrawn. A word that is not here counts as asked: an open refund stops the push."""
 FLAGS = {0: "grey", 1: "red", 2: "yellow", 3: "green", 4: "blue", 5: "purple"}
 DEPOSIT_PAID = frozenset({"FRONT_PAID_FINAL_NOPAID", "FRONT_PAID_FRONT_FORFEITED"})
-NO_TIME = ("0001-", "1970-01-01", "0000-")
-"""What platforms send for "no time"."""
 KEPT = ("type", "mark_desc", "ob_tag", "step_trade_status", "step_paid_fee", "est_con_time", "promise_collect_time")
 _PROMISED_IN = re.compile(r"(\d{1,3})\s*(小时|天)")
 _PROMISED_AT = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}:\d{2})?")
@@ -57,7 +55,7 @@ def read_trade(trade: Any) -> OrderDraft:
     if trade.get(REFUSED_KEY):
         raise FieldError("tid", f"the platform refuses the details: {trade[REFUSED_KEY]}")
     lines = _lines(trade)
-    paid_at = _time(trade, "pay_time")
+    paid_at = moment(trade, "pay_time")
     status = _status(trade, paid=paid_at is not None)
     if status in {"unpaid", "presale_deposit"}:
         paid_at = None
@@ -65,18 +63,18 @@ def read_trade(trade: Any) -> OrderDraft:
         {
             "external_no": number_of(trade),
             "status": status,
-            "channel_status": _text(trade, "status"),
-            "channel_hold": _text(trade, "status") if trade["status"] in HOLDS else "",
-            "created_at": _time(trade, "created", required=True),
-            "modified_at": _time(trade, "modified", required=True),
+            "channel_status": text(trade, "status"),
+            "channel_hold": text(trade, "status") if trade["status"] in HOLDS else "",
+            "created_at": moment(trade, "created", required=True),
+            "modified_at": moment(trade, "modified", required=True),
             "paid_at": paid_at,
             "ship_by": _ship_by(trade, paid_at),
-            "buyer": {"id": _text(trade, "buyer_open_uid"), "nickname": _text(trade, "buyer_nick")},
+            "buyer": {"id": text(trade, "buyer_open_uid"), "nickname": text(trade, "buyer_nick")},
             "receiver": _receiver(trade),
             "lines": [line for line, _total in lines],
             **_amounts(trade, sum(total for _line, total in lines), is_paid=paid_at is not None),
-            "buyer_remark": _text(trade, "buyer_message"),
-            "seller_remark": _text(trade, "seller_memo"),
+            "buyer_remark": text(trade, "buyer_message"),
+            "seller_remark": text(trade, "seller_memo"),
             "flag": _flag(trade),
             "presale": _presale(trade),
             "raw": {name: trade[name] for name in KEPT if trade.get(name)},
@@ -85,18 +83,18 @@ def read_trade(trade: Any) -> OrderDraft:
 
 
 def _status(trade: Trade, *, paid: bool) -> str:
-    word = _text(trade, "status")
+    word = text(trade, "status")
     if word not in STATUSES:
         raise FieldError("status", f"unknown status {word[:60]!r}")
     if word == "TRADE_CLOSED" and not paid:
         return "cancelled"
-    if STATUSES[word] == "unpaid" and _text(trade, "step_trade_status") == "FRONT_PAID_FINAL_NOPAID":
+    if STATUSES[word] == "unpaid" and text(trade, "step_trade_status") == "FRONT_PAID_FINAL_NOPAID":
         return "presale_deposit"
     return STATUSES[word]
 
 
 def _presale(trade: Trade) -> str:
-    step = _text(trade, "step_trade_status")
+    step = text(trade, "step_trade_status")
     if step in DEPOSIT_PAID:
         return "deposit"
     return "balance_paid" if step == "FRONT_PAID_FINAL_PAID" else "none"
@@ -117,11 +115,11 @@ def _receiver(trade: Trade) -> dict[str, str]:
         "district": "receiver_district", "town": "receiver_town", "detail": "receiver_address",
         "postcode": "receiver_zip", "oaid": "oaid",
     }  # fmt: skip
-    receiver = {ours: _text(trade, theirs) for ours, theirs in names.items()}
-    receiver["phone"] = _text(trade, "receiver_mobile") or _text(trade, "receiver_phone")
+    receiver = {ours: text(trade, theirs) for ours, theirs in names.items()}
+    receiver["phone"] = text(trade, "receiver_mobile") or text(trade, "receiver_phone")
     if not any(receiver.values()):
         raise FieldError("receiver_name", "the trade has no receiver")
-    country = _text(trade, "receiver_country")
+    country = text(trade, "receiver_country")
     receiver["country"] = "CN" if country in {"", "中国", "CN", "China"} else country
     return receiver
 
@@ -138,49 +136,49 @@ def _lines(trade: Trade) -> list[tuple[dict[str, Any], int]]:
 def _line(row: Any, path: str) -> tuple[dict[str, Any], int]:
     if not isinstance(row, dict):
         raise FieldError(path, "a line must be an object")
-    quantity = _whole(row, "num", path)
+    quantity = whole(row, "num", path)
     total = _line_total(row, quantity, path)
-    paid = _fen(row, "divide_order_fee", path)
+    paid = fen(row, "divide_order_fee", path)
     if paid is None:
-        paid = _fen(row, "payment", path) or 0
+        paid = fen(row, "payment", path) or 0
     sku = next((str(row[name]) for name in ("outer_sku_id", "outer_iid", "sku_id", "num_iid") if row.get(name)), "")
     line = {
         "line_no": str(row.get("oid_str") or row.get("oid") or ""),
         "sku": sku,
-        "title": _text(row, "title"),
+        "title": text(row, "title"),
         "quantity": quantity,
         "unit_price_fen": (total + quantity // 2) // quantity,
         "paid_fen": paid,
         "refund": REFUNDS.get(str(row.get("refund_status") or ""), "asked"),
-        "item_id": _text(row, "num_iid"),
-        "sku_id": _text(row, "sku_id"),
-        "spec": _text(row, "sku_properties_name")[:500],
+        "item_id": text(row, "num_iid"),
+        "sku_id": text(row, "sku_id"),
+        "spec": text(row, "sku_properties_name")[:500],
     }
     return line, total
 
 
 def _line_total(row: Trade, quantity: int, path: str) -> int:
     """Return what is due for a line: `total_fee` = price x num - what the campaign takes off + the seller's change."""
-    total = _fen(row, "total_fee", path)
+    total = fen(row, "total_fee", path)
     if total is not None:
         return total
-    price = _fen(row, "price", path)
+    price = fen(row, "price", path)
     if price is None:
         raise FieldError(f"{path}.price", "required")
-    change = _fen(row, "adjust_fee", path, signed=True) or 0
-    total = price * quantity - (_fen(row, "discount_fee", path) or 0) + change
+    change = fen(row, "adjust_fee", path, signed=True) or 0
+    total = price * quantity - (fen(row, "discount_fee", path) or 0) + change
     if not 0 <= total <= MAX_FEN:
         raise FieldError(f"{path}.price", "price, discount and change give no believable amount")
     return total
 
 
 def _amounts(trade: Trade, total: int, *, is_paid: bool) -> dict[str, int]:
-    deposit = _fen(trade, "step_paid_fee") or 0
+    deposit = fen(trade, "step_paid_fee") or 0
     return {
         "total_fen": total,
-        "discount_fen": _fen(trade, "discount_fee") or 0,
-        "freight_fen": _fen(trade, "post_fee") or 0,
-        "paid_fen": (_fen(trade, "payment") or 0) if is_paid else deposit,
+        "discount_fen": fen(trade, "discount_fee") or 0,
+        "freight_fen": fen(trade, "post_fee") or 0,
+        "paid_fen": (fen(trade, "payment") or 0) if is_paid else deposit,
     }
 
 
@@ -191,71 +189,29 @@ def _ship_by(trade: Trade, paid_at: datetime | None) -> datetime | None:
     rows = wrapper.get("order") if isinstance(wrapper, dict) else wrapper
     holders = [trade, *(row for row in rows or () if isinstance(row, dict))]
     for name in ("delivery_time", "promise_outbound_time", "send_time"):
-        moments = [moment for holder in holders if (moment := _promise(holder, name))]
+        moments = [promised for holder in holders if (promised := _promise(holder, name))]
         if moments:
             return min(moments)
-    words = [moment for holder in holders if (moment := _promise_in_words(holder, paid_at))]
+    words = [promised for holder in holders if (promised := _promise_in_words(holder, paid_at))]
     return min(words, default=None)
 
 
 def _promise(holder: Trade, name: str) -> datetime | None:
     try:
-        return _time(holder, name)
+        return moment(holder, name)
     except FieldError:
         return None
 
 
 def _promise_in_words(holder: Trade, paid_at: datetime | None) -> datetime | None:
-    text = _text(holder, "est_con_time")
-    exact = _PROMISED_AT.search(text)
+    words = text(holder, "est_con_time")
+    exact = _PROMISED_AT.search(words)
     if exact:
-        moment = _promise({"at": exact.group()}, "at")
+        promised = _promise({"at": exact.group()}, "at")
         whole_day = len(exact.group()) == 10
-        return moment + timedelta(days=1, seconds=-1) if moment and whole_day else moment
-    within = _PROMISED_IN.search(text)
+        return promised + timedelta(days=1, seconds=-1) if promised and whole_day else promised
+    within = _PROMISED_IN.search(words)
     if within is None or paid_at is None:
         return None
     hours = int(within.group(1)) * (24 if within.group(2) == "天" else 1)
     return paid_at + timedelta(hours=hours)
-
-
-def _time(holder: Trade, name: str, *, required: bool = False) -> datetime | None:
-    """Return a time of the platform (GMT+8), None where it says that there is none. Raises FieldError."""
-    text = str(holder.get(name) or "")
-    if not text or text.startswith(NO_TIME):
-        if required:
-            raise FieldError(name, f"no time: {text!r}" if text else "required")
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise FieldError(name, f"not a time: {text[:40]!r}") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
-
-
-def _fen(holder: Trade, name: str, path: str = "", *, signed: bool = False) -> int | None:
-    """Return an amount in fen, None where there is none. Raises FieldError for a negative or unbelievable one."""
-    value = holder.get(name)
-    if value is None or value == "":
-        return None
-    place = f"{path}.{name}" if path else name
-    try:
-        fen = fen_from_yuan(value)
-    except ValueError as error:
-        raise FieldError(place, str(error)) from error
-    if fen > MAX_FEN or fen < (-MAX_FEN if signed else 0):
-        raise FieldError(place, f"not a believable amount: {str(value)[:40]}")
-    return fen
-
-
-def _whole(holder: Trade, name: str, path: str) -> int:
-    value = holder.get(name)
-    text = str(value)
-    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9 or int(text) < 1:
-        raise FieldError(f"{path}.{name}", f"must be a whole number from 1, not {text[:40]!r}")
-    return int(text)
-
-
-def _text(holder: Trade, name: str) -> str:
-    value = holder.get(name)
-    return "" if value is None else str(value)

@@ -7,7 +7,7 @@ promised and no page showed makes the window be read again.
 
 import hashlib
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,8 +16,10 @@ from typing import Any
 import orjson
 import structlog
 
-from channels_sync.connectors.base import RawPage, ShopAccess, ThrottledError, TooManyRowsError, Window
-from channels_sync.connectors.taobao.client import SHANGHAI, RefusedError, TopClient, top_time
+from channels_sync.connectors import options
+from channels_sync.connectors.base import RawPage, ShopAccess, ThrottledError, TooManyRowsError, Window, not_now
+from channels_sync.connectors.fields import SHANGHAI
+from channels_sync.connectors.taobao.client import RefusedError, TopClient, top_time
 from orderhub.core.errors import HubError
 
 log = structlog.get_logger(__name__)
@@ -61,9 +63,9 @@ class Options:
     def of(cls, settings: Mapping[str, Any]) -> "Options":
         """Return the options of a shop; values that make no sense are brought into range."""
         return cls(
-            page_size=int(_number(settings, "page_size", 50, 1, 100)),
-            calls_per_second=_number(settings, "calls_per_second", 20, 0.1, 1000),
-            detail_workers=int(_number(settings, "detail_workers", 4, 1, 16)),
+            page_size=int(options.number(settings, "page_size", 50, 1, 100)),
+            calls_per_second=options.number(settings, "calls_per_second", 20, 0.1, 1000),
+            detail_workers=int(options.number(settings, "detail_workers", 4, 1, 16)),
         )
 
 
@@ -106,8 +108,8 @@ class Pull:
         for start in range(0, len(wanted), self._options.page_size):
             part = wanted[start : start + self._options.page_size]
             found = self._details(part)
-            rows = [_merged({"tid": number}, found[number]) for number in part]
-            yield _page_of(rows)
+            later = not_now(found, RefusedError)
+            yield _page_of([_merged({"tid": number}, found[number]) for number in part if number not in later], later)
 
     def _one_pass(self, total: int) -> Generator[RawPage, None, int]:
         """Yield all pages from the last to the first and return the newest count."""
@@ -160,7 +162,9 @@ class Pull:
         if not wanted:
             return
         details = self._details([number_of(row) for row in wanted if _needs_details(row)])
-        yield _page_of([_merged(row, details.get(number_of(row))) for row in wanted])
+        later = not_now(details, RefusedError)
+        shown = [_merged(row, details.get(number_of(row))) for row in wanted if number_of(row) not in later]
+        yield _page_of(shown, later)
 
     def _is_new(self, row: Any) -> bool:
         identity = number_of(row) or repr(row)
@@ -171,7 +175,7 @@ class Pull:
         return True
 
     def _details(self, numbers: Sequence[str]) -> dict[str, dict[str, Any] | HubError]:
-        """Fetch full trades, a few at a time; one that the platform refuses comes back as its error."""
+        """Fetch full trades, a few at a time; one that the platform does not show comes back as its error."""
         found: dict[str, dict[str, Any] | HubError] = {}
         left = list(numbers)
         with ThreadPoolExecutor(max_workers=self._options.detail_workers) as pool:
@@ -182,7 +186,7 @@ class Pull:
                 bans = [a.retry_after or 1.0 for a in answers.values() if isinstance(a, ThrottledError)]
                 if bans:
                     self._budget.block(max(bans))
-                found |= {number: _usable(a) for number, a in answers.items() if not isinstance(a, ThrottledError)}
+                found |= {number: a for number, a in answers.items() if not isinstance(a, ThrottledError)}
                 left = [number for number in left if number not in found]
         if left:
             raise ThrottledError(str(answers[left[0]]), retry_after=max(bans))
@@ -198,9 +202,10 @@ class Pull:
         return trade if isinstance(trade, dict) else RefusedError("the platform returned no trade")
 
 
-def _page_of(rows: list[Any]) -> RawPage:
+def _page_of(rows: list[Any], later: Collection[str] = ()) -> RawPage:
     body = orjson.dumps({"trades": rows})
-    return RawPage(f"taobao:{hashlib.sha256(body).hexdigest()}", body, "application/json", "taobao", len(rows))
+    key = f"taobao:{hashlib.sha256(body).hexdigest()}"
+    return RawPage(key, body, "application/json", "taobao", len(rows), later=sorted(later))
 
 
 def number_of(row: Any) -> str:
@@ -208,19 +213,6 @@ def number_of(row: Any) -> str:
     if not isinstance(row, dict):
         return ""
     return str(row.get("tid_str") or row.get("tid") or "")
-
-
-def _number(settings: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    try:
-        return min(max(float(settings.get(name, default)), low), high)
-    except (TypeError, ValueError):
-        return default
-
-
-def _usable(answer: dict[str, Any] | HubError) -> dict[str, Any] | HubError:
-    if isinstance(answer, HubError) and not isinstance(answer, RefusedError):
-        raise answer
-    return answer
 
 
 def _merged(row: Any, detail: dict[str, Any] | HubError | None) -> Any:

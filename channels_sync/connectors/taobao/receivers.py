@@ -12,7 +12,8 @@ import orjson
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.exchange import Opened, QuotaReachedError, Sealed
-from channels_sync.connectors.taobao.client import SHANGHAI, RefusedError, TopClient
+from channels_sync.connectors.fields import SHANGHAI
+from channels_sync.connectors.taobao.client import RefusedError, TopClient
 from orderhub.core.contacts import contact_kind
 
 METHOD, FULL = "taobao.top.oaid.decrypt", "taobao.trade.fullinfo.get"

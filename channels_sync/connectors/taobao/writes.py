@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from channels_sync.connectors.base import AuthorisationError, CallBudget, ThrottledError
 from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
 from channels_sync.connectors.taobao.client import RefusedError, TopClient
+from channels_sync.connectors.turns import turn
 from orderhub.core.errors import HubError, TemporaryError
 
 SKU_STOCK = "taobao.skus.quantity.update"
@@ -109,11 +110,9 @@ def _stock_calls(
 
 def _refused(client: TopClient, method: str, params: Mapping[str, str], budget: CallBudget) -> HubError | None:
     try:
-        time.sleep(max(0.0, budget.take(1)[0] - time.monotonic()))
-        client.call(method, params)
+        with turn(budget):
+            client.call(method, params)
     except HubError as error:
-        if isinstance(error, ThrottledError):
-            budget.block(error.retry_after or 1.0)
         return error
     return None
 

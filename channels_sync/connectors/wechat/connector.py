@@ -1,7 +1,7 @@
 """The connector of WeChat shops."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -10,16 +10,18 @@ from django.utils.translation import gettext_lazy as _
 from channels_sync.connectors.base import Connector, CredentialField, RawPage, ShopAccess, Window, connectors, mark_last
 from channels_sync.connectors.exchange import (
     Memo,
+    Opened,
     PushAnswer,
     Pushed,
     PushRequest,
+    Sealed,
     Shipment,
     StockWrite,
     WriteResult,
 )
 from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.readback import StockItem, StockShown
-from channels_sync.connectors.wechat import push, readback, writes
+from channels_sync.connectors.wechat import push, readback, receivers, writes
 from channels_sync.connectors.wechat.client import WechatClient
 from channels_sync.connectors.wechat.pull import Reader
 from channels_sync.connectors.wechat.token import Tokens, credentials_of
@@ -31,7 +33,7 @@ class WechatConnector(Connector):
     key = "wechat"
     label = _("WeChat shop")
     pulls = pushes = fetches = rereads = refreshes = True
-    writes_stock = reads_stock = ships = writes_memo = True
+    writes_stock = reads_stock = ships = writes_memo = reveals = True
     stock_batch = 20
     renews_within = timedelta(minutes=5)
     learns_end = True
@@ -73,6 +75,14 @@ class WechatConnector(Connector):
     def can_renew(self, credentials: Mapping[str, Any]) -> bool:
         """The application's own secret is all that a token needs."""
         return bool(credentials.get("app_id") and credentials.get("app_secret"))
+
+    def sealed_of(self, external_no: str, extra: Mapping[str, Any], oaid: str) -> list[Sealed]:
+        """What came masked is opened together; a virtual number that has ended is asked for by itself."""
+        return receivers.sealed_of(external_no, extra, datetime.now(UTC))
+
+    def reveal(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
+        """Return clear names and addresses, and virtual numbers; `virtual_number_call` names the call for new ones."""
+        return receivers.reveal(WechatClient(access, "receivers"), access.settings, values)
 
     def accept_push(self, access: ShopAccess, request: PushRequest) -> tuple[Sequence[Pushed], PushAnswer]:
         """Verify a message push and return the order that it names."""

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
-from channels_sync.connectors.causes import Cause, because
+from channels_sync.connectors.causes import Cause, because, cause_of
+from channels_sync.connectors.exchange import NotOpenedError, QuotaReachedError
 from orderhub.core.errors import HubError, TemporaryError
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -23,6 +24,13 @@ DAY_LIMIT, MINUTE_LIMIT = 45009, 45011
 BUSY, CHANGED_TOO_OFTEN = -1, 100003
 CHANGED_PAUSE = 5.0
 """Seconds to leave an order alone that was changed too often."""
+CONTACT_QUOTA, CONTACTS_TOO_FAST = 10020123, 10020198
+CONTACT_PAUSE = 5.0
+"""Seconds until a contact may be asked for again; the platform says "later"."""
+CONTACT_STATES = frozenset({10020124, 10020503})
+"""Not paid; cancelled, or completed and past its after-sales."""
+NO_FURTHER_NUMBER = frozenset({6060453, 6060455})
+"""No order with a virtual number; as many further ones as an order may have."""
 
 
 class TokenRefusedError(AuthorisationError):
@@ -58,6 +66,35 @@ def wechat_error(code: int, message: str, now: datetime | None = None) -> HubErr
     if code == CHANGED_TOO_OFTEN:
         return TemporaryError(text, retry_after=CHANGED_PAUSE)
     return RefusedError(text, code)
+
+
+def contact_error(error: HubError) -> HubError:
+    """Return what the error of a call for contacts means to the person who asked.
+
+    A right or a quota that this call lacks says nothing of the shop's session: orders come in as before. Numbers: the
+    pages of the calls named in `receivers.py`.
+    """
+    cause = cause_of(error)
+    code = error.code if isinstance(error, RefusedError) else 0
+    if cause == Cause.RIGHTS:
+        return because(Cause.RIGHTS, NotOpenedError(str(error)))
+    if cause == Cause.QUOTA or code == CONTACT_QUOTA:
+        text = _(
+            "The platform opens no more contacts: the shop's quota is used up; its back office grants more. %(text)s"
+        )
+        return because(Cause.QUOTA, QuotaReachedError(text % {"text": error}))
+    if code == CONTACTS_TOO_FAST:
+        text = _("The platform opens contacts one after the other: try again in a few seconds.")
+        return because(Cause.LIMIT, ThrottledError(text, retry_after=CONTACT_PAUSE))
+    if code in CONTACT_STATES:
+        text = _(
+            "The platform opens no contacts of orders that are unpaid, cancelled or past their after-sales. %(text)s"
+        )
+        return NotOpenedError(text % {"text": error})
+    if code in NO_FURTHER_NUMBER:
+        text = _("The platform gives no further virtual number for this order. %(text)s")
+        return NotOpenedError(text % {"text": error})
+    return NotOpenedError(str(error)) if code else error
 
 
 def address_error() -> HubError:

@@ -4,6 +4,7 @@ Fields as in the official SDK-free description and WxJava's channel module; `sku
 answers show where documents differ (protocol reference 15).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from channels_sync.connectors.wechat.lines import AFTERSALES_KEY, order_lines
 from channels_sync.connectors.wechat.values import Node, fen, loose_time, node, nodes, text, time_of
 from orderhub.core.draft import OrderDraft, read_draft
 from orderhub.core.errors import FieldError
+from orderhub.core.opening import PARTS
 
 REFUSED_KEY = "hub_refused"
 """Put into an order that the platform refuses to show; its reader makes a reject of it."""
@@ -36,6 +38,8 @@ COUNTRIES = {"香港": "HK", "澳门": "MO", "台湾": "TW"}
 WECHAT_PAY = 1
 KEPT = ("unionid", "is_present", "present_note")
 KEPT_EXT = ("order_scene", "finder_id", "live_id")
+MASKED_KEY, UNTIL_KEY = "masked", "virtual_phone_until"
+"""Kept in the raw fields: which parts of the receiver came masked, and when the virtual number ends (ISO, UTC)."""
 
 
 def read_order(order: Any) -> OrderDraft:
@@ -51,6 +55,7 @@ def read_order(order: Any) -> OrderDraft:
     price = node(detail, "price_info")
     lines = order_lines(order, detail, code)
     total = sum(listed for _line, listed in lines)
+    receiver = _receiver(detail, code)
     is_paid = paid_at is not None and status != "unpaid"
     return read_draft(
         {
@@ -63,12 +68,12 @@ def read_order(order: Any) -> OrderDraft:
             "paid_at": paid_at if is_paid else None,
             "ship_by": _ship_by(detail),
             "buyer": {"id": text(order, "openid")},
-            "receiver": _receiver(detail, code),
+            "receiver": receiver,
             "lines": [line if is_paid else {**line, "paid_fen": 0} for line, _listed in lines],
             **_amounts(price, total, is_paid=is_paid),
             "buyer_remark": text(node(detail, "ext_info"), "customer_notes"),
             "seller_remark": text(node(detail, "ext_info"), "merchant_notes"),
-            "raw": _kept(order, detail),
+            "raw": _kept(order, detail, receiver),
         }
     )
 
@@ -174,11 +179,16 @@ def _receiver(detail: Node, code: int) -> dict[str, str]:
     receiver["country"] = next((code for name, code in COUNTRIES.items() if name in receiver["province"]), "CN")
     phones = node(address, "tel_number_ext_info")
     virtual = text(phones, "virtual_tel_number")
-    if virtual and str(address.get("use_tel_number")) == "1":
-        return {**receiver, "phone": virtual, "kind": "virtual"}
-    receiver["phone"] = text(address, "tel_number") or virtual or text(phones, "real_tel_number")
-    is_masked = any("*" in receiver[name] for name in ("name", "phone", "detail"))
-    return {**receiver, "kind": "masked" if is_masked else ""}
+    is_virtual = bool(virtual) and str(address.get("use_tel_number")) == "1"
+    plain = text(address, "tel_number") or virtual or text(phones, "real_tel_number")
+    receiver["phone"] = virtual if is_virtual else plain
+    # What was opened once shows its virtual number, while name and address stay masked.
+    return {**receiver, "kind": "masked" if masked_parts(receiver) else "virtual" if is_virtual else ""}
+
+
+def masked_parts(receiver: Mapping[str, str]) -> list[str]:
+    """Return which of name, phone and detail came masked."""
+    return [part for part in PARTS if "*" in receiver.get(part, "")]
 
 
 def _amounts(price: Node, total: int, *, is_paid: bool) -> dict[str, int]:
@@ -196,9 +206,11 @@ def _amounts(price: Node, total: int, *, is_paid: bool) -> dict[str, int]:
     }
 
 
-def _kept(order: Node, detail: Node) -> dict[str, Any]:
+def _kept(order: Node, detail: Node, receiver: Mapping[str, str]) -> dict[str, Any]:
     """Return what the draft has no field for and people or later steps may want."""
     kept = {name: order[name] for name in KEPT if order.get(name)}
+    if masked := masked_parts(receiver):
+        kept[MASKED_KEY] = masked
     kept |= {name: value for name in KEPT_EXT if (value := node(detail, "ext_info").get(name))}
     method = node(detail, "pay_info").get("payment_method")
     if method is not None and method != WECHAT_PAY:
@@ -210,5 +222,5 @@ def _kept(order: Node, detail: Node) -> dict[str, Any]:
         node(node(node(detail, "delivery_info"), "address_info"), "tel_number_ext_info"), "virtual_tel_expire_time"
     )
     if end:
-        kept["virtual_phone_until"] = end.isoformat()
+        kept[UNTIL_KEY] = end.isoformat()
     return kept

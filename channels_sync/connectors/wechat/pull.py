@@ -18,7 +18,7 @@ import orjson
 import structlog
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import RawPage, ShopAccess, TooManyRowsError, Window
+from channels_sync.connectors.base import RawPage, ShopAccess, TooManyRowsError, Window, not_now
 from channels_sync.connectors.wechat.client import Content, WechatClient, usable
 from channels_sync.connectors.wechat.errors import CURSOR_LOST, TOO_MANY_ROWS, RefusedError
 from channels_sync.connectors.wechat.lines import AFTERSALES_KEY
@@ -63,6 +63,7 @@ class Reader:
         self._client = client
         self._access = access
         self._aftersales: dict[str, Content] = {}
+        self._later: dict[str, None] = {}
 
     def changed(self, window: Window) -> Iterator[RawPage]:
         """Yield the orders changed in `window` that the pool does not have. Raises TooManyRowsError before a page."""
@@ -80,13 +81,14 @@ class Reader:
 
     def _pages(self, numbers: Sequence[str], *, known: bool) -> Iterator[RawPage]:
         for part in (numbers[i : i + PAGE_ROWS] for i in range(0, len(numbers), PAGE_ROWS)):
+            self._later.clear()
             rows = self._orders(part)
             if known:
                 rows = self._unknown(rows)
-            if rows:
+            if rows or self._later:
                 body = orjson.dumps({"orders": rows})
                 key = f"wechat:{hashlib.sha256(body).hexdigest()}"
-                yield RawPage(key, body, "application/json", "wechat", len(rows))
+                yield RawPage(key, body, "application/json", "wechat", len(rows), later=tuple(self._later))
 
     def _unknown(self, rows: list[Content]) -> list[Content]:
         """Return the rows that may tell the pool something new.
@@ -111,11 +113,12 @@ class Reader:
 
     def _orders(self, numbers: Sequence[str]) -> list[Content]:
         """Fetch whole orders with their after-sales; one that the platform refuses comes back marked."""
-        found = dict(zip(numbers, self._fetched(numbers), strict=True))
+        found = self._fetched(numbers)
         early = [number for number, row in found.items() if seems_paid_since(row)]
         if early:
             time.sleep(SETTLE_SECONDS)
-            found |= zip(early, self._fetched(early), strict=True)
+            settled = self._fetched(early)
+            found = {number: row for number, row in found.items() if number not in early} | settled
         wanted = {number: aftersale_numbers(row) for number, row in found.items()}
         self._fetch_aftersales([key for keys in wanted.values() for key in keys])
         return [
@@ -123,9 +126,13 @@ class Reader:
             for number, row in found.items()
         ]
 
-    def _fetched(self, numbers: Sequence[str]) -> list[Content]:
+    def _fetched(self, numbers: Sequence[str]) -> dict[str, Content]:
+        """Return the orders that the platform shows or refuses now; the others are noted to be fetched later."""
         answers = self._client.many(ORDER, [{"order_id": number} for number in numbers])
-        return [_order(number, usable(answer, RefusedError)) for number, answer in zip(numbers, answers, strict=True)]
+        found = dict(zip(numbers, answers, strict=True))
+        later = not_now(found, RefusedError)
+        self._later |= dict.fromkeys(number for number in numbers if number in later)
+        return {number: _order(number, answer) for number, answer in found.items() if number not in later}
 
     def _fetch_aftersales(self, keys: Sequence[str]) -> None:
         wanted = [key for key in dict.fromkeys(keys) if key not in self._aftersales]

@@ -10,7 +10,7 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from channels_sync.connectors.base import connectors
+from channels_sync.connectors.base import abilities_of
 from channels_sync.models import Difference, DifferenceState, JobState, Reconciliation, StockCompared
 from channels_sync.services import mend, reconcile
 from channels_sync.services.ranges import LONGEST_RANGE
@@ -133,7 +133,7 @@ def _details(each: Compared) -> Iterator[str]:
 
 
 def _compared(shop: Shop, start: datetime, end: datetime, *, mends: bool) -> Compared:
-    if shop.platform not in connectors or not connectors.get(shop.platform).rereads:
+    if not abilities_of(shop.platform).rereads:
         return Compared(shop, is_offered=False)
     try:
         job = reconcile.start(shop_id=shop.pk, start=start, end=end, actor=ACTOR)
@@ -152,7 +152,7 @@ def _shops(code: str | None) -> list[Shop]:
     shop = Shop.objects.filter(code=code).first()
     if shop is None:
         raise CommandError(f"no shop has the code {code}")
-    if shop.platform not in connectors or not connectors.get(shop.platform).rereads:
+    if not abilities_of(shop.platform).rereads:
         raise CommandError(f"the platform of {code} lists no orders: nothing to compare with")
     return [shop]
 

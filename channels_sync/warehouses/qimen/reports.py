@@ -18,7 +18,8 @@ from defusedxml.ElementTree import fromstring
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.exchange import PushAnswer, PushRefusedError, PushRequest
-from channels_sync.connectors.taobao.client import SHANGHAI, sign
+from channels_sync.connectors.fields import SHANGHAI
+from channels_sync.connectors.taobao.client import sign
 from channels_sync.warehouses.base import (
     Confirmed,
     Report,

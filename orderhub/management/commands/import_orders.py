@@ -10,7 +10,7 @@ from tqdm import tqdm
 from channels_sync.services.files import FileImport, file_shop
 from channels_sync.tables.columns import ColumnMapping, read_mapping
 from channels_sync.tables.sniff import inspect
-from orderhub import pipeline
+from orderhub import deliveries
 from orderhub.core.errors import HubError
 
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         try:
             mapping = read_mapping(options["mapping"]) if options["mapping"] else ColumnMapping()
             facts = inspect(path, encoding=options["encoding"], delimiter=options["delimiter"])
-            task = FileImport(file_shop(options["shop"]), facts, mapping, pipeline.process, rejects)
+            task = FileImport(file_shop(options["shop"]), facts, mapping, deliveries.process, rejects)
             self._run(task, quiet=options["verbosity"] == 0)
         except HubError as error:
             raise CommandError(str(error)) from error

@@ -139,12 +139,13 @@ def test_a_gate_that_is_not_open_stands_above_everything(log_in):
         shop=shop, external_no="T1", modified_at=timezone.now(), ship_by=timezone.now(), packed_row=pack(b"{}"),
         reader="draft", source="poll",
     )  # fmt: skip
-    assert 'banner-red" role="status"' not in client.get(BOARD).content.decode()
+    assert "gate-banner" not in client.get(BOARD).content.decode()
     set_gate(shop_id=None, state="paused", reason="warehouse floods", actor="boss")
     body = " ".join(client.get(BOARD).content.decode().split())
-    assert "The intake gate is paused for all shops." in body
-    assert "warehouse floods · boss" in body
-    assert "1 order waits" in body
+    assert '<section class="gate-banner gate-red" role="status">' in body
+    assert "Intake paused for all shops" in body
+    assert "by boss, because: warehouse floods" in body
+    assert "1 order waits before the gate" in body
     assert "Gate Paused 1 wait" in tile_of(client, "tb")
     set_gate(shop_id=None, state="open", reason="all well", actor="boss")
     set_gate(shop_id=shop.pk, state="trickle", rate_per_minute=60, reason="slow start", actor="boss")

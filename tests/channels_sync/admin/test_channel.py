@@ -122,7 +122,7 @@ class TestPulling:
         assert said(response) == ["The pull begins within seconds; the list of runs shows how it goes."]
         task = SignedPackage.loads(OrmQ.objects.get().payload)
         assert (task["func"], task["args"], task["kwargs"]) == (
-            "orderhub.pipeline.pull_shop", (shop.pk,), {"force": True},
+            "orderhub.pulls.pull_shop", (shop.pk,), {"force": True},
         )  # fmt: skip
         assert ShopSync.objects.get().next_attempt_at is None
 

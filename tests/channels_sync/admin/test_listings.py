@@ -258,6 +258,12 @@ def test_the_order_page_says_that_a_line_has_no_own_sku(log_in, shop):
     assert "No own SKU" not in order_page(supervisor)
 
 
+def test_the_order_page_says_so_of_a_code_alone_too(log_in, shop):
+    deliver(shop, draft(lines=[line(sku="TYPO")]))
+    page = order_page(log_in("supervisor"))
+    assert ("No own SKU" in page, f"{LIST}{Listing.objects.get().pk}/change/" in page) == (True, True)
+
+
 def test_the_order_page_says_what_a_bundle_was_sold_as(log_in, shop):
     listing = make_listing(shop)
     change_parts(listing, ("SERUM-30", 1), ("MASK-10", 5))

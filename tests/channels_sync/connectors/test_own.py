@@ -4,7 +4,7 @@ import pytest
 
 from channels_sync.connectors.base import connectors
 from channels_sync.selectors import due_shops, sync_health
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.models import InboxItem
 from tests.factories import make_shop
 
@@ -22,5 +22,5 @@ def test_a_shop_without_a_channel_to_ask_is_idle_and_never_due(platform):
 
 @pytest.mark.parametrize("platform", ["own", "file"])
 def test_a_pull_by_hand_asks_nobody(platform):
-    assert pipeline.pull_shop(make_shop(platform=platform).pk, force=True) is None
+    assert pulls.pull_shop(make_shop(platform=platform).pk, force=True) is None
     assert InboxItem.objects.count() == 0

@@ -55,7 +55,7 @@ TABLE = [
     (26, "", "no session", AuthorisationError, True),
     (27, "session-expired", "expired", AuthorisationError, True),
     (29, "", "bad key", HubError, True),
-    (31, "", "clock", HubError, True),
+    (31, "", "clock", TemporaryError, False),
     (41, "", "bad argument", HubError, True),
     (50, "isp.x", "late", TemporaryError, False),
     (50, "isv.x", "no", RefusedError, True),

@@ -13,8 +13,8 @@ from channels_sync.connectors.exchange import PushRefusedError, PushRequest
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.sandbox.webhook_push import WORDS
+from orderhub.deliveries import drain_inbox
 from orderhub.models import InboxItem, Order, Reject
-from orderhub.pipeline import drain_inbox
 from tests.channels_sync.clock import PlatformClock
 from tests.drafts import draft
 from tests.factories import make_shop

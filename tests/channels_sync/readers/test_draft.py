@@ -1,8 +1,12 @@
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from channels_sync import readers
+from channels_sync import payloads, readers
 from channels_sync.payloads import BodyError
+from channels_sync.readers.base import read_rows
+from orderhub.core.draft import read_draft
 from orderhub.core.registry import UnknownKeyError
 from tests.drafts import RECEIVER, draft, line
 
@@ -112,3 +116,48 @@ def test_an_unknown_reader_is_named():
 
 def test_unknown_keys_are_kept():
     assert read([draft("A", gift="card")])[0].draft.raw == {"gift": "card"}
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.floats(), st.text(max_size=5), st.integers(-(2**70), 2**70),
+    st.sampled_from(["paid", "none", "2026-11-11T00:00:07", "1969-01-01T00:00:00Z", "2036-12-31T00:00:00Z",
+                     "2026-11-11T00:00:07Z", "x" * 2001, "a\x7fb", "a\x00b"]),
+    st.just([]), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)  # fmt: skip
+FIELDS = st.sampled_from([*draft(), "raw", "ship_by", "buyer_remark", "flag", "discount_fen", "unknown"])
+ROWS = st.lists(st.builds(lambda changes: draft("A") | changes, st.dictionaries(FIELDS, ODD, max_size=2)), max_size=3)
+FORMS = st.sampled_from([
+    (orjson.dumps, ""),
+    (lambda rows: orjson.dumps({"shop": "s", "orders": rows}), ""),
+    (lambda rows: b"\n".join(orjson.dumps(row) for row in rows) + b"\n", LINES),
+    (lambda rows: b"\n\n".join(orjson.dumps(row) for row in rows), LINES),
+    (lambda rows: orjson.dumps(rows).replace(b"2036", b"\\u0032036"), ""),
+])  # fmt: skip
+
+
+def _careful(body, content_type):
+    if content_type == LINES:
+        rows = payloads.loads_lines(body, content_type)
+    else:
+        rows = list(enumerate(payloads.loads_rows(body, "orders", content_type)))
+    return read_rows("draft", rows, read_draft, "external_no")
+
+
+def _told(rows):
+    return [(row.row, row.external_no, row.draft, row.error and (row.error.path, row.error.reason)) for row in rows]
+
+
+@given(rows=ROWS, form=FORMS)
+def test_a_body_read_at_once_gives_what_its_rows_give_one_by_one(rows, form):
+    dump, content_type = form
+    try:
+        body = dump(rows)
+    except TypeError:
+        return  # a number that JSON of 64 bits cannot carry
+    assert _told(read(body, content_type)) == _told(_careful(body, content_type))
+
+
+def test_a_row_read_at_once_is_read_again_from_its_draft():
+    row = read([draft("A")])[0]
+    assert row.source is None
+    assert readers.read(row.reader, row.raw)[0].draft == row.draft

@@ -7,7 +7,7 @@ from django.utils import timezone
 from channels_sync.connectors.base import connectors
 from channels_sync.models import ShopSync, SyncRun
 from channels_sync.services import events, health
-from orderhub import pipeline
+from orderhub import deliveries
 from orderhub.models import InboxItem, Order, Shop
 from orderhub.schedules import JOBS, take_events
 from tests.factories import make_shop
@@ -16,7 +16,7 @@ CONSUME, CONFIRM = "taobao.tmc.messages.consume", "taobao.tmc.messages.confirm"
 
 
 def drained():
-    while pipeline.drain_inbox(50):
+    while deliveries.drain_inbox(50):
         pass
 
 

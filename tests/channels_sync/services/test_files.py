@@ -9,7 +9,7 @@ from django.db import connection
 from channels_sync.services.files import FileImport, file_shop
 from channels_sync.tables.columns import ColumnMapping
 from channels_sync.tables.sniff import inspect
-from orderhub import pipeline
+from orderhub import deliveries, reruns
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import InboxItem, Order, Reject, Shop
 from tests.channels_sync.tables.test_chunks import row, write_csv
@@ -28,7 +28,7 @@ def ndjson(path, count, bad=()):
     return path
 
 
-def run(path, shop="f", mapping=None, process=pipeline.process):
+def run(path, shop="f", mapping=None, process=deliveries.process):
     task = FileImport(
         file_shop(shop), inspect(path), mapping or ColumnMapping(), process, path.with_name("rejects.ndjson")
     )
@@ -86,7 +86,7 @@ def test_a_table_with_bad_rows(tmp_path, rules):
     assert (refused["row"], refused["external_no"], refused["field"]) == (16, "A14", "lines[0].quantity")
     assert refused["raw"]["fields"]["receiver_name"] == "李雷"
     assert refused["reason"]
-    assert pipeline.rerun_reject(Reject.objects.get().pk, "boss") is False
+    assert reruns.rerun_reject(Reject.objects.get().pk, "boss") is False
 
 
 def test_a_corrected_mapping_is_another_delivery(tmp_path, rules):
@@ -111,9 +111,9 @@ def test_a_piece_that_another_worker_has_taken_is_waited_for(tmp_path, rules, mo
     def process(item_id):
         calls.append(item_id)
         if len(calls) == 1:
-            pipeline.process(item_id)
+            deliveries.process(item_id)
             raise TemporaryError("another worker is taking this delivery in", retry_after=0.01)
-        return pipeline.process(item_id)
+        return deliveries.process(item_id)
 
     assert run(path, process=process).counts["new"] == 5
     assert len(calls) == 2
@@ -126,7 +126,7 @@ def test_a_lasting_failure_is_told_and_keeps_what_is_in(tmp_path, rules, monkeyp
     def process(item_id):
         if Order.objects.count() >= 10:
             raise TemporaryError("down", retry_after=0.01)
-        return pipeline.process(item_id)
+        return deliveries.process(item_id)
 
     with pytest.raises(TemporaryError):
         run(path, process=process)
@@ -141,8 +141,8 @@ from django.conf import settings
 from django.core.management import call_command
 settings.DATABASES["default"]["NAME"] = {name!r}
 settings.HUB_BATCH_SIZE = 10
-from orderhub import pipeline
-done = pipeline.process
+from orderhub import deliveries
+done = deliveries.process
 def process(item_id):
     if {at} == "before":
         print("piece", flush=True)
@@ -151,7 +151,7 @@ def process(item_id):
     print("piece", flush=True)
     sys.stdin.readline()
     return result
-pipeline.process = process
+deliveries.process = process
 call_command("import_orders", {path!r}, shop="f", verbosity=0)
 """
 

@@ -4,6 +4,7 @@ import orjson
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from channels_sync.bundles import TOLD
 from channels_sync.models import Listing, ListingPart
@@ -119,6 +120,54 @@ def test_lines_told_by_their_codes_alone_are_not_noted(shop):
     assert (len(queries), row.told, Listing.objects.count()) == (1, None, 0)
 
 
+def notes_of_one(shop, *lines):
+    (row,) = map_drafts(None, shop, rows_of(draft(lines=list(lines))))
+    return row.draft.raw.get(TOLD)
+
+
+def test_what_nobody_knows_is_marked_once_the_hub_knows_any_sku(shop):
+    lines = (line(**ITEM), line(line_no="2", sku="OTHER"), line(line_no="3"))
+    assert notes_of_one(shop, *lines) == [{"line_no": "1", "item_id": "11", "sku_id": "12"}]
+    Sku.objects.create(code="SERUM-30")
+    assert notes_of_one(shop, *lines) == [
+        {"line_no": "1", "item_id": "11", "sku_id": "12", "unmatched": True},
+        {"line_no": "2", "item_id": "", "sku_id": "", "unmatched": True},
+    ]
+    assert sorted(Listing.objects.values_list("item_id", "outer_id", "state")) == [
+        ("", "OTHER", "unmatched"), ("11", "SET-1", "unmatched"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("state", "is_marked"), [("unmatched", True), ("ignored", False)])
+def test_a_known_item_is_marked_while_nobody_said_what_it_is(shop, state, is_marked):
+    Sku.objects.create(code="SERUM-30")
+    make_listing(shop, state=state)
+    (note,) = notes_of_one(shop, line(**ITEM))
+    assert note.get("unmatched", False) is is_marked
+
+
+def test_an_item_put_back_among_the_unmatched_is_marked_though_its_code_is_an_own_sku(shop):
+    Sku.objects.create(code="SET-1")
+    make_listing(shop)
+    assert "unmatched" not in notes_of_one(shop, line(**ITEM))[0]
+    Listing.objects.update(mapped_at=timezone.now())
+    assert notes_of_one(shop, line(**ITEM))[0]["unmatched"] is True
+
+
+def test_codes_are_looked_up_once_however_many_they_are(shop):
+    Sku.objects.bulk_create(Sku(code=f"S{n}") for n in range(30))
+    rows = rows_of(*(draft(f"T{n}", lines=[line(sku=f"S{n}")]) for n in range(30)))
+    with CaptureQueriesContext(connection) as queries:
+        map_drafts(None, shop, rows)
+    assert (len(queries), Listing.objects.count(), {row.told for row in rows}) == (1, 0, {None})
+
+
+def test_the_note_of_a_bundle_names_it(shop):
+    make_listing(shop, ("SERUM", 1), ("MASK", 5))
+    (note,) = notes_of_one(shop, line(**ITEM))
+    assert (note["article"], note["as"], note["unit_price_fen"]) == ("SET-1", ["1.1", "1.2"], 12900)
+
+
 def test_an_ignored_item_keeps_what_the_channel_told(shop):
     make_listing(shop, ("OWN-1", 1), state="ignored")
     deliver(shop, draft(lines=[line(**ITEM)]))
@@ -154,7 +203,8 @@ def test_mapping_twice_is_mapping_once(shop):
 def test_what_a_source_writes_in_our_place_is_not_believed(shop):
     row = draft(lines=[line()], raw={TOLD: [{"line_no": "1", "as": ["1"], "sku": "EVIL", "quantity": 9}], "own": 1})
     deliver(shop, row)
-    assert Order.objects.get().extra == {"own": 1}
+    deliver(shop, {**row, "external_no": "T2", "lines": [line(sku="")]})
+    assert list(Order.objects.values_list("extra", flat=True)) == [{"own": 1}] * 2
 
 
 def test_rows_that_cannot_be_read_go_past(shop):

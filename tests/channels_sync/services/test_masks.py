@@ -4,7 +4,7 @@ from channels_sync.models import ShopSync
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services import health, masks
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.models import Order, Receiver
 from orderhub.schedules import JOBS
 from orderhub.selectors.search import find
@@ -35,7 +35,7 @@ def shop(rules, platform):
 def sealed_orders(platform, shop, count):
     platform.live.make(count)
     platform.faults.add({"kind": "remote_error", "method": "order.batchSensitive", "times": 3})
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     platform.faults.clear()
     assert set(Receiver.objects.values_list("kind", flat=True)) == {"cipher"}
 
@@ -77,7 +77,7 @@ def test_an_unchanged_order_that_comes_again_keeps_its_masks(platform, shop):
     sealed_orders(platform, shop, 2)
     masks.fill()
     platform.faults.add({"kind": "remote_error", "method": "order.batchSensitive", "times": 3})
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     assert set(Receiver.objects.values_list("kind", flat=True)) == {"masked"}
 
 
@@ -125,7 +125,7 @@ def test_the_statements_do_not_grow_with_the_orders(platform, shop, django_asser
         if number == 3:
             platform.live.make(3)
             platform.faults.add({"kind": "remote_error", "method": "order.batchSensitive", "times": 3})
-            pipeline.pull_shop(shop.pk, force=True)
+            pulls.pull_shop(shop.pk, force=True)
             platform.faults.clear()
         with django_assert_max_num_queries(25) as asked:
             assert masks.fill() == number

@@ -14,7 +14,7 @@ from channels_sync.services.access import shop_access
 from channels_sync.services.memo import MemoChangedError, checked, edit_memo, last_effect, mark_of
 from orderhub.core.errors import FieldError, HubError
 from orderhub.models import Effect, Order, TimelineEntry
-from orderhub.pipeline import pull_shop
+from orderhub.pulls import pull_shop
 from orderhub.services import outbox
 from tests.channels_sync.stores import PLATFORMS, Store, sandbox
 from triage.services import load_defaults

@@ -6,7 +6,7 @@ from django.utils import timezone
 from channels_sync.connectors.base import RawPage
 from channels_sync.models import RunState, SyncPage, SyncRun
 from channels_sync.services import pages
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.core.errors import TemporaryError
 from orderhub.models import InboxItem
 
@@ -15,7 +15,7 @@ def test_every_page_of_a_run_is_told_with_its_delivery(platform, taobao_shop, ru
     taobao_shop.settings = {**taobao_shop.settings, "page_size": 20}
     taobao_shop.save()
     platform.live.backlog(60, 0.3)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     run = SyncRun.objects.get()
     rows = list(SyncPage.objects.filter(run_id=run.pk).order_by("pk"))
     assert [row.number for row in rows] == list(range(1, run.pages + 1))
@@ -34,8 +34,8 @@ def test_a_page_that_could_not_be_taken_in_says_why(platform, taobao_shop, rules
     def fails(item_id, **kwargs):
         raise TemporaryError("the pool is busy")
 
-    monkeypatch.setattr(pipeline, "process", fails)
-    pipeline.pull_shop(taobao_shop.pk)
+    monkeypatch.setattr(pulls, "process", fails)
+    pulls.pull_shop(taobao_shop.pk)
     row = SyncPage.objects.get()
     assert (row.error, row.rows, row.new, row.inbox_id) == ("the pool is busy", 3, 0, InboxItem.objects.get().pk)
     assert SyncRun.objects.get().state == RunState.FAILED
@@ -43,7 +43,7 @@ def test_a_page_that_could_not_be_taken_in_says_why(platform, taobao_shop, rules
 
 def test_a_run_that_fails_before_its_first_page_has_none(platform, taobao_shop, rules):
     platform.faults.add({"kind": "http500", "times": 20})
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     assert SyncPage.objects.count() == 0
 
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from channels_sync.services import push
 from channels_sync.services.push import WarehousePush
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.words import EffectState, Status
 from orderhub.models import Effect, Order, OrderLine, TimelineEntry, Warehouse
@@ -62,7 +62,7 @@ def test_a_ready_order_reaches_the_warehouse(platform, shop):
 
 def test_masked_orders_go_with_their_token(platform, taobao_shop, rules):
     platform.live.make(6)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     Order.objects.update(status="ready")
     Effect.objects.all().delete()
     queue(*Order.objects.all())

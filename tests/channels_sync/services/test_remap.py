@@ -6,8 +6,9 @@ from channels_sync.bundles import TOLD, Part
 from channels_sync.models import Listing
 from channels_sync.services import mapping, remap
 from channels_sync.services.remap import OpenOrdersOnly
-from orderhub import pipeline
+from orderhub import remapping
 from orderhub.models import Order, OrderLine, Sku, TimelineEntry
+from orderhub.pipeline import Intake, take_batch
 from orderhub.services.batch import Batch
 from tests.channels_sync.services.test_listings import ITEM, available, lines_of, make_listing, stocked
 from tests.drafts import deliver, draft, later, line
@@ -27,7 +28,7 @@ def change(listing, *parts):
 
 
 def follow(*listings, most=10**6):
-    return pipeline.remap([listing.pk for listing in listings], "ada", most)
+    return remapping.remap([listing.pk for listing in listings], "ada", most)
 
 
 def test_waiting_orders_follow_and_their_stock_with_them(shop):
@@ -96,7 +97,7 @@ def test_an_order_that_leaves_meanwhile_keeps_its_lines(shop):
     rows = remap.rows_to_change(shop, [Order.objects.get().pk])
     Order.objects.update(status="wms_queued")
     before = lines_of()
-    told = pipeline._take_batch(shop, rows, "hub", "ada", None, None, OpenOrdersOnly(), again=True)
+    told = take_batch(Intake(shop, "hub", "ada", OpenOrdersOnly(), is_again=True), rows)
     assert ([row.outcome for row in told], lines_of()) == (["unchanged"], before)
 
 
@@ -107,7 +108,7 @@ def test_what_the_channel_said_meanwhile_is_not_overwritten(shop):
     change(listing, ("SERUM", 3))
     rows = remap.rows_to_change(shop, [Order.objects.get().pk])
     deliver(shop, {**row, "modified_at": later(9), "buyer_remark": "newer"})
-    pipeline._take_batch(shop, rows, "hub", "ada", None, None, OpenOrdersOnly(), again=True)
+    take_batch(Intake(shop, "hub", "ada", OpenOrdersOnly(), is_again=True), rows)
     assert Order.objects.get().buyer_remark == "newer"
 
 
@@ -135,10 +136,10 @@ def test_a_code_without_ids_reaches_lines_told_by_it(shop):
     deliver(shop, draft("T1", lines=[line(sku="SET-1")]), draft("T2", lines=[line(**ITEM)]))
     code = make_listing(shop, item_id="", sku_id="")
     change(code, ("SERUM", 3))
-    assert pipeline.remap_changed() == 2
+    assert remapping.remap_changed() == 2
     assert lines_of("T1") == lines_of("T2") == [("1.1", "SERUM", 3, 4300, 12900)]
     change(code, ("MASK", 1))
-    assert pipeline.remap_changed() == 2
+    assert remapping.remap_changed() == 2
     assert lines_of("T1") == lines_of("T2") == [("1", "MASK", 1, 12900, 12900)]
 
 
@@ -147,18 +148,18 @@ def test_more_than_asked_for_is_left_to_the_job(shop):
     listing = Listing.objects.get()
     change(listing, ("SERUM", 3))
     assert follow(listing, most=2) == (2, 1)
-    assert pipeline.remap_changed() == 1
+    assert remapping.remap_changed() == 1
     assert set(OrderLine.objects.values_list("sku", flat=True)) == {"SERUM"}
 
 
 def test_an_item_is_settled_only_once_no_delivery_can_be_on_its_way(shop):
     listing = make_listing(shop)
     change(listing, ("SERUM", 3))
-    pipeline.remap_changed()
+    remapping.remap_changed()
     assert remap.due()[0] == [listing.pk]
     with connection.cursor() as cursor:
         cursor.execute("UPDATE channels_sync_listing SET remap_until = now() - interval '1 second'")
-    pipeline.remap_changed()
+    remapping.remap_changed()
     assert remap.due() == ([], None)
 
 

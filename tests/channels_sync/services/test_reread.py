@@ -7,8 +7,8 @@ from channels_sync.models import ShopSync, SyncPage, SyncRun
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services import health, reread
-from orderhub import pipeline
-from orderhub.models import InboxItem, Order, Reject, Shop, TimelineEntry
+from orderhub import pulls
+from orderhub.models import InboxItem, Order, Reject, TimelineEntry
 from orderhub.schedules import JOBS
 from orderhub.schedules import reread as job
 from tests.channels_sync.clock import PlatformClock
@@ -38,7 +38,7 @@ def shop(rules, platform):
 def pulled(platform, shop, count=6):
     """Bring paid orders into the pool and return the numbers of those that are open."""
     platform.live.make(count)
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     return list(Order.objects.filter(status__in=["ready", "in_triage_hold"]).values_list("external_no", flat=True))
 
 
@@ -73,7 +73,7 @@ def test_the_job_is_in_the_table_and_names_the_shops_whose_time_has_come(platfor
 def test_a_remark_that_moves_no_time_comes_by_reading_again(platform, shop):
     number = pulled(platform, shop)[0]
     write(platform, number, seller_remark="改地址", flag="red")
-    assert pipeline.pull_shop(shop.pk, force=True)["changed"] == 0
+    assert pulls.pull_shop(shop.pk, force=True)["changed"] == 0
     found = reread.run_shop(shop.pk)
     assert found["changed"] == 1
     order = Order.objects.get(external_no=number)
@@ -203,8 +203,3 @@ def test_the_queries_of_a_page_do_not_grow_with_its_orders(platform, shop, djang
             reread.run_shop(shop.pk)
         counts.append(len(asked))
     assert counts[0] == counts[1]
-
-
-@pytest.mark.parametrize(("given", "days"), [({}, 3), ({"reread_days": 99}, 30), ({"reread_days": "x"}, 3)])
-def test_the_days_of_a_shop_are_brought_into_range(given, days):
-    assert reread._days(Shop(settings=given)) == days

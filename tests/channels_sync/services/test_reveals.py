@@ -6,11 +6,15 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import translation
 
+from channels_sync.connectors.wechat import token
+from channels_sync.connectors.wechat.receivers import DECODE
 from channels_sync.models import PlatformReveal, ShopSync
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
+from channels_sync.sandbox.wechat_token import WechatError
+from channels_sync.sandbox.wechat_view import address_of
 from channels_sync.services import reveals
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.models import Order, Receiver, Reveal
 from orderhub.services.reveal import opening_quota, reveal
 from tests.channels_sync.clock import PlatformClock
@@ -47,7 +51,7 @@ def shop(rules, platform):
 @pytest.fixture
 def order(platform, shop):
     platform.live.make(1)
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     return Order.objects.get()
 
 
@@ -193,7 +197,7 @@ def test_nothing_clear_is_logged(platform, order, anna, caplog, capsys):
 @pytest.mark.django_db(transaction=True)
 def test_two_people_at_once_do_not_both_take_the_last_texts(transactional_db, platform, shop):
     platform.live.make(1)
-    pipeline.pull_shop(shop.pk, force=True)
+    pulls.pull_shop(shop.pk, force=True)
     order = Order.objects.get()
     shop.settings = {**shop.settings, "reveals_per_day": 3}
     shop.save()
@@ -225,7 +229,7 @@ def taobao_order(rules, settings):
         shop.credentials = {"app_key": SANDBOX.app_key, "app_secret": SANDBOX.app_secret, "session": SANDBOX.session}
         shop.save()
         sandbox.live.make(8)
-        pipeline.pull_shop(shop.pk, force=True)
+        pulls.pull_shop(shop.pk, force=True)
         yield sandbox, Order.objects.filter(status__in=["ready", "in_triage_hold"]).first()
 
 
@@ -236,3 +240,79 @@ def test_a_token_that_opens_everything_counts_once(taobao_order, anna):
     assert shown["name"] == truth(sandbox, order)["name"]
     assert shown["virtual_until"] > datetime.now(UTC)
     assert spent() == [(1, 3)]
+
+
+@pytest.fixture
+def wechat(rules, settings):
+    """A WeChat shop that masks receivers until they are opened, with one order, to be shipped, behind a number."""
+    token._slots.clear()
+    with Sandbox(Options(shares={"wechat": 1}, moves=False), now=PlatformClock()) as sandbox:
+        settings.WECHAT_GATEWAY_URL = f"{sandbox.url}/wechat"
+        sandbox.wechat.contacts.hides = True
+        shop = make_shop("wx", platform="wechat", settings={"look_back_hours": 1, "calls_per_second": 1000})
+        shop.credentials = {"app_id": SANDBOX.wechat_app_id, "app_secret": SANDBOX.wechat_secret}
+        shop.save()
+        sandbox.live.make(40)
+        pulls.pull_shop(shop.pk, force=True)
+        yield sandbox
+
+
+def behind_a_number(sandbox):
+    """Return a paid order of the pool whose buyer has a virtual number."""
+    orders = Order.objects.filter(channel_status="20", lines__refund="none").order_by("pk")
+    return next(o for o in orders if address_of(sandbox.store.get(o.external_no).draft)["use_tel_number"])
+
+
+def refusing(sandbox, code):
+    """Let the platform refuse to open anything with this number."""
+
+    def call(_path, _body):
+        raise WechatError(code, "no")
+
+    sandbox.wechat._calls[DECODE] = call
+
+
+def test_one_question_opens_a_whole_receiver_of_a_wechat_shop(wechat, anna):
+    order = behind_a_number(wechat)
+    before = opening_quota(order.receiver, anna)
+    assert (before.parts, before.cost) == (("name", "phone", "detail"), 1)
+    shown = ask(order, anna)
+    assert shown["name"] == truth(wechat, order)["name"]
+    assert shown["virtual_until"] > datetime.now(UTC)
+    assert (spent(), len(wechat.store.writes("wechat", "reveal"))) == ([(1, 3)], 1)
+
+
+def test_a_working_virtual_number_is_shown_as_it_came_and_an_ended_one_is_replaced(wechat, anna):
+    wechat.wechat.contacts.hides = False
+    order = behind_a_number(wechat)
+    pulls.pull_shop(order.shop_id, force=True)
+    order.refresh_from_db()
+    assert Receiver.objects.get(order=order).kind == "virtual"
+    assert opening_quota(Receiver.objects.get(order=order), anna) is None
+    assert "virtual_until" not in ask(order, anna)
+    wechat.live.change(order.external_no, "cancel")
+    pulls.pull_shop(order.shop_id, force=True)
+    assert opening_quota(Receiver.objects.get(order=order), anna).parts == ("phone",)
+    shown = ask(order, anna)
+    assert shown["phone"].startswith("1709")
+    assert shown["virtual_until"] > datetime.now(UTC) + timedelta(days=29)
+    assert spent() == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (48001, "ask for the right in the shop's back office"), (10020123, "the shop's quota is used up"),
+        (10020503, "cancelled or past their after-sales"), (10020198, "one after the other"),
+    ],
+)  # fmt: skip
+def test_a_refusal_of_wechat_is_told_gives_the_text_back_and_leaves_the_shop_alone(wechat, anna, code, words):
+    order = behind_a_number(wechat)
+    refusing(wechat, code)
+    shown = ask(order, anna)
+    assert words in shown["problem"]
+    assert "*" in shown["name"]
+    assert spent() == [(0, 0)]
+    assert ShopSync.objects.get().token_state != "refused"
+    pulls.pull_shop(order.shop_id, force=True)
+    assert ShopSync.objects.get().last_error == ""

@@ -239,11 +239,11 @@ def test_a_refused_session_is_told_and_tried_again_later(store):
     store.list(SERUM)
     stocked(SERUM, 8)
     store.fault("expired_token", times=99)
-    assert write().dead == 1
+    assert write().retried == 1
     assert "27" in shop_offers([store.shop.pk])[store.shop.pk].error
     assert want() == []
     store.sandbox.faults.clear()
-    Effect.objects.update(finished_at=datetime.now(UTC) - timedelta(seconds=stock.REOPEN_SECONDS + 1))
+    Effect.objects.update(due_at=datetime.now(UTC))
     assert write().done == 1
     assert store.told(SERUM) == [8]
 

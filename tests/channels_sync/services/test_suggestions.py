@@ -4,7 +4,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from channels_sync.models import Listing
-from channels_sync.services import mapping
+from channels_sync.services import mapping, remap
 from channels_sync.services.suggestions import accept, suggest, text_of
 from orderhub.models import Sku
 from tests.channels_sync.services.test_listings import make_listing
@@ -137,4 +137,5 @@ def test_a_code_that_becomes_an_own_sku_is_matched(shop):
     assert [p.sku for p in Listing.objects.get(pk=listing.pk).parts.all()] == ["NEW-1"]
     assert [p.sku for p in Listing.objects.get(pk=by_id.pk).parts.all()] == ["77"]
     assert Listing.objects.get(pk=set_aside.pk).state == "ignored"
-    assert Listing.objects.get(pk=listing.pk).remap_until is None
+    assert Listing.objects.get(pk=listing.pk).mapped_at is None
+    assert remap.due()[0] == [listing.pk, by_id.pk]

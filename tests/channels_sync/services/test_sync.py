@@ -13,10 +13,10 @@ from channels_sync import selectors
 from channels_sync.connectors.taobao import pull
 from channels_sync.models import ErrorKind, RunState, ShopSync, SyncRun, TokenState
 from channels_sync.services import health, sync
-from orderhub import pipeline
+from orderhub import deliveries, pulls
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import InboxItem, Order, Reject, Shop
-from orderhub.services import leases
+from orderhub.services import inbox, leases
 from tests.processes import running
 
 LIST, FULL = "taobao.trades.sold.increment.get", "taobao.trade.fullinfo.get"
@@ -40,7 +40,7 @@ def stored():
 def test_orders_come_into_the_pool_and_the_cursor_moves(platform, taobao_shop, rules):
     platform.live.backlog(120, 0.5)
     before = timezone.now()
-    counts = pipeline.pull_shop(taobao_shop.pk)
+    counts = pulls.pull_shop(taobao_shop.pk)
     assert counts["new"] == len(visible(platform)) > 100
     assert stored() == visible(platform)
     synced = state(taobao_shop)
@@ -55,10 +55,10 @@ def test_orders_come_into_the_pool_and_the_cursor_moves(platform, taobao_shop, r
 
 def test_the_next_run_overlaps_and_takes_in_only_what_is_new(platform, taobao_shop, rules):
     platform.live.make(5)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     first = state(taobao_shop).cursor
     made = platform.live.make(2)
-    counts = pipeline.pull_shop(taobao_shop.pk)
+    counts = pulls.pull_shop(taobao_shop.pk)
     run = SyncRun.objects.latest("pk")
     assert run.window_start == first - timedelta(minutes=5)
     assert (counts["new"], run.rows) == (2, 2)
@@ -68,10 +68,10 @@ def test_the_next_run_overlaps_and_takes_in_only_what_is_new(platform, taobao_sh
 
 def test_nothing_new_stores_nothing(platform, taobao_shop, rules):
     platform.live.make(3)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     cursor, items = state(taobao_shop).cursor, InboxItem.objects.count()
     with time_machine.travel(timezone.now() + timedelta(seconds=60)):
-        pipeline.pull_shop(taobao_shop.pk)
+        pulls.pull_shop(taobao_shop.pk)
     assert InboxItem.objects.count() == items
     assert state(taobao_shop).cursor > cursor
 
@@ -87,7 +87,7 @@ def test_a_long_gap_is_read_in_slices_of_half_an_hour(platform, taobao_shop, rul
     monkeypatch.setattr(pull.Pull, "pages", noting)
     ShopSync.objects.create(shop=taobao_shop, cursor=timezone.now() - timedelta(minutes=80))
     platform.live.backlog(80, 1.2)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     assert [window.span <= timedelta(minutes=30) for window in windows] == [True] * 3
     assert all(a.end == b.start for a, b in itertools.pairwise(windows))
     assert stored() == visible(platform)
@@ -96,7 +96,7 @@ def test_a_long_gap_is_read_in_slices_of_half_an_hour(platform, taobao_shop, rul
 def test_a_window_with_too_many_rows_is_halved(platform, taobao_shop, rules, monkeypatch):
     monkeypatch.setattr(pull, "LARGEST_SLICE", 60)
     platform.live.backlog(200, 0.9)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     assert stored() == visible(platform)
 
 
@@ -104,7 +104,7 @@ def test_a_run_that_takes_too_long_goes_on_in_the_next_one(platform, taobao_shop
     monkeypatch.setattr(sync, "RUN_SECONDS", 0.0)
     platform.live.backlog(200, 0.9)
     for _ in range(20):
-        pipeline.pull_shop(taobao_shop.pk)
+        pulls.pull_shop(taobao_shop.pk)
         if SyncRun.objects.latest("pk").state == RunState.DONE:
             break
     assert SyncRun.objects.filter(state=RunState.STOPPED).exists()
@@ -136,15 +136,15 @@ def test_a_lease_that_was_lost_ends_the_run(platform, taobao_shop, rules):
 def test_a_channel_that_is_down_loses_nothing(platform, taobao_shop, rules, kind):
     platform.live.backlog(120, 0.5)
     platform.faults.add({"kind": kind, "times": 9999})
-    assert pipeline.pull_shop(taobao_shop.pk) is not None
+    assert pulls.pull_shop(taobao_shop.pk) is not None
     synced = state(taobao_shop)
     assert (synced.cursor, synced.consecutive_failures, synced.error_kind) == (None, 1, ErrorKind.TEMPORARY)
     assert synced.last_error
     assert synced.next_attempt_at > timezone.now()
     assert SyncRun.objects.get().state == RunState.FAILED
     platform.faults.clear()
-    assert pipeline.pull_shop(taobao_shop.pk) is None
-    pipeline.pull_shop(taobao_shop.pk, force=True)
+    assert pulls.pull_shop(taobao_shop.pk) is None
+    pulls.pull_shop(taobao_shop.pk, force=True)
     assert stored() == visible(platform)
     assert state(taobao_shop).consecutive_failures == 0
 
@@ -155,8 +155,8 @@ def test_a_failure_in_the_middle_keeps_the_cursor_and_what_is_in(platform, taoba
     run = sync.begin(taobao_shop)
     pages = run.pages()
     page = next(pages)
-    pipeline.process(
-        pipeline.receive(shop=taobao_shop, source="poll", reader=page.reader, delivery_key=page.delivery_key,
+    deliveries.process(
+        inbox.receive(shop=taobao_shop, source="poll", reader=page.reader, delivery_key=page.delivery_key,
                          body=page.body).pk, at_commit=run.cursor_mover(page),
     )  # fmt: skip
     platform.faults.add({"kind": "http500", "times": 9999})
@@ -168,7 +168,7 @@ def test_a_failure_in_the_middle_keeps_the_cursor_and_what_is_in(platform, taoba
     assert some
     assert some < visible(platform)
     platform.faults.clear()
-    pipeline.pull_shop(taobao_shop.pk, force=True)
+    pulls.pull_shop(taobao_shop.pk, force=True)
     assert stored() == visible(platform)
     assert Order.objects.count() == len(visible(platform))
 
@@ -185,31 +185,46 @@ def test_waits_grow_with_failures_and_end(taobao_shop):
 def test_a_ban_sets_the_next_attempt(platform, taobao_shop, rules, monkeypatch):
     platform.live.make(1)
     platform.faults.add({"kind": "throttle", "times": 99, "seconds": 3600})
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     synced = state(taobao_shop)
     assert synced.error_kind == ErrorKind.THROTTLED
     assert 3500 < (synced.next_attempt_at - timezone.now()).total_seconds() <= 3600
 
 
-def test_an_expired_session_waits_for_new_credentials(platform, taobao_shop, rules):
+def test_a_refused_session_is_looked_at_again_now_and_then_by_the_pull_alone(platform, taobao_shop, rules):
+    platform.live.make(2)
+    platform.faults.add({"kind": "expired_token", "times": 2})
+    pulls.pull_shop(taobao_shop.pk)
+    assert sync.begin(taobao_shop) is None
+    with time_machine.travel(timezone.now() + timedelta(seconds=31), tick=True):
+        pulls.pull_shop(taobao_shop.pk)
+        assert (state(taobao_shop).error_kind, state(taobao_shop).consecutive_failures) == ("authorisation", 2)
+        assert not health.is_open(state(taobao_shop), taobao_shop)
+    with time_machine.travel(timezone.now() + timedelta(seconds=100), tick=True):
+        assert not health.is_open(state(taobao_shop), taobao_shop)
+        pulls.pull_shop(taobao_shop.pk)
+    assert (state(taobao_shop).token_state, state(taobao_shop).last_error) == (TokenState.VALID, "")
+    assert Order.objects.count() == 2
+
+
+def test_an_expired_session_is_tried_at_once_with_new_credentials(platform, taobao_shop, rules):
     platform.live.make(2)
     platform.faults.add({"kind": "expired_token", "times": 1})
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     synced = state(taobao_shop)
     assert (synced.error_kind, synced.token_state) == (ErrorKind.AUTHORISATION, TokenState.REFUSED)
-    with time_machine.travel(timezone.now() + timedelta(days=2), tick=True):
-        assert sync.begin(taobao_shop) is None
+    assert sync.begin(taobao_shop) is None
     taobao_shop.credentials = {**taobao_shop.credentials, "note": "renewed"}
     taobao_shop.save()
     assert selectors.due_shops() == [taobao_shop.pk]
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     assert (state(taobao_shop).token_state, Order.objects.count()) == (TokenState.VALID, 2)
 
 
 def test_a_wrong_secret_and_a_wrong_clock_need_a_person(platform, taobao_shop, rules):
     taobao_shop.credentials = {**taobao_shop.credentials, "app_secret": "wrong"}
     taobao_shop.save()
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     assert state(taobao_shop).error_kind == ErrorKind.PERMANENT
     assert sync.begin(taobao_shop) is None
 
@@ -240,9 +255,9 @@ def test_a_bad_order_is_rejected_once_and_the_others_go_in(platform, taobao_shop
     order = platform.store.get(made[0])
     order.draft["channel_hold"] = "TRADE_ON_MARS"
     platform.store.save(order)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     platform.live.make(1)
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     assert Order.objects.count() == 3
     reject = Reject.objects.get()
     assert (reject.external_no, reject.field_path) == (made[0], "status")
@@ -266,15 +281,6 @@ def test_a_run_without_an_end_is_noted_as_abandoned(platform, taobao_shop):
     dead.refresh_from_db()
     assert dead.state == RunState.ABANDONED
     assert dead.finished_at
-
-
-def test_old_runs_are_pruned(taobao_shop):
-    now = timezone.now()
-    for age in (40, 10):
-        at = now - timedelta(days=age)
-        SyncRun.objects.create(shop=taobao_shop, window_start=at, window_end=at, started_at=at)
-    assert sync.prune_runs() == 1
-    assert SyncRun.objects.count() == 1
 
 
 def test_people_can_have_a_shop_tried_at_once(platform, taobao_shop, rules):
@@ -302,15 +308,15 @@ django.setup()
 from django.conf import settings
 settings.DATABASES["default"]["NAME"] = {name!r}
 settings.TAOBAO_GATEWAY_URL = {url!r}
-from orderhub import pipeline
-done = pipeline.process
+from orderhub import pulls
+done = pulls.process
 def process(item_id, **kwargs):
     result = done(item_id, **kwargs)
     print("page", flush=True)
     sys.stdin.readline()
     return result
-pipeline.process = process
-pipeline.pull_shop({shop})
+pulls.process = process
+pulls.pull_shop({shop})
 """
 
 
@@ -330,10 +336,10 @@ def test_a_run_killed_in_the_middle_is_repeated_and_doubles_nothing(platform, ta
     assert some
     assert some < visible(platform)
     assert state(taobao_shop).cursor is None
-    assert pipeline.pull_shop(taobao_shop.pk) is None
+    assert pulls.pull_shop(taobao_shop.pk) is None
     with connection.cursor() as cursor:
         cursor.execute("UPDATE orderhub_lease SET until = now() - interval '1 second'")
-    pipeline.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
     assert stored() == visible(platform)
     assert Order.objects.count() == len(visible(platform))
     assert set(SyncRun.objects.values_list("state", flat=True)) == {RunState.ABANDONED, RunState.DONE}

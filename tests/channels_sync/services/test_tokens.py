@@ -14,7 +14,7 @@ from channels_sync.services import tokens
 from channels_sync.services.access import shop_access
 from channels_sync.services.shipping import Prepared, ShipmentTeller
 from channels_sync.services.tokens import Renewal
-from orderhub import pipeline
+from orderhub import pulls
 from orderhub.core.errors import HubError
 from orderhub.models import Lease, Shop
 from orderhub.schedules import JOBS
@@ -297,7 +297,7 @@ def test_a_pull_that_is_refused_renews_once_and_goes_on(sandbox, douyin, rules):
     tokens.renew(douyin.pk)
     made = sandbox.live.make(3)
     sandbox.douyin.tokens.shorten(-1)
-    counts = pipeline.pull_shop(douyin.pk)
+    counts = pulls.pull_shop(douyin.pk)
     assert counts["new"] == len(made)
     assert state(douyin).error_kind == ""
     assert SyncRun.objects.get().state == "done"
@@ -306,10 +306,10 @@ def test_a_pull_that_is_refused_renews_once_and_goes_on(sandbox, douyin, rules):
 def test_a_pull_that_stays_refused_ends_and_is_not_repeated(sandbox, douyin, rules):
     tokens.renew(douyin.pk)
     sandbox.douyin.tokens.is_revoked = True
-    pipeline.pull_shop(douyin.pk)
+    pulls.pull_shop(douyin.pk)
     sync = state(douyin)
     assert (sync.error_kind, sync.token_state) == ("authorisation", TokenState.REFUSED)
-    assert pipeline.pull_shop(douyin.pk) is None
+    assert pulls.pull_shop(douyin.pk) is None
     assert SyncRun.objects.count() == 1
 
 

@@ -49,7 +49,6 @@ def test_names_that_do_not_belong_together_do_not_resolve(names, deepest):
 
 def test_unknown_province_has_no_depth():
     assert divisions.load().deepest("California", "Los Angeles") is None
-    assert not divisions.is_province("California")
 
 
 def test_unknown_name_differs_from_a_district_of_another_city():
@@ -74,5 +73,4 @@ def test_regions_are_told_by_their_code():
     assert macau.is_special_region
     xinjiang = divisions.resolve("新疆", "喀什")
     assert xinjiang is not None
-    assert xinjiang.has_prefix(("65", "54"))
     assert xinjiang.level == "city"

@@ -7,7 +7,8 @@ from django.utils import timezone
 from orderhub.core.errors import FieldError
 from orderhub.core.words import GateState
 from orderhub.models import Gate, GateChange
-from orderhub.services.gate import admit, charge, entitled, gate_of, set_gate, shares, worthwhile
+from orderhub.selectors.gate import gate_of
+from orderhub.services.gate import admit, charge, entitled, set_gate, shares, worthwhile
 from tests.drafts import deliver, draft
 from tests.factories import make_shop
 

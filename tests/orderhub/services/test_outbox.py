@@ -146,10 +146,25 @@ def test_a_temporary_failure_waits_longer_each_time_and_dies_in_the_end(handler)
     for _ in range(outbox.MAX_ATTEMPTS):
         drain()
         effect = Effect.objects.get()
-        waits.append(round((effect.due_at - timezone.now()).total_seconds()))
+        waits.append((effect.due_at - timezone.now()).total_seconds())
         Effect.objects.update(due_at=NOW)
-    assert waits[:4] == [5, 10, 20, 40]
-    assert (effect.state, effect.attempts, effect.last_error) == ("dead", 8, "warehouse answers 502")
+    planned = [5, 10, 20, 40, 80, 160, 320, 640, *[900] * 12]
+    assert all(pause - 4 < wait <= pause for wait, pause in zip(waits, planned, strict=True))
+    assert (effect.state, effect.attempts, effect.last_error) == ("dead", 20, "warehouse answers 502")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("asked", "pause"), [(None, 60), (7.0, 7)])
+def test_what_concerns_the_whole_shop_costs_an_effect_no_try(handler, asked, pause):
+    add("a")
+    handler.answer = HubError("the session is refused", retry_after=asked)
+    handler.answer.concerns_all = True
+    for _ in range(outbox.MAX_ATTEMPTS + 1):
+        drain()
+        effect = Effect.objects.get()
+        assert pause - 5 < (effect.due_at - timezone.now()).total_seconds() <= pause
+        Effect.objects.update(due_at=NOW)
+    assert (effect.state, effect.attempts, effect.last_error) == ("pending", 0, "the session is refused")
 
 
 @pytest.mark.django_db
@@ -191,7 +206,7 @@ def test_an_effect_whose_worker_died_is_taken_up_when_the_lease_is_over(handler)
 @pytest.mark.django_db
 def test_an_effect_that_kills_its_worker_is_set_aside(handler):
     add("a")
-    Effect.objects.update(state="sending", attempts=outbox.MAX_ATTEMPTS, leased_until=NOW - timedelta(seconds=1))
+    Effect.objects.update(state="sending", attempts=outbox.MAX_LOST, leased_until=NOW - timedelta(seconds=1))
     drain()
     effect = Effect.objects.get()
     assert (effect.state, effect.last_error, handler.sent) == ("dead", "its worker ended without an answer", [])

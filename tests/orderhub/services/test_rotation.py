@@ -1,13 +1,15 @@
 import base64
 
 import pytest
+from django.apps import apps
+from django.db.models import BinaryField
 from django.utils import timezone
 
 from orderhub.core.crypto import UnreadableError
-from orderhub.models import InboxItem, ParkedOrder, Receiver
+from orderhub.models import InboxItem, ParkedOrder, Receiver, Warehouse, WarehouseReport
 from orderhub.models.inbox import pack
 from orderhub.services.inbox import receive
-from orderhub.services.rotation import left_behind, rotate
+from orderhub.services.rotation import SEALED_COLUMNS, left_behind, rotate
 from tests.factories import make_order, make_shop
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +26,8 @@ def sealed_data():
     ParkedOrder.objects.create(
         shop=shop, external_no="T1", modified_at=now, ship_by=now, packed_row=pack(b"{}"), reader="draft", source="push"
     )
+    house = Warehouse.objects.create(code="w", name="w")
+    WarehouseReport.objects.create(warehouse=house, delivery_key="1", method="step", packed_body=pack(b"<r/>"))
     return order, shop
 
 
@@ -31,14 +35,15 @@ def test_after_a_rotation_the_old_key_is_no_longer_needed(sealed_data, settings)
     order, shop = sealed_data
     new = f"new:{base64.b64encode(bytes(32)).decode()}"
     settings.HUB_DATA_KEYS = [new, *settings.HUB_DATA_KEYS]
-    assert sum(left_behind().values()) == 4
-    assert rotate(batch_size=1) == 4
+    assert sum(left_behind().values()) == 5
+    assert rotate(batch_size=1) == 5
     settings.HUB_DATA_KEYS = [new]
     assert Receiver.objects.get(order=order).open()["phone"] == "13912345678"
     shop.refresh_from_db()
     assert shop.credentials == {"app_key": "k", "app_secret": "s"}
     assert InboxItem.objects.get().body == b"[]"
     assert ParkedOrder.objects.get().raw_row == b"{}"
+    assert WarehouseReport.objects.get().body == b"<r/>"
     assert rotate() == 0
 
 
@@ -48,3 +53,13 @@ def test_what_no_key_opens_stops_the_run_and_stays_as_it_is(sealed_data, setting
     with pytest.raises(UnreadableError):
         rotate()
     assert bytes(Receiver.objects.get().sealed) == before
+
+
+def test_no_sealed_column_is_forgotten():
+    columns = {
+        (model._meta.db_table, field.column)
+        for model in apps.get_models()
+        for field in model._meta.local_fields
+        if isinstance(field, BinaryField)
+    }
+    assert columns == {(sealed.table, sealed.column) for sealed in SEALED_COLUMNS}

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.triage.judge import NOW, fact_of, line
+from tests.triage.judge import NOW, bundle, fact_of, line
 from triage.predicates.base import Campaign, PriceBook
 
 
@@ -30,3 +30,19 @@ def test_campaign_limit(quantity, over):
     assert fact_of("amount.over_campaign_limit", lines=lines, context={"prices": book}) is over
     assert fact_of("amount.over_campaign_limit", lines=lines, at=3601, context={"prices": book}) is False
     assert fact_of("amount.over_campaign_limit", lines=lines) is False
+
+
+def test_a_bundle_counts_as_one_piece_of_itself():
+    order = bundle(9_900, ("MASK", 12), quantity=3)
+    lines = (*order["lines"], line(line_no="2", sku="MASK", quantity=2))
+    assert fact_of("amount.most_of_one_sku", lines=lines, raw=order["raw"]) == 3
+    assert fact_of("amount.most_of_one_sku", **order) == 3
+    assert fact_of("amount.pieces", lines=lines, raw=order["raw"]) == 38
+
+
+@pytest.mark.parametrize(("sku", "over"), [("MASK", False), ("SET-1", True)])
+def test_the_limit_of_a_part_is_not_that_of_the_bundle(sku, over):
+    limited = Campaign(1, None, 100, NOW - timedelta(hours=1), NOW + timedelta(hours=1), 2)
+    context = {"prices": PriceBook(campaigns={sku: [limited]})}
+    order = bundle(9_900, ("MASK", 12), quantity=3)
+    assert fact_of("amount.over_campaign_limit", **order, context=context) is over

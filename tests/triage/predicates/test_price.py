@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.triage.judge import NOW, batch, candidate, fact_of, line
+from tests.triage.judge import NOW, batch, bundle, candidate, fact_of, line
 from triage.predicates.base import Campaign, PriceBook, facts
-from triage.predicates.price import baseline
+from triage.predicates.price import baseline, unpriced
 
 LIST = PriceBook(list_prices={"SERUM-30": 10_000, "MASK": 5_000})
 
@@ -89,3 +89,69 @@ def test_floor_price(price, below):
 def test_no_floor_price_is_unknown():
     assert fact_of("price.below_floor") is None
     assert fact_of("price.below_floor", context={"prices": PriceBook(floors={"OTHER": 1})}) is None
+
+
+PARTS = (("SERUM-30", 1), ("MASK", 2))
+"""Worth 20,000 fen by the list."""
+
+
+def test_a_bundle_is_not_held_against_the_prices_of_its_parts():
+    judged = batch(candidate(**bundle(10_000, *PARTS)), prices=LIST)
+    assert judged.column("price.off_percent") == [None]
+    assert unpriced(judged) == [("SET-1",)]
+
+
+@pytest.mark.parametrize(
+    ("book", "source"),
+    [
+        (PriceBook(samples={(1, "SET-1"): (20_000, None)}), "sample"),
+        (PriceBook(campaigns={"SET-1": [campaign(20_000)]}), "campaign"),
+        (PriceBook(list_prices={"SET-1": 20_000, "SERUM-30": 10_000}), "list"),
+    ],
+)
+def test_a_bundle_is_held_whole_against_a_price_of_its_own(book, source):
+    judged = batch(candidate(**bundle(10_000, *PARTS, quantity=3)), prices=book)
+    assert (judged.column("price.off_percent"), unpriced(judged)) == ([50.0], [()])
+    assert facts.get("price.off_percent").explain(judged, 0) == {
+        "price.change": -50.0, "price.sku": "SET-1", "price.unit": 10_000, "price.baseline": 20_000,
+        "price.source": source,
+    }  # fmt: skip
+
+
+def test_two_pieces_under_the_code_of_one_are_not_held_against_it():
+    judged = batch(candidate(**bundle(18_000, ("SERUM-30", 2), code="SERUM-30")), prices=LIST)
+    assert unpriced(judged) == [("SERUM-30*2",)]
+
+
+def test_lines_beside_a_bundle_are_judged_as_ever():
+    order = bundle(10_000, *PARTS)
+    lines = (*order["lines"], line(line_no="2", unit_price_fen=20_000))
+    judged = batch(candidate(lines=lines, raw=order["raw"]), prices=LIST)
+    assert (judged.column("price.off_percent"), unpriced(judged)) == ([100.0], [("SET-1",)])
+
+
+def test_a_bundle_for_nothing_beside_a_paid_line_is_a_gift():
+    order = bundle(0, *PARTS)
+    judged = batch(candidate(lines=(line(line_no="2"), *order["lines"]), raw=order["raw"]), prices=LIST)
+    assert unpriced(judged) == [()]
+
+
+def test_an_article_without_sku_is_named_by_its_title():
+    twice = (line(sku="", title="礼盒"), line(line_no="2", sku="", title="礼盒"))
+    assert unpriced(batch(candidate(lines=twice), candidate(), prices=LIST)) == [("礼盒",), ()]
+
+
+@pytest.mark.parametrize(("price", "below"), [(9_999, True), (10_000, False)])
+def test_the_floor_of_a_bundle_is_that_of_its_parts(price, below):
+    book = PriceBook(floors={"SERUM-30": 6_000, "MASK": 2_000})
+    judged = batch(candidate(**bundle(price, *PARTS, quantity=3)), prices=book)
+    assert judged.column("price.below_floor") == [below]
+    assert facts.get("price.below_floor").explain(judged, 0) == (
+        {"price.sku": "SET-1", "price.unit": 9_999, "price.floor": 10_000} if below else {}
+    )
+
+
+def test_parts_without_a_floor_may_cost_nothing():
+    for floors, below in (({"MASK": 4_000}, True), ({"MASK": 3_000}, False), ({"OTHER": 1}, None)):
+        order = candidate(**bundle(7_000, *PARTS))
+        assert batch(order, prices=PriceBook(floors=floors)).column("price.below_floor") == [below]

@@ -4,8 +4,10 @@ import pytest
 from django.utils import timezone
 
 from orderhub.models import OrderLine, Sku
+from orderhub.schedules import JOBS
 from tests.factories import make_order
-from tests.triage.judge import candidate, draft, line
+from tests.triage.judge import bundle, candidate, draft, line
+from tests.triage.services.test_baselines import sell_bundle
 from triage.models import CampaignPrice, SkuBaseline
 from triage.predicates.price import settled_price
 from triage.selectors import prices
@@ -70,7 +72,9 @@ def test_a_stored_baseline_is_used_while_it_is_renewed(shop, now):
     assert sample(shop, now) == (9_000, None)
     SkuBaseline.objects.update(sample=29)
     assert sample(shop, now) is None
-    SkuBaseline.objects.update(sample=30, updated_at=now - timedelta(minutes=11))
+    SkuBaseline.objects.update(sample=30, updated_at=now - timedelta(minutes=2 * JOBS["baselines"].minutes))
+    assert sample(shop, now) == (9_000, None)
+    SkuBaseline.objects.update(updated_at=now - timedelta(minutes=25))
     assert sample(shop, now) is None
     SkuBaseline.objects.update(updated_at=now)
     assert sample(shop, now, order(shop, now - 25 * HOUR)) is None
@@ -130,6 +134,29 @@ def test_sales_are_remembered_for_a_minute(shop, now, django_assert_num_queries)
         sample(shop, now)
     with django_assert_num_queries(3):
         assert sample(shop, now) == (10_000, None)
+
+
+def sold_whole(shop, now, price):
+    return candidate(draft(created_at=now, modified_at=now, **bundle(price, ("SERUM-30", 2))), shop_id=shop.pk)
+
+
+def test_parts_of_bundles_are_no_sales_of_theirs(shop, now):
+    for _n in range(10):
+        sell_bundle(shop, 9_000, ("SERUM-30", 2))
+    sell(shop, 10_000, 25, at=now - HOUR)
+    assert sample(shop, now) is None
+
+
+def test_bundles_learn_their_price_from_their_first_batch_and_from_the_stored_one(shop, now):
+    book = price_book([sold_whole(shop, now, 18_000) for _n in range(30)], now)
+    assert book.samples == {(shop.pk, "SET-1"): (18_000, None)}
+    SkuBaseline.objects.create(shop=shop, sku="SET-1", sample=30, mean_fen=17_000, median_fen=1, updated_at=now)
+    assert price_book([sold_whole(shop, now, 1)], now).samples == {(shop.pk, "SET-1"): (17_000, None)}
+
+
+def test_the_floors_of_parts_are_known(shop, now):
+    Sku.objects.create(code="SERUM-30", floor_price_fen=5_000)
+    assert price_book([sold_whole(shop, now, 18_000)], now).floors == {"SERUM-30": 5_000}
 
 
 def held(shop, now, source="list", **values):

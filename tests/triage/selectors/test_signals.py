@@ -7,10 +7,14 @@ from django.utils.translation import override
 
 from channels_sync.connectors.base import connectors
 from orderhub.models import Order, Receiver, Sku
+from orderhub.pipeline import retriage
+from tests.drafts import deliver, draft, later, line
 from tests.factories import make_buyer, make_order, make_shop
 from triage.api import signals_section
+from triage.models import Rule, RuleSet
 from triage.selectors.signals import KINDS, signals_of
 from triage.services import load_defaults
+from triage.services.editing import set_rule_state
 
 pytestmark = pytest.mark.django_db
 
@@ -26,9 +30,9 @@ def told(order):
 
 
 def make(platform="own", **values):
-    order = make_order(make_shop(platform, platform=platform), **{"lane": "regular", **values})
-    Sku.objects.get_or_create(code="SKU-1", defaults={"list_price_fen": 100})
-    return order
+    version = RuleSet.objects.values_list("pk", flat=True).first()
+    judged = {"lane": "regular", "rule_set_id": version}
+    return make_order(make_shop(platform, platform=platform), **{**judged, **values})
 
 
 def receive(order, **values):
@@ -75,14 +79,57 @@ def test_the_platforms_own_reason_is_told(rules, platform):
 def test_what_a_source_left_out_is_told(rules):
     order = make(ip_index=None)
     receive(order, kind="plain", province="", phone_masked="", oaid="token")
-    Sku.objects.all().delete()
     assert {key: why for key, (state, why) in told(order).items() if state == "unknown"} == {
         "phone": "masked by the platform",
         "region": "the channel gave no province",
         "ip": "the channel gives no buyer IP",
         "buyer": "the channel gives no buyer id",
-        "price": "SKU-1: no baseline: fewer than 30 sales, no campaign price, no list price",
     }
+
+
+def price_of(number="T1"):
+    return told(Order.objects.get(external_no=number))["price"]
+
+
+NO_PRICE = "SERUM-30: no baseline at that time: fewer than 30 sales, no campaign price, no list price"
+
+
+def test_a_price_known_later_was_not_judged(rules):
+    deliver(make_shop(), draft())
+    assert price_of() == ("unknown", NO_PRICE)
+    sku = Sku.objects.create(code="SERUM-30", list_price_fen=12_900)
+    assert price_of() == ("unknown", NO_PRICE)
+    retriage([Order.objects.get().pk], "li")
+    assert price_of() == ("judged", "")
+    sku.delete()
+    assert price_of() == ("judged", "")
+
+
+def test_news_of_an_order_that_is_not_judged_again_leave_the_judgement_as_it_was(rules):
+    shop = make_shop()
+    deliver(shop, draft())
+    Order.objects.update(status="in_transit")
+    before = Order.objects.values_list("triaged_at", "rule_set_id").get()
+    set_rule_state(rule_ids=[Rule.objects.get(code="price_off").pk], state="off", actor="li")
+    deliver(shop, draft(modified_at=later(5), seller_remark="x"))
+    assert Order.objects.values_list("triaged_at", "rule_set_id").get() == before
+    assert price_of() == ("unknown", NO_PRICE)
+
+
+def test_the_rules_of_that_time_count_and_not_those_of_today(rules):
+    Sku.objects.create(code="SERUM-30", list_price_fen=12_900)
+    codes = ["price_off", "price_below_floor"]
+    set_rule_state(rule_ids=Rule.objects.filter(code__in=codes).values_list("pk", flat=True), state="off", actor="li")
+    deliver(make_shop(), draft())
+    set_rule_state(rule_ids=Rule.objects.filter(code__in=codes).values_list("pk", flat=True), state="on", actor="li")
+    assert price_of() == ("no_rule", "no rule of that time asked for it")
+
+
+def test_lines_with_a_price_do_not_hide_one_without(rules):
+    Sku.objects.create(code="SERUM-30", list_price_fen=12_900)
+    lines = [line(), line(line_no="2", sku="NEW"), line(line_no="3", sku="GIFT", unit_price_fen=0)]
+    deliver(make_shop(), draft(lines=lines))
+    assert price_of()[1].startswith("NEW: no baseline")
 
 
 def test_without_a_receiver_nothing_of_it_was_judged(rules):
@@ -113,9 +160,10 @@ def test_a_signal_that_no_rule_asks_for_is_not_called_judged():
 @pytest.mark.parametrize("size", [1, 3])
 def test_the_number_of_queries_does_not_grow(rules, size, django_assert_num_queries):
     shop = make_shop()
-    orders = [make_order(shop, lane="regular") for _ in range(size)]
-    signals_of([])
-    with django_assert_num_queries(3):
+    version = RuleSet.objects.get().pk
+    orders = [make_order(shop, lane="regular", rule_set_id=version) for _ in range(size)]
+    signals_of([orders[0].pk])
+    with django_assert_num_queries(2):
         assert len(signals_of([order.pk for order in orders])) == size
 
 

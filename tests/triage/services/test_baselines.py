@@ -6,6 +6,7 @@ from django.utils import timezone
 from orderhub.core.errors import FieldError
 from orderhub.models import OrderLine
 from tests.factories import make_order, make_shop
+from tests.triage.judge import bundle
 from triage.models import CampaignPrice, SkuBaseline
 from triage.services import refresh_baselines, set_campaign_prices
 
@@ -18,6 +19,18 @@ def sell(shop, price, count=1, *, ago=HOUR, sku="A", **values):
         now = timezone.now()
         order = make_order(shop, lines=0, created_at=now - ago, received_at=now, **{"lane": "regular", **values})
         OrderLine.objects.create(shop=shop, order=order, line_no="1", sku=sku, quantity=1, unit_price_fen=price)
+
+
+def sell_bundle(shop, price, *parts, **values):
+    """Store an order of one bundle, placed an hour ago."""
+    sold, now = bundle(price, *parts, **values), timezone.now()
+    order = make_order(shop, lines=0, created_at=now - HOUR, received_at=now, lane="regular", extra=sold["raw"])
+    for part in sold["lines"]:
+        OrderLine.objects.create(
+            shop=shop, order=order, line_no=part.line_no, sku=part.sku, quantity=part.quantity,
+            unit_price_fen=part.unit_price_fen,
+        )  # fmt: skip
+    return order
 
 
 def baselines():
@@ -41,6 +54,17 @@ def test_the_anomalies_do_not_move_it(shop):
     sell(shop, 2_000, 30, lane="abnormal")
     refresh_baselines()
     assert baselines() == {("A", 8, 1_000, 1_000)}
+
+
+def test_a_bundle_counts_whole_and_its_parts_do_not(shop):
+    order = sell_bundle(shop, 100, ("A", 1), ("B", 4), quantity=2)
+    OrderLine.objects.create(shop=shop, order=order, line_no="2.1", sku="A", quantity=1, unit_price_fen=90)
+    sell_bundle(shop, 120, ("A", 1), ("B", 4))
+    sell_bundle(shop, 150, ("A", 2), code="A")
+    sell_bundle(shop, 0, ("C", 2), code="FREE")
+    sell(shop, 80)
+    refresh_baselines()
+    assert baselines() == {("SET-1", 2, 110, 100), ("A*2", 1, 150, 150), ("A", 2, 85, 80)}
 
 
 @pytest.mark.parametrize("status", ["unpaid", "cancelled", "refunded", "refunding"])

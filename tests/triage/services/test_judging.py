@@ -8,10 +8,11 @@ from orderhub.core.errors import TemporaryError
 from orderhub.models import Sku
 from tests.factories import make_buyer, make_order
 from tests.triage.judge import NOW, candidate, draft, line
-from triage.models import BuyerListing, IpListing
+from triage.models import BuyerListing, IpListing, Rule
 from triage.selectors.context import batch_context
 from triage.selectors.rules import current_rules
 from triage.services import decide, set_campaign_prices
+from triage.services.editing import set_rule_state
 
 IP = "203.0.113.9"
 
@@ -254,3 +255,16 @@ def test_the_number_of_queries_does_not_depend_on_the_batch(rules, shop, size, d
 def test_nothing_is_fetched_that_no_rule_needs(db, django_assert_num_queries):
     with django_assert_num_queries(0):
         batch_context([candidate(buyer_id=1, buyer={"ip": IP})], frozenset(), NOW)
+
+
+def test_articles_without_any_price_are_told_with_the_judgement(rules):
+    Sku.objects.create(code="SERUM-30", list_price_fen=12_900)
+    new, known, held = candidate(lines=(line(sku="NEW"),)), candidate(), candidate(channel_hold="X")
+    assert [decision.unpriced for decision in decide([new, known, held], now=NOW)] == [("NEW",), (), ()]
+
+
+@pytest.mark.parametrize("state", ["off", "shadow"])
+def test_where_no_rule_asks_for_prices_none_is_missing(rules, state):
+    rule = Rule.objects.get(code="price_off")
+    set_rule_state(rule_ids=[rule.pk], state=state, actor="li")
+    assert [decision.unpriced for decision in decide([candidate()], now=NOW)] == [()]

@@ -71,7 +71,7 @@ TABLE = [
     (40001, "isv.parameter-missing", HubError, True),
     (40001, "isv.signature-missing", HubError, True),
     (40003, "isv.signature-invalid", HubError, True),
-    (40003, "isv.timestamp-invalid", HubError, True),
+    (40003, "isv.timestamp-invalid", TemporaryError, False),
     (40003, "isv.access-token-expired", AuthorisationError, True),
     (30002, "isv.access-token-expired", AuthorisationError, True),
     (40003, "isv.access-token-no-existed", AuthorisationError, True),

@@ -43,7 +43,7 @@ def test_the_right_spelling_is_understood_too(wire):
 TABLE = [
     ("2", "App Call Limited", ThrottledError, False),
     ("4", "", HubError, True),
-    ("8", "Invalid Timestamp", HubError, True),
+    ("8", "Invalid Timestamp", TemporaryError, False),
     ("12", "Invalid Signature", HubError, True),
     ("15", "", HubError, True),
     ("18", "", AuthorisationError, True),

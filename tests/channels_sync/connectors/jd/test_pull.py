@@ -149,9 +149,9 @@ def test_a_slow_answer_is_waited_for(shop, platform):
 @pytest.mark.parametrize("seconds", [400, -400])
 def test_a_clock_that_is_off_is_told_as_such(shop, platform, seconds):
     platform.faults.add({"kind": "clock_skew", "times": 99, "seconds": seconds})
-    with pytest.raises(HubError, match="8") as failed:
+    with pytest.raises(TemporaryError, match="8") as failed:
         shop.orders()
-    assert failed.value.permanent
+    assert failed.value.concerns_all
 
 
 def test_a_clock_that_is_off_a_little_is_no_matter(shop, platform):

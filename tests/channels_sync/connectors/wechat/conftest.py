@@ -32,6 +32,7 @@ class WechatSide:
         self.platform = platform
         self.settings = settings
         self.budget = Budget()
+        self.queues = []
         self.known = {}
         self.connector = connectors.get("wechat")
         self.credentials = {
@@ -43,7 +44,7 @@ class WechatSide:
     def access(self):
         return ShopAccess(
             shop_id=1, code="wx", credentials=self.credentials, settings=self.settings,
-            budget=lambda _key, _rate: self.budget,
+            budget=lambda key, _rate: self.queues.append(key) or self.budget,
             known=lambda versions: {n for n, at in versions.items() if n in self.known and self.known[n] >= at},
         )  # fmt: skip
 

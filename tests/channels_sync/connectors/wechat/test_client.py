@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
+from django.utils import translation
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.wechat import token
@@ -92,6 +93,12 @@ def test_what_must_not_be_sent_twice_is_sent_once(plain):
     with pytest.raises(TemporaryError):
         WechatClient(plain.access).call("/a", {}, tries=1)
     assert len(plain.wire.requests) == 1
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "The platform refused the call"), ("zh-hans", "平台拒绝")])
+def test_errors_are_told_in_the_language_of_who_asked(side, language, words):
+    with translation.override(language), pytest.raises(RefusedError, match=words):
+        WechatClient(side.access).call("/channels/ec/order/get", {"order_id": "1"})
 
 
 def test_settings_that_make_no_sense_are_brought_into_range():

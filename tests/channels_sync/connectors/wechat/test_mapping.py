@@ -152,6 +152,19 @@ def test_phones(fields, phone, kind):
     assert (receiver.phone, receiver.kind) == (phone, kind)
 
 
+def test_what_was_opened_once_shows_its_virtual_number_beside_a_masked_name_and_address():
+    row = changed("delivery_info.address_info", user_name="李**", detail_info="****", tel_number="139****5678")
+    draft = read_order(row)
+    assert (draft.receiver.phone, draft.receiver.kind) == ("17712345678-1234", "masked")
+    assert draft.raw["masked"] == ["name", "detail"]
+
+
+def test_the_masked_parts_are_kept():
+    row = changed("delivery_info.address_info", use_tel_number=0, tel_number="139****5678", detail_info="****")
+    assert read_order(row).raw["masked"] == ["phone", "detail"]
+    assert "masked" not in read_order(order()).raw
+
+
 @pytest.mark.parametrize(
     ("province", "country"), [("香港特别行政区", "HK"), ("澳门特别行政区", "MO"), ("广东省", "CN")]
 )

@@ -1,15 +1,16 @@
-"""Readers of single fields: everything in an order of JD is text, often empty, at times absurd."""
+"""Readers of single fields of a platform's order, which may be text, a number, empty or absurd."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from channels_sync.connectors.jd.client import SHANGHAI
 from orderhub.core.errors import FieldError
 from orderhub.core.money import MAX_FEN, fen_from_yuan
 
+SHANGHAI = timezone(timedelta(hours=8))
+"""TOP, JD and Qimen write and expect every time in GMT+8 and never say so; the zone of the machine must not matter."""
 NO_TIME = ("0001-", "1970-01-01", "0000-")
-"""What JD sends for "no time"."""
+"""What platforms send for "no time"."""
 
 Fields = Mapping[str, Any]
 
@@ -21,8 +22,8 @@ def text(holder: Fields, name: str) -> str:
 
 
 def moment(holder: Fields, name: str, *, required: bool = False) -> datetime | None:
-    """Return a time of JD (GMT+8), None where it says that there is none. Raises FieldError."""
-    value = text(holder, name)
+    """Return a time written in GMT+8, None where the platform says that there is none. Raises FieldError."""
+    value = str(holder.get(name) or "")
     if not value or value.startswith(NO_TIME):
         if required:
             raise FieldError(name, f"no time: {value!r}" if value else "required")
@@ -34,8 +35,11 @@ def moment(holder: Fields, name: str, *, required: bool = False) -> datetime | N
     return found if found.tzinfo else found.replace(tzinfo=SHANGHAI)
 
 
-def fen(holder: Fields, name: str, path: str = "") -> int | None:
-    """Return an amount in fen, None where there is none. Raises FieldError for a negative or unbelievable one."""
+def fen(holder: Fields, name: str, path: str = "", *, signed: bool = False) -> int | None:
+    """Return an amount written in yuan in fen, None where there is none.
+
+    Raises FieldError for an unbelievable one, and for a negative one unless it may be `signed`.
+    """
     value = holder.get(name)
     if value is None or value == "":
         return None
@@ -44,7 +48,7 @@ def fen(holder: Fields, name: str, path: str = "") -> int | None:
         found = fen_from_yuan(value)
     except ValueError as error:
         raise FieldError(place, str(error)) from error
-    if not 0 <= found <= MAX_FEN:
+    if not (-MAX_FEN if signed else 0) <= found <= MAX_FEN:
         raise FieldError(place, f"not a believable amount: {str(value)[:40]}")
     return found
 

@@ -1,0 +1,93 @@
+"""What differs between the pool and a platform, field by field, with the offer to mend it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, ngettext
+
+from channels_sync.models import Difference, DifferenceKind, DifferenceState
+from channels_sync.services import mend
+from orderhub.console import columns
+from orderhub.console.actions import actor_of
+from orderhub.console.change_list import SavedView
+from orderhub.console.filters import ShopFilter
+from orderhub.console.model_admin import ReadOnlyModelAdmin
+from orderhub.console.paging import Keyset
+
+DIFFERENCE_TONES = {
+    DifferenceState.OPEN: "amber", DifferenceState.ASKED: "blue", DifferenceState.MENDED: "green",
+    DifferenceState.KEPT: "red", DifferenceState.GONE: "faint",
+}  # fmt: skip
+UNSETTLED = (DifferenceState.OPEN, DifferenceState.ASKED, DifferenceState.KEPT)
+_LOST = (DifferenceKind.MISSING_IN_POOL, DifferenceKind.MISSING_ON_PLATFORM)
+
+
+@admin.register(Difference)
+class DifferenceAdmin(ReadOnlyModelAdmin):
+    """What differs, field by field, with the offer to mend it."""
+
+    keyset = Keyset(("id",))
+    views = (
+        SavedView("open", gettext_lazy("To be settled"), lambda rows: rows.filter(state__in=UNSETTLED),
+                  empty=gettext_lazy("Pool and platforms agree, as far as they were compared.")),
+        SavedView("all", gettext_lazy("All")),
+    )  # fmt: skip
+    list_display = (
+        "external_no", "shop", "kind_pill", "field", "pool_value", "platform_value", "state_pill", "note_text",
+        "order_link",
+    )  # fmt: skip
+    list_select_related = ("shop",)
+    list_filter = (ShopFilter, "kind", "state")
+    text_columns = ("pool_value", "platform_value", "note_text")
+    fields = (
+        "reconciliation", "shop", "kind_pill", "external_no", "order_link", "ordered_at", "field", "pool_value",
+        "platform_value", "state_pill", "note", "closed_at", "closed_by",
+    )  # fmt: skip
+    readonly_fields = ("kind_pill", "state_pill", "order_link")
+    actions = ("mend",)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Let a comparison link to its differences."""
+        return lookup == "reconciliation__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def view_counts(self, request: HttpRequest) -> dict[str, int]:
+        """Count what is to be settled."""
+        return Difference.objects.aggregate(open=Count("pk", filter=Q(state__in=UNSETTLED)))
+
+    @admin.display(description=gettext_lazy("kind"))
+    def kind_pill(self, row: Difference) -> SafeString:
+        """The kind as a pill."""
+        return columns.pill(row.get_kind_display(), "red" if row.kind in _LOST else "amber")
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_pill(self, row: Difference) -> SafeString:
+        """The state as a pill."""
+        return columns.pill(row.get_state_display(), DIFFERENCE_TONES.get(DifferenceState(row.state), "plain"))
+
+    @admin.display(description=gettext_lazy("what came of it"))
+    def note_text(self, row: Difference) -> SafeString:
+        """Why it could not be mended, cut."""
+        return columns.truncated(row.note)
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, row: Difference) -> SafeString:
+        """The order in the pool."""
+        return columns.order_link(row.order_id)
+
+    def has_mend_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may have orders fetched again."""
+        return request.user.has_perm("channels_sync.change_difference")
+
+    @admin.action(description=gettext_lazy("Fetch again and mend"), permissions=["mend"])
+    def mend(self, request: HttpRequest, rows: QuerySet[Difference]) -> None:
+        """Have the selected differences mended by the next turn of the job."""
+        count = mend.ask(difference_ids=list(rows.values_list("pk", flat=True)), actor=actor_of(request))
+        text = ngettext(
+            "%(count)d difference is mended within a minute or two.",
+            "%(count)d differences are mended within a minute or two.",
+            count,
+        )
+        messages.success(request, text % {"count": count})

@@ -1,0 +1,48 @@
+"""Known orders on the path once more: rules changed, stock came, a person accepted, later orders showed a pattern."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db import transaction
+
+from orderhub.models import Order, Shop
+from orderhub.pipeline import Intake, take_batch
+from orderhub.selectors.drafts import drafts_of
+from orderhub.services.batch import DraftRow
+from orderhub.services.parking import NoDoor
+from triage.selectors.outdated import outdated_price_findings
+from triage.selectors.siblings import unmarked_siblings
+from triage.services import accept_findings
+
+
+def retriage(order_ids: Sequence[int], actor: str) -> int:
+    """Judge known orders again (rules changed, stock came, a person accepted), in batches of one shop each, and return
+    how many were judged."""
+    by_shop: dict[int, list[int]] = defaultdict(list)
+    known = Order.objects.filter(pk__in=list(order_ids)).order_by("pk").values_list("pk", "shop_id")
+    for order_id, shop_id in known:
+        by_shop[shop_id].append(order_id)
+    judged, size = 0, settings.HUB_BATCH_SIZE
+    for shop in Shop.objects.filter(pk__in=by_shop).select_related("warehouse").order_by("pk"):
+        intake, ids = Intake(shop, "hub", actor, NoDoor(), is_again=True), by_shop[shop.pk]
+        for start in range(0, len(ids), size):
+            rows = [DraftRow(0, draft) for draft in drafts_of(ids[start : start + size]).values()]
+            judged += len(take_batch(intake, rows))
+    return judged
+
+
+def recheck_siblings() -> int:
+    """Judge orders again that look different by what came after them, and return how many.
+
+    The first orders of a cluster once the later ones have shown it; prices held against the list price before the
+    shop's own mean was known.
+    """
+    return retriage(list(dict.fromkeys([*unmarked_siblings(), *outdated_price_findings()])), "hub")
+
+
+@transaction.atomic
+def release_order(order_id: int, actor: str, reason: str) -> None:
+    """Let a held order go: a person accepts its findings, and it is judged again without them."""
+    accept_findings(order_id=order_id, actor=actor, reason=reason)
+    retriage([order_id], actor)

@@ -1,0 +1,45 @@
+"""Open orders follow a changed mapping: they take the path of the pipeline once more, with the SKUs of today."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from channels_sync.selectors.listings import open_orders
+from channels_sync.services import remap as following
+from channels_sync.services.remap import OpenOrdersOnly, rows_to_change
+from orderhub.core.results import Outcome
+from orderhub.models import Shop
+from orderhub.pipeline import Intake, take_batch
+
+REMAP_SECONDS = 60.0
+
+
+def remap(listing_ids: Sequence[int], actor: str, most: int, *, seconds: float = REMAP_SECONDS) -> tuple[int, int]:
+    """Let open orders follow changed channel items; return how many changed, and how many were not looked at: beyond
+    `most`, or once the time was over. An order that went to the warehouse keeps what it left with."""
+    deadline, changed, left = time.monotonic() + seconds, 0, 0
+    for shop_id, order_ids in open_orders(listing_ids).items():
+        shop = Shop.objects.select_related("warehouse").get(pk=shop_id)
+        while order_ids and most > 0 and time.monotonic() < deadline:
+            size = min(settings.HUB_BATCH_SIZE, most)
+            batch, order_ids, most = order_ids[:size], order_ids[size:], most - size
+            rows = rows_to_change(shop, batch)
+            intake = Intake(shop, "hub", actor, OpenOrdersOnly(), is_again=True)
+            told = take_batch(intake, rows) if rows else []
+            changed += sum(row.outcome is Outcome.CHANGED for row in told)
+        left += len(order_ids)
+    return changed, left
+
+
+def remap_changed() -> int:
+    """Let open orders follow every channel item that changed lately, and return how many orders changed; what is left
+    when the time is over goes on at the next run."""
+    listing_ids, began = following.due()
+    if began is None:
+        return 0
+    changed, left = remap(listing_ids, "hub", sys.maxsize)
+    if not left:
+        following.done(listing_ids=listing_ids, began=began)
+    return changed

@@ -1,0 +1,22 @@
+"""Rejected rows, tried again: each is read anew and takes the path of the pipeline like a row that just came."""
+
+from channels_sync import readers
+from orderhub.core.results import Outcome
+from orderhub.models import Reject
+from orderhub.pipeline import take_in
+from orderhub.services.rejects import note_try
+
+
+def rerun_reject(reject_id: int, actor: str) -> bool:
+    """Try a rejected row again with today's code and return whether it was taken in; its reason is refreshed.
+
+    Before a gate that is not open, the row waits there like every other; it counts as taken in.
+    """
+    reject = Reject.objects.select_related("shop__warehouse").get(pk=reject_id)
+    rows = readers.read(reject.reader, reject.raw_row, "application/json")
+    for row in rows:
+        row.row = reject.row
+    result = take_in(shop=reject.shop, rows=rows, source="rerun", actor=actor, inbox_id=reject.inbox_id, keep=False)
+    refused = next((row for row in result.rows if row.outcome is Outcome.REJECTED), None)
+    note_try(reject_id=reject_id, actor=actor, refused=refused)
+    return refused is None

@@ -1,0 +1,65 @@
+import pytest
+
+from orderhub import rejudging
+from orderhub.models import Effect, Order, StockLevel
+from orderhub.pipeline import take_batch
+from orderhub.rejudging import recheck_siblings, release_order, retriage
+from tests.drafts import RECEIVER, deliver, draft, later, line
+from tests.factories import make_shop
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
+
+
+@pytest.fixture
+def shop():
+    return make_shop("flagship", merge_window_seconds=600)
+
+
+def test_when_stock_comes_a_short_order_becomes_ready(shop):
+    StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=0)
+    deliver(shop, draft())
+    StockLevel.objects.update(on_hand=5)
+    assert retriage([Order.objects.get().pk], "hub") == 1
+    assert (Order.objects.get().status, StockLevel.objects.get().reserved) == ("ready", 1)
+
+
+def test_many_orders_are_judged_again_in_batches_of_one_shop(shop, settings, monkeypatch):
+    settings.HUB_BATCH_SIZE = 2
+    other, sizes = make_shop("other"), []
+    for place in (shop, other):
+        deliver(place, *(draft(f"T{n}") for n in range(3)))
+
+    def noting(intake, rows):
+        sizes.append((intake.shop.code, len(rows)))
+        return take_batch(intake, rows)
+
+    monkeypatch.setattr(rejudging, "take_batch", noting)
+    assert retriage(list(Order.objects.values_list("pk", flat=True)), "hub") == 6
+    assert sizes == [("flagship", 2), ("flagship", 1), ("other", 2), ("other", 1)]
+
+
+def test_a_released_order_goes_on_and_stays_released(shop):
+    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
+    order = Order.objects.get()
+    release_order(order.pk, "boss", "已电话确认")
+    order.refresh_from_db()
+    assert (order.status, order.lane) == ("ready", "regular")
+    assert Effect.objects.filter(kind="wms_push", state="pending").count() == 1
+    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, seller_remark="ok", modified_at=later(5)))
+    assert Order.objects.get().status == "ready"
+
+
+def test_the_first_orders_of_a_cluster_are_held_once_the_fifth_has_come(shop):
+    def placed(n):
+        buyer = {"id": f"u-{n % 4}", "nickname": "n", "ip": "203.0.113.9"}
+        lines = [line(sku=f"S-{n}")]
+        return draft(f"T{n}", buyer=buyer, lines=lines, created_at=f"2026-11-11T00:{n:02d}:07+08:00")
+
+    for n in range(1, 6):
+        deliver(shop, placed(n))
+    assert dict(Order.objects.values_list("external_no", "lane")) == {
+        "T1": "regular", "T2": "regular", "T3": "regular", "T4": "regular", "T5": "abnormal",
+    }  # fmt: skip
+    assert recheck_siblings() == 4
+    assert set(Order.objects.values_list("lane", "status")) == {("abnormal", "in_triage_hold")}
+    assert recheck_siblings() == 0
