@@ -99,6 +99,11 @@ class Chaos:
             raise ValueError("a fault rate lies between 0 and 1")
         self.rate = rate
 
+    def lasts(self, platform: str) -> bool:
+        """Whether the last random fault of this platform still has time."""
+        with self._lock:
+            return self._open_until.get(platform, 0.0) > self._now().timestamp()
+
     def over(self, platform: str) -> None:
         """Let the next random fault of this platform come: the last one is used up."""
         with self._lock:

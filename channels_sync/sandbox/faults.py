@@ -81,6 +81,7 @@ class Faults:
     def take(self, method: str, *kinds: str) -> Fault | None:
         """Return the first fault of these kinds that is left for this method, and count it."""
         with self._lock:
+            self._set = [fault for fault in self._set if not self._ran_out(fault)]
             for fault in self._set:
                 if fault.kind in kinds and fault.answers(method):
                     fault.fired += 1
@@ -92,8 +93,6 @@ class Faults:
         strike = self.chaos.strike(method, kinds) if self.chaos else None
         if strike is None:
             return None
-        # A platform has one random fault at a time: what is left of its last one ran out of time.
-        self._set = [fault for fault in self._set if not fault.is_random or fault.platform != strike.platform]
         fault = Fault(
             kind=strike.kind, times=strike.times, method=strike.method, seconds=strike.seconds, orders=strike.orders,
             fired=1, platform=strike.platform, is_random=True,
@@ -101,6 +100,10 @@ class Faults:
         self._set.append(fault)
         self._forget(fault)
         return fault
+
+    def _ran_out(self, fault: Fault) -> bool:
+        """Whether a random fault lasted its time, used up or not: a platform has one of them, for a minute at most."""
+        return fault.is_random and self.chaos is not None and not self.chaos.lasts(fault.platform)
 
     def _forget(self, fault: Fault) -> None:
         """Take a random fault off that is used up."""

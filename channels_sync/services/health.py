@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_WAIT = 30
 """Seconds before the second try; each further failure doubles them."""
-LONGEST_WAIT = 900
+LONGEST_WAIT = 300
+"""A channel that comes back is behind by this much at most; twelve calls an hour to one that is away harm nobody."""
 NEEDS_PERSON = frozenset({ErrorKind.AUTHORISATION.value, ErrorKind.PERMANENT.value})
 
 

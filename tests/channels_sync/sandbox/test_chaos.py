@@ -69,6 +69,16 @@ def test_what_is_left_of_a_fault_ends_with_its_minute(clock):
     assert {fault["kind"] for fault in faults.listing()} <= {"http500"}
 
 
+def test_a_fault_that_was_not_used_up_answers_nothing_after_its_minute(clock):
+    faults = Faults(Chaos(1.0, 1, clock))
+    while faults.take(METHODS["jd"], "lost_cursor").times == 1:
+        pass
+    faults.chaos.set_rate(0)
+    clock.forward(seconds=61)
+    assert faults.take(METHODS["jd"], "lost_cursor") is None
+    assert faults.listing() == []
+
+
 def test_no_rate_no_faults_and_a_set_fault_goes_first(clock):
     faults = Faults(Chaos(0.0, 1, clock))
     assert [faults.take(method, *ALL) for method in METHODS.values()] == [None] * len(METHODS)

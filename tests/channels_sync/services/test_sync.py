@@ -179,7 +179,7 @@ def test_waits_grow_with_failures_and_end(taobao_shop):
     for _ in range(8):
         health.record_failure(taobao_shop, TemporaryError("down"))
         waits.append(round((state(taobao_shop).next_attempt_at - timezone.now()).total_seconds()))
-    assert waits == [30, 60, 120, 240, 480, 900, 900, 900]
+    assert waits == [30, 60, 120, 240, 300, 300, 300, 300]
 
 
 def test_a_ban_sets_the_next_attempt(platform, taobao_shop, rules, monkeypatch):
