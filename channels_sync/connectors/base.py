@@ -142,6 +142,8 @@ class Connector:
     """The token of a receiver stays the same while the receiver does."""
     takes_parts: bool = True
     """Each parcel is told when it leaves; otherwise all of an order at once, with the last."""
+    one_number_a_line: bool = False
+    """The channel shows one tracking number for each line, also where its pieces left in several parcels."""
     stock_batch: int = 1
     """How many items one stock call takes."""
     authorises: bool = False

@@ -32,9 +32,9 @@ class Waiting:
 
 
 def pool_orders(shop_id: int, numbers: Sequence[str]) -> dict[str, Order]:
-    """Return the orders under these numbers with buyer, receiver, lines and parcels. Three queries."""
+    """Return the orders under these numbers with buyer, receiver, lines and parcels with their pieces. Four queries."""
     rows = Order.objects.filter(shop_id=shop_id, external_no__in=list(numbers))
-    rows = rows.select_related("buyer", "receiver").prefetch_related("lines", "parcels")
+    rows = rows.select_related("buyer", "receiver").prefetch_related("lines", "parcels", "parcel_lines")
     return {order.external_no: order for order in rows}
 
 

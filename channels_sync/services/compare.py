@@ -4,6 +4,7 @@ The platform's side is the draft that the intake would make of it, own SKUs incl
 words. Values that are told are shortened, personal ones masked.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,8 +116,20 @@ def _parcels(
     left = {parcel.tracking_no for parcel in order.parcels.all() if parcel.handed_over_at is not None}
     if not connector.takes_parts and not tracking and draft.status == "paid":
         return
+    if connector.one_number_a_line:
+        left -= _told_by_others(order, left - tracking)
     if left - tracking or (ours and tracking - ours):
         yield FieldDifference(TRACKING, ", ".join(sorted(left)), ", ".join(sorted(tracking)))
+
+
+def _told_by_others(order: Order, untold: set[str]) -> set[str]:
+    """Return the numbers of parcels whose lines all have pieces in a parcel that the channel knows."""
+    numbers = {parcel.pk: parcel.tracking_no for parcel in order.parcels.all()}
+    lines: dict[str, set[str]] = defaultdict(set)
+    for piece in order.parcel_lines.all():
+        lines[numbers.get(piece.parcel_id or 0, "")].add(piece.line_no)
+    known = {line for number, found in lines.items() if number and number not in untold for line in found}
+    return {number for number in untold if lines[number] and lines[number] <= known}
 
 
 def _differ(

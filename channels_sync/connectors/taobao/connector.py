@@ -45,6 +45,7 @@ class TaobaoConnector(Connector):
     refreshes = authorises = reveals = True
     session_field = "session"
     renews_within = timedelta(hours=12)
+    one_number_a_line = True
     stock_batch = writes.SKUS_PER_CALL
     lasting_tokens = False
     hidden_facts = {
