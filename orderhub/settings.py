@@ -217,6 +217,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    # A field that may be empty besides must not make a second name of it.
+    "ENUM_NAME_OVERRIDES": {"StatusEnum": "orderhub.core.words.Status.choices"},
 }
 
 # Gateways are settings, never console fields: an operator must not be able to point the hub at an inner address.

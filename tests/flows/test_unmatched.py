@@ -8,7 +8,9 @@ from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.services import mapping
 from orderhub.management import demo
 from orderhub.models import Effect, Order, OrderLine, Sku
-from orderhub.pipeline import pull_shop, release_order, remap, remap_changed, retriage
+from orderhub.pulls import pull_shop
+from orderhub.rejudging import release_order, retriage
+from orderhub.remapping import remap, remap_changed
 from tests.channels_sync.services.test_listings import ITEM
 from tests.drafts import deliver, draft, later, line
 from tests.factories import make_shop

@@ -18,6 +18,45 @@ from triage.predicates.price import SPREAD, running_campaign
 from triage.selectors.prices import BUNDLES
 
 WINDOW = timedelta(hours=24)
+_REFRESH = """
+    WITH latest AS MATERIALIZED (
+        SELECT shop_id, least(max(created_at), %(now)s) AS at
+        FROM orderhub_order WHERE received_at > %(now)s - make_interval(secs => %(window)s) GROUP BY shop_id),
+    bought AS MATERIALIZED (
+        SELECT o.id, o.shop_id, o.created_at,
+            nullif(jsonb_path_query_array(o.extra, %(bundles)s), '[]') AS bundles
+        FROM latest
+        JOIN orderhub_order o ON o.shop_id = latest.shop_id
+            AND o.created_at > latest.at - make_interval(secs => %(window)s)
+            AND o.created_at <= %(now)s AND o.received_at > %(now)s - make_interval(secs => %(window)s)
+        WHERE o.lane <> 'abnormal'
+          AND o.status NOT IN ('unpaid', 'presale_deposit', 'cancelled', 'refunded', 'refunding')),
+    sold AS (
+        SELECT b.shop_id, b.created_at, l.sku, l.unit_price_fen AS price
+        FROM bought b JOIN orderhub_orderline l ON l.order_id = b.id
+        WHERE b.bundles IS NULL OR NOT EXISTS (
+            SELECT FROM jsonb_array_elements(b.bundles) n WHERE n -> 'as' ? l.line_no)
+        UNION ALL
+        SELECT b.shop_id, b.created_at, n ->> 'article', (n ->> 'unit_price_fen')::bigint
+        FROM bought b CROSS JOIN LATERAL jsonb_array_elements(b.bundles) n),
+    sales AS MATERIALIZED (
+        SELECT s.shop_id, s.sku, s.price, r.campaign_id
+        FROM sold s
+        LEFT JOIN json_to_recordset(%(regimes)s::json)
+            AS r (shop_id bigint, sku text, campaign_id bigint, since timestamptz)
+            ON r.shop_id = s.shop_id AND r.sku = s.sku
+        WHERE s.created_at >= coalesce(r.since, '-infinity') AND s.price > 0 AND s.sku <> ''),
+    medians AS (
+        SELECT shop_id, sku, percentile_disc(0.5) WITHIN GROUP (ORDER BY price) AS median
+        FROM sales GROUP BY shop_id, sku)
+    INSERT INTO triage_skubaseline (shop_id, sku, sample, mean_fen, median_fen, campaign_id, updated_at)
+    SELECT s.shop_id, s.sku, count(*), round(avg(s.price)), min(m.median), min(s.campaign_id), %(now)s
+    FROM sales s JOIN medians m USING (shop_id, sku)
+    WHERE s.price BETWEEN m.median * (1 - %(spread)s) AND m.median * (1 + %(spread)s)
+    GROUP BY s.shop_id, s.sku ORDER BY s.shop_id, s.sku
+    ON CONFLICT (shop_id, sku) DO UPDATE SET sample = excluded.sample, mean_fen = excluded.mean_fen,
+        median_fen = excluded.median_fen, campaign_id = excluded.campaign_id, updated_at = excluded.updated_at
+"""
 
 
 @transaction.atomic
@@ -32,45 +71,7 @@ def refresh_baselines() -> int:
     now = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            WITH latest AS MATERIALIZED (
-                SELECT shop_id, least(max(created_at), %(now)s) AS at
-                FROM orderhub_order WHERE received_at > %(now)s - make_interval(secs => %(window)s) GROUP BY shop_id),
-            bought AS MATERIALIZED (
-                SELECT o.id, o.shop_id, o.created_at,
-                    nullif(jsonb_path_query_array(o.extra, %(bundles)s), '[]') AS bundles
-                FROM latest
-                JOIN orderhub_order o ON o.shop_id = latest.shop_id
-                    AND o.created_at > latest.at - make_interval(secs => %(window)s)
-                    AND o.created_at <= %(now)s AND o.received_at > %(now)s - make_interval(secs => %(window)s)
-                WHERE o.lane <> 'abnormal'
-                  AND o.status NOT IN ('unpaid', 'presale_deposit', 'cancelled', 'refunded', 'refunding')),
-            sold AS (
-                SELECT b.shop_id, b.created_at, l.sku, l.unit_price_fen AS price
-                FROM bought b JOIN orderhub_orderline l ON l.order_id = b.id
-                WHERE b.bundles IS NULL OR NOT EXISTS (
-                    SELECT FROM jsonb_array_elements(b.bundles) n WHERE n -> 'as' ? l.line_no)
-                UNION ALL
-                SELECT b.shop_id, b.created_at, n ->> 'article', (n ->> 'unit_price_fen')::bigint
-                FROM bought b CROSS JOIN LATERAL jsonb_array_elements(b.bundles) n),
-            sales AS MATERIALIZED (
-                SELECT s.shop_id, s.sku, s.price, r.campaign_id
-                FROM sold s
-                LEFT JOIN json_to_recordset(%(regimes)s::json)
-                    AS r (shop_id bigint, sku text, campaign_id bigint, since timestamptz)
-                    ON r.shop_id = s.shop_id AND r.sku = s.sku
-                WHERE s.created_at >= coalesce(r.since, '-infinity') AND s.price > 0 AND s.sku <> ''),
-            medians AS (
-                SELECT shop_id, sku, percentile_disc(0.5) WITHIN GROUP (ORDER BY price) AS median
-                FROM sales GROUP BY shop_id, sku)
-            INSERT INTO triage_skubaseline (shop_id, sku, sample, mean_fen, median_fen, campaign_id, updated_at)
-            SELECT s.shop_id, s.sku, count(*), round(avg(s.price)), min(m.median), min(s.campaign_id), %(now)s
-            FROM sales s JOIN medians m USING (shop_id, sku)
-            WHERE s.price BETWEEN m.median * (1 - %(spread)s) AND m.median * (1 + %(spread)s)
-            GROUP BY s.shop_id, s.sku ORDER BY s.shop_id, s.sku
-            ON CONFLICT (shop_id, sku) DO UPDATE SET sample = excluded.sample, mean_fen = excluded.mean_fen,
-                median_fen = excluded.median_fen, campaign_id = excluded.campaign_id, updated_at = excluded.updated_at
-            """,
+            _REFRESH,
             {
                 "regimes": records(_regimes(now)),
                 "window": WINDOW.total_seconds(),

@@ -7,7 +7,7 @@ from django.utils.translation import override
 
 from channels_sync.connectors.base import connectors
 from orderhub.models import Order, Receiver, Sku
-from orderhub.pipeline import retriage
+from orderhub.rejudging import retriage
 from tests.drafts import deliver, draft, later, line
 from tests.factories import make_buyer, make_order, make_shop
 from triage.api import signals_section

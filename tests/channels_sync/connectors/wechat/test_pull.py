@@ -160,11 +160,19 @@ def test_wrong_credentials_need_a_person(side, name):
         side.orders()
 
 
+def test_orders_that_cannot_be_shown_now_are_named_for_later(side):
+    side.platform.live.make(40)
+    side.platform.faults.add({"kind": "http500", "times": 99, "method": ORDER})
+    (page,) = side.pages()
+    assert page.later
+    assert page.rows + len(page.later) == 40
+
+
 def test_what_came_before_a_failure_is_handed_out(side):
     side.platform.live.backlog(250, 1.0)
     pages = side.pages()
     first = next(pages)
-    side.fault("http500", times=99)
+    side.fault("http500", times=999)
     rest = []
     with pytest.raises(TemporaryError):
         rest.extend(pages)
