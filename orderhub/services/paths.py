@@ -21,7 +21,7 @@ class _Add(Protocol):
 
 
 def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
-    """Return the outbox rows of one order (seed rows B1 to B4).
+    """Return the outbox rows of one order.
 
     Regular orders go to the warehouse after the merge window, urgent ones at once; to-confirm orders give an SMS and
     a popup with the confirm deadline; abnormal ones a risk case; urgent ones tell the warehouse to prepare. An order
