@@ -52,11 +52,15 @@ class World:
         return {draft["external_no"]: draft for draft in rows if draft["status"] not in hidden}
 
     def plain(self, platform, count):
-        """Return numbers of paid orders that nothing else is the matter with, in the pool's order."""
+        """Return numbers of paid orders that nothing else is the matter with, in the pool's order.
+
+        Taobao has no word for "no flag": beside a seller's remark it is read as grey.
+        """
         found = [
             number
             for number, draft in sorted(self.drafts(platform).items())
             if draft["status"] == "paid" and not draft["channel_hold"] and draft["presale"] == "none"
+            and not draft["seller_remark"]
             and all(line["refund"] == "none" for line in draft["lines"]) and Order.objects.filter(external_no=number)
         ]  # fmt: skip
         assert len(found) >= count

@@ -136,7 +136,11 @@ def test_a_lost_database_is_told_without_it_and_the_watch_goes_on(state_file, mo
 
 def test_a_clock_that_is_off_is_told(all_is_well, state_file, time_machine):
     time_machine.move_to(datetime.now(UTC) + timedelta(seconds=90))
-    assert Watch(state_file, patience=False).look() == {"clock": "this machine's clock is 90 s off the database's"}
+    alarms = Watch(state_file, patience=False).look()
+    # The test's own steps take part of a second, more on a busy machine.
+    told = [f"this machine's clock is {seconds} s off the database's" for seconds in range(85, 96)]
+    assert list(alarms) == ["clock"]
+    assert alarms["clock"] in told
 
 
 def test_a_malformed_schedule_is_gone_after_a_look(all_is_well, state_file):
