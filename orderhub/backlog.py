@@ -14,7 +14,7 @@ from channels_sync import readers
 from channels_sync.readers import ReadRow
 from channels_sync.services.listings import map_drafts
 from orderhub.core.crypto import UnreadableError
-from orderhub.core.errors import HubError
+from orderhub.core.errors import HubError, words_of
 from orderhub.core.results import Outcome, RowResult
 from orderhub.models import Shop
 from orderhub.pipeline import Intake, take_rows
@@ -72,8 +72,7 @@ def _take(shop: Shop, rows: Sequence[ReadRow], queue: Sequence[Waiting]) -> Iter
             raise
         if len(rows) == 1:
             log.exception("a waiting order cannot be taken in", shop=shop.code)
-            reason = str(error) if isinstance(error, HubError) else type(error).__name__
-            yield RowResult(rows[0].row, rows[0].external_no, Outcome.REJECTED, "", reason)
+            yield RowResult(rows[0].row, rows[0].external_no, Outcome.REJECTED, "", words_of(error))
             return
         middle = len(rows) // 2
         yield from _take(shop, rows[:middle], queue)
@@ -94,7 +93,7 @@ def _read(queue: Sequence[Waiting]) -> tuple[list[ReadRow], list[Refused]]:
             refused.append((waiting, "", "the sealed row cannot be opened: its data key is missing"))
             continue
         except Exception as error:  # noqa: BLE001  (any reader; one order must not hold up the others)
-            refused.append((waiting, "", str(error) if isinstance(error, HubError) else type(error).__name__))
+            refused.append((waiting, "", words_of(error)))
             continue
         if len(found) != 1:
             refused.append((waiting, "", f"read as {len(found)} orders"))

@@ -3,6 +3,7 @@
 import structlog
 
 from channels_sync.services import sync
+from orderhub.core.errors import words_of
 from orderhub.deliveries import process
 from orderhub.models import Shop
 from orderhub.services.inbox import fetch_later, receive
@@ -29,7 +30,7 @@ def pull_shop(shop_id: int, *, force: bool = False) -> dict[str, int] | None:
             fetch_later(shop, page.later)
             run.count(process(item.pk, at_commit=run.cursor_mover(page)))
     except Exception as error:  # noqa: BLE001  (told to people in the console; the next run starts from the cursor)
-        log.warning("pull failed", shop=shop.code, error=str(error), kind=type(error).__name__)
+        log.warning("pull failed", shop=shop.code, error=words_of(error), kind=type(error).__name__)
         run.fail(error)
     else:
         run.finish()

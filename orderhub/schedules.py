@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
@@ -22,12 +24,17 @@ from channels_sync.services.pages import prune_pages
 from channels_sync.services.reread import due as reread_due
 from channels_sync.services.runs import prune_runs
 from orderhub import backlog, deliveries, pipeline, rejudging, remapping, stock_lane
+from orderhub.core.errors import HubError, words_of
 from orderhub.services import jobs, leases, retention
 from triage.services import refresh_baselines
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 TASK = "orderhub.schedules.run_job"
+ENTRY = "orderhub.schedules.run_task"
+"""The cluster keeps and logs the words of what a task raises, so that it calls everything through `run_job` or this."""
 PULL_TASK = "orderhub.pulls.pull_shop"
 BACKFILL_TASK = "channels_sync.services.backfill.run"
 RECONCILE_TASK = "channels_sync.services.reconcile.run"
@@ -37,6 +44,10 @@ LEASE_SECONDS = 150
 """Longer than the time limit of a task (`Q_CLUSTER["timeout"]`), so that a lease ends only after its holder."""
 DRAIN_SECONDS = 40
 """A drain goes on for this long while there is work, then makes room for the next."""
+
+
+class JobFailedError(HubError):
+    """A periodic job failed in a way that nobody foresaw; the log has the frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +73,38 @@ def _while_there_is_work(step: Callable[[], int]) -> None:
 def pull() -> None:
     """Ask the cluster to pull each due shop: a slow channel holds up neither the others nor this job."""
     for shop_id in due_shops():
-        async_task(PULL_TASK, shop_id, group="pull")
+        pull_when_due(shop_id)
+
+
+def pull_when_due(shop_id: int) -> None:
+    """Ask the cluster to pull one shop; it looks itself whether it is due."""
+    _ask(PULL_TASK, shop_id, "pull")
 
 
 def start_pull(shop_id: int) -> None:
     """Ask the cluster to pull one shop now, whatever it waits for; a pull that runs already makes this one end at
     once."""
-    async_task(PULL_TASK, shop_id, force=True, group="pull")
+    _ask(PULL_TASK, shop_id, "pull", force=True)
 
 
 def reread() -> None:
     """Ask the cluster to read each due shop's open orders again."""
     for shop_id in reread_due():
-        async_task(REREAD_TASK, shop_id, group="reread")
+        _ask(REREAD_TASK, shop_id, "reread")
 
 
 def take_events() -> None:
     """Ask the cluster to fetch the messages that platforms keep for each shop."""
     for shop_id in event_shops():
-        async_task(EVENTS_TASK, shop_id, group="events")
+        _ask(EVENTS_TASK, shop_id, "events")
 
 
 def work_ranges() -> None:
     """Ask the cluster to give each back-fill and each comparison that is due its turn; mend what people asked for."""
     for job_id in backfill.due():
-        async_task(BACKFILL_TASK, job_id, group="backfill")
+        _ask(BACKFILL_TASK, job_id, "backfill")
     for job_id in reconcile.due():
-        async_task(RECONCILE_TASK, job_id, group="reconcile")
+        _ask(RECONCILE_TASK, job_id, "reconcile")
     mend.drain()
 
 
@@ -152,13 +168,37 @@ JOBS: dict[str, Periodic] = {
 
 def run_job(name: str) -> bool:
     """Run one job of the table; false when it runs already somewhere else. What it raises goes on to the cluster."""
-    job = JOBS[name]
-    with leases.hold(f"job:{name}", LEASE_SECONDS) as lease:
+    return _quietly(name, lambda: _run(JOBS[name]))
+
+
+def run_task(function: str, *args: Any, **values: Any) -> Any:
+    """Call a function by its dotted path and return what it returns. What it raises goes on to the cluster."""
+    return _quietly(function, lambda: import_string(function)(*args, **values))
+
+
+def _run(job: Periodic) -> bool:
+    with leases.hold(f"job:{job.name}", LEASE_SECONDS) as lease:
         if lease is None:
             return False
-        with jobs.beat(name, job.minutes * 60):
+        with jobs.beat(job.name, job.minutes * 60):
             job.run()
     return True
+
+
+def _quietly(name: str, call: Callable[[], T]) -> T:
+    """Return `call()`; of an error that nobody foresaw, also of one behind an expected failure, the cluster learns the
+    kind at most."""
+    try:
+        return call()
+    except HubError as error:
+        raise error from None
+    except Exception as error:
+        log.exception("job failed", job=name)
+        raise JobFailedError(words_of(error), permanent=False) from None
+
+
+def _ask(function: str, row_id: int, group: str, **values: Any) -> None:
+    async_task(ENTRY, function, row_id, group=group, task_name=f"{group} {row_id}", **values)
 
 
 def start(name: str) -> None:

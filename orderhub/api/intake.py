@@ -16,7 +16,7 @@ from orderhub.api.auth import client_in
 from orderhub.api.errors import BodyTooLargeError, InvalidFieldsError, KeyConflictError, StillRunningError
 from orderhub.api.serializers import MAX_ORDERS, ErrorAnswer, IntakeAnswer, IntakeRequest
 from orderhub.core import hooks
-from orderhub.core.errors import HubError
+from orderhub.core.errors import HubError, words_of
 from orderhub.models import Shop
 from orderhub.services import idempotency
 from orderhub.services.access import INTAKE_WRITE, Client
@@ -114,12 +114,7 @@ def _take_in(client: Client, shop: Shop, raw: bytes, delivery_key: str) -> Respo
     except (HubError, DatabaseError) as error:
         if isinstance(error, HubError) and error.permanent:
             raise
-        log.warning("intake accepted, not yet taken in", inbox_id=item.pk, error=_plain(error), by=client.pk)
+        log.warning("intake accepted, not yet taken in", inbox_id=item.pk, error=words_of(error), by=client.pk)
         return Response({"inbox_id": item.pk, "state": "accepted", "counts": {}, "rows": []}, status=202)
     answer = {"inbox_id": item.pk, "state": "done", "counts": result.counts(), "rows": result.as_json()}
     return Response(answer)
-
-
-def _plain(error: Exception) -> str:
-    """Return what a log may say of an error: our own sentences, but only the kind of a database error."""
-    return str(error)[:300] if isinstance(error, HubError) else type(error).__name__

@@ -19,6 +19,12 @@ class HubError(Exception):
         """Seconds the other side asked us to wait, when it did."""
 
 
+def words_of(error: BaseException) -> str:
+    """Return what may be stored, logged and shown of an error: the sentence of an expected failure, of any other its
+    kind alone, since a parser or a database quotes the data that it choked on."""
+    return str(error) if isinstance(error, HubError) else type(error).__name__
+
+
 class TemporaryError(HubError):
     """The outside world failed in a way that may pass: timeout, throttling, 5xx, truncated answer."""
 

@@ -1,10 +1,14 @@
 """Structured logs with request and batch ids. Personal data never reaches a log line: callers log ids and counts."""
 
 import sys
+import traceback
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
+
+from orderhub.core.errors import words_of
 
 DROPPED = frozenset(
     {"name", "phone", "address", "detail", "receiver", "nickname", "body", "payload", "raw", "token", "secret", "ip",
@@ -18,6 +22,19 @@ def drop_personal(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
     for key in DROPPED & event.keys():
         event[key] = "[dropped]"
     return event
+
+
+def trace(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    """Return a traceback with every frame, but of errors other than our own only the kind: their words quote data."""
+    parts: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        kind = type(error).__name__
+        words = words_of(error)
+        parts.append(f"{frames}{kind}" + (f": {words}" if words != kind else ""))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\nfollowed by\n\n".join(reversed(parts))
 
 
 _SHARED: list[Any] = [
@@ -37,7 +54,7 @@ LOGGING: dict[str, Any] = {
             "foreign_pre_chain": _SHARED,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.ExceptionRenderer(trace),
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
         }

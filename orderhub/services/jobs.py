@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import structlog
 from django.db import connection
 
+from orderhub.core.errors import words_of
+
 log = structlog.get_logger(__name__)
 
 
@@ -17,7 +19,7 @@ def beat(name: str, every_seconds: int) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        _write(name, every_seconds, started, ok=False, message=f"{type(error).__name__}: {error}"[:500])
+        _write(name, every_seconds, started, ok=False, message=words_of(error)[:500])
         raise
     _write(name, every_seconds, started, ok=True, message="")
 

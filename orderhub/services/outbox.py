@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from msgspec import Struct
 
 from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
-from orderhub.core.errors import HubError
+from orderhub.core.errors import HubError, words_of
 from orderhub.services.bulk import Table, json_text, records, stamp
 
 log = structlog.get_logger(__name__)
@@ -210,7 +210,7 @@ def _try(handler: EffectHandler, prepared: Any) -> Any:
         return error
     except Exception as error:
         log.exception("effect failed unexpectedly")
-        return HubError(f"{type(error).__name__}: {error}", permanent=False)
+        return HubError(words_of(error), permanent=False)
     finally:
         # A call budget asks the database, and this thread ends: its connection must not stay open.
         connections.close_all()

@@ -19,10 +19,10 @@ def test_every_shop_s_first_back_fill_and_comparison_gets_a_turn_of_its_own():
     waits = Reconciliation.objects.create(shop=shops[0], next_attempt_at=now + timedelta(minutes=5), **span)
     job = Reconciliation.objects.create(shop=shops[1], **span)
     schedules.work_ranges()
-    asked = sorted((task["func"], task["args"]) for task in (row.task for row in OrmQ.objects.all()))
+    asked = sorted(row.task["args"] for row in OrmQ.objects.all())
     assert asked == [
-        ("channels_sync.services.backfill.run", (fills[0].pk,)),
-        ("channels_sync.services.backfill.run", (fills[1].pk,)),
-        ("channels_sync.services.reconcile.run", (job.pk,)),
+        ("channels_sync.services.backfill.run", fills[0].pk),
+        ("channels_sync.services.backfill.run", fills[1].pk),
+        ("channels_sync.services.reconcile.run", job.pk),
     ]
-    assert waits.pk not in {args[0] for func, args in asked if "reconcile" in func}
+    assert waits.pk not in {row_id for func, row_id in asked if "reconcile" in func}

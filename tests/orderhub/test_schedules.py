@@ -1,12 +1,16 @@
+import traceback
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 
 from orderhub import schedules
+from orderhub.core.errors import HubError
 from orderhub.models import JobHeartbeat, Lease
 from orderhub.schedules import JOBS, Periodic
+from tests.factories import make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -82,16 +86,49 @@ def test_a_job_that_runs_elsewhere_is_left_alone(counted):
     assert Lease.objects.get(name="job:counted").until == until
 
 
-def test_a_job_that_fails_says_so_and_frees_its_lease(monkeypatch):
+def test_a_job_that_fails_says_its_kind_only_and_frees_its_lease(monkeypatch):
     def fail():
-        raise ValueError("no good")
+        raise ValueError("13912345678 is no number")
 
     monkeypatch.setitem(JOBS, "failing", Periodic("failing", 1, fail))
-    with pytest.raises(ValueError, match="no good"):
+    with pytest.raises(schedules.JobFailedError, match=r"^ValueError$") as raised:
         schedules.run_job("failing")
+    assert "13912345678" not in "".join(traceback.format_exception(raised.value))
     beat = JobHeartbeat.objects.get(name="failing")
-    assert (beat.is_ok, beat.message) == (False, "ValueError: no good")
+    assert (beat.is_ok, beat.message) == (False, "ValueError")
     assert Lease.objects.get(name="job:failing").until is None
+
+
+PHONE = "13912345678"
+
+
+def broken(*, foreseen):
+    try:
+        raise ValueError(PHONE)
+    except ValueError as error:
+        if foreseen:
+            raise HubError("no such shop") from error
+        raise
+
+
+@pytest.mark.parametrize(("foreseen", "words"), [(False, "ValueError"), (True, "no such shop")])
+def test_a_task_that_fails_says_its_kind_only_too(foreseen, words):
+    with pytest.raises(HubError, match=rf"^{words}$") as raised:
+        schedules.run_task("tests.orderhub.test_schedules.broken", foreseen=foreseen)
+    assert PHONE not in "".join(traceback.format_exception(raised.value))
+
+
+def test_every_task_goes_through_the_one_entry():
+    shop = make_shop(platform="taobao")
+    schedules.pull_when_due(shop.pk)
+    schedules.start_pull(shop.pk)
+    schedules.take_events()
+    tasks = [row.task for row in OrmQ.objects.order_by("pk")]
+    assert [(task["func"], task["args"][0]) for task in tasks] == [
+        (schedules.ENTRY, schedules.PULL_TASK), (schedules.ENTRY, schedules.PULL_TASK),
+        (schedules.ENTRY, schedules.EVENTS_TASK),
+    ]  # fmt: skip
+    assert all(callable(import_string(task["args"][0])) for task in tasks)
 
 
 def test_start_queues_one_task():

@@ -121,9 +121,7 @@ class TestPulling:
         response = post(log_in("supervisor"), shop, "pull")
         assert said(response) == ["The pull begins within seconds; the list of runs shows how it goes."]
         task = SignedPackage.loads(OrmQ.objects.get().payload)
-        assert (task["func"], task["args"], task["kwargs"]) == (
-            "orderhub.pulls.pull_shop", (shop.pk,), {"force": True},
-        )  # fmt: skip
+        assert (task["args"], task["kwargs"]) == (("orderhub.pulls.pull_shop", shop.pk), {"force": True})
         assert ShopSync.objects.get().next_attempt_at is None
 
     def test_it_says_when_no_worker_is_there(self, log_in, shop):

@@ -29,7 +29,7 @@ def test_a_lease_that_ran_out_goes_to_the_next_and_the_old_holder_learns_of_it()
 def test_a_job_that_fails_leaves_its_reason():
     with pytest.raises(ValueError, match="no way"), beat("pull", 60):
         raise ValueError("no way")
-    assert JobHeartbeat.objects.values_list("name", "is_ok", "message").get() == ("pull", False, "ValueError: no way")
+    assert JobHeartbeat.objects.values_list("name", "is_ok", "message").get() == ("pull", False, "ValueError")
     with beat("pull", 60):
         pass
     assert JobHeartbeat.objects.values_list("is_ok", "message", "every_seconds").get() == (True, "", 60)

@@ -190,7 +190,7 @@ def test_a_defect_in_a_handler_is_a_failure_like_any_other(handler):
     add("a")
     handler.answer = KeyError("boom")
     assert drain().retried == 1
-    assert Effect.objects.get().last_error == "KeyError: 'boom'"
+    assert Effect.objects.get().last_error == "KeyError"
 
 
 @pytest.mark.django_db
