@@ -2,7 +2,9 @@
 
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -34,6 +36,14 @@ def test_a_file_dropped_into_the_folder_is_live(dropped):
     assert "wave" in dropped
     assert dropped.get("wave") == 7
     assert dropped.items() == [("wave", 7)]
+
+
+def test_a_look_up_waits_while_another_thread_imports_the_folder(dropped, tmp_path):
+    text = "import time\nfrom dropped_registry import things\ntime.sleep(0.2)\nthings.add('wave', 7)"
+    tmp_path.joinpath("dropped_in/wave.py").write_text(text)
+    together = Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _n: (together.wait(10), dropped.get("wave"))[1], range(2))) == [7, 7]
 
 
 def test_an_unknown_key_says_what_is_known(dropped):

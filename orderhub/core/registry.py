@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
+from threading import RLock
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+_LOADING = RLock()
+"""One for all: the modules of one folder may look into another registry while they are imported."""
 
 
 class UnknownKeyError(LookupError):
@@ -24,6 +27,7 @@ class Registry(Generic[T]):
         self._package = package
         self._items: dict[str, T] = {}
         self._loaded = package is None
+        self._is_loading = False
 
     def add(self, key: str, item: T) -> T:
         """Register `item` under `key` and return it."""
@@ -64,10 +68,22 @@ class Registry(Generic[T]):
         return list(self._items.values())
 
     def _load(self) -> None:
-        if self._loaded or self._package is None:
+        """Import the folder, once; another thread waits until all of it is there."""
+        if self._loaded:
             return
-        self._loaded = True
-        package = import_module(self._package)
-        for module in iter_modules(package.__path__):
-            if not module.name.startswith("_") and module.name not in {"base", "exchange", "http"}:
-                import_module(f"{self._package}.{module.name}")
+        with _LOADING:
+            if self._loaded or self._is_loading or self._package is None:
+                return
+            self._is_loading = True
+            try:
+                _import_all(self._package)
+                self._loaded = True
+            finally:
+                self._is_loading = False
+
+
+def _import_all(folder: str) -> None:
+    package = import_module(folder)
+    for module in iter_modules(package.__path__):
+        if not module.name.startswith("_") and module.name not in {"base", "exchange", "http"}:
+            import_module(f"{folder}.{module.name}")
