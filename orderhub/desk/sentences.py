@@ -57,8 +57,12 @@ def _evidence(page: OrderPage, now: datetime) -> str:
     if parcel is None:
         return ""
     if status in {S.IN_TRANSIT, S.OUT_FOR_DELIVERY} and parcel.handed_over_at:
-        values = {"carrier": parcel.carrier, "no": parcel.tracking_no, "time": day_and_time(parcel.handed_over_at, now)}
-        return _("%(carrier)s took it over on %(time)s, tracking number %(no)s.") % values
+        values = {
+            "carrier": parcel.carrier_name,
+            "no": parcel.tracking_no,
+            "time": day_and_time(parcel.handed_over_at, now),
+        }
+        return _("%(carrier)s has had it since %(time)s, tracking number %(no)s.") % values
     if status in {S.DELIVERED, S.COMPLETED} and parcel.delivered_at:
         return _("It arrived on %(time)s.") % {"time": day_and_time(parcel.delivered_at, now)}
     return ""

@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from orderhub.core.carriers import carrier_name
 from orderhub.models.order import Order
 from orderhub.models.shop import Shop
 
@@ -28,6 +29,11 @@ class Parcel(models.Model):
 
     def __str__(self) -> str:
         return self.tracking_no
+
+    @property
+    def carrier_name(self) -> str:
+        """The carrier by the name that customers know."""
+        return carrier_name(self.carrier)
 
 
 class ParcelLine(models.Model):

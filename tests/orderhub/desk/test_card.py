@@ -33,11 +33,11 @@ def test_it_shows_status_lane_parcel_claims_and_timeline(desk):
         external_no="T1", status="in_transit", lane="abnormal", is_urgent=True, has_drift=True, channel_claim="paid",
         carrier_claim="in_transit", carrier_claim_at=START,
     )  # fmt: skip
-    make_parcel(order, "SF1", carrier="SF Express", handed_over_at=timezone.now() - timedelta(minutes=1))
+    make_parcel(order, "SF1", carrier="SF", handed_over_at=timezone.now() - timedelta(minutes=1))
     TimelineEntry.objects.create(order=order, shop=order.shop, at=START, kind="claim", source="carrier", actor="x",
                                  status_from="packed", status_to="in_transit")  # fmt: skip
     page = card(desk, order)
-    for words in ("▲", "Urgent", "◆", "Abnormal", "In transit", "SF1", "SF Express took it over on", "Claims disagree",
+    for words in ("▲", "Urgent", "◆", "Abnormal", "In transit", "SF1", "SF Express has had it since", "Claims disagree",
                   "Channel: Awaiting triage ≠ Carrier: In transit", "Packed"):  # fmt: skip
         assert words in page, words
 

@@ -36,7 +36,9 @@ def test_on_the_road_only_what_was_handed_over_is_told():
     order = make_order(status="in_transit", ship_by=NOW - HOUR)
     assert say(order) == "Your parcel is on its way."
     make_parcel(order, "SF1", carrier="SF", handed_over_at=NOW - 20 * HOUR)
-    assert say(order) == ("Your parcel is on its way. SF took it over on yesterday 16:00, tracking number SF1.")
+    assert say(order) == (
+        "Your parcel is on its way. SF Express has had it since yesterday 16:00, tracking number SF1."
+    )
 
 
 @pytest.mark.django_db
