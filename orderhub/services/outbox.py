@@ -1,33 +1,39 @@
 """The outbox: add effects with their cause, lease them, send them, settle what came of it."""
 
+import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from random import sample
 from typing import Any
 
 import orjson
 import structlog
+from django.conf import settings
 from django.db import connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
 from msgspec import Struct
 
 from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
 from orderhub.core.errors import HubError, words_of
+from orderhub.core.words import Source
 from orderhub.services.bulk import Table, json_text, records, stamp
+from orderhub.services.retries import MAX_ATTEMPTS, put_off
+from orderhub.services.timeline import Entry, record
 
 log = structlog.get_logger(__name__)
 
-MAX_ATTEMPTS = 20
-"""Answers that it failed for now before an effect is set aside: with the pauses between them, three hours."""
 MAX_LOST = 8
-"""The same for workers that ended without an answer: an effect that kills them must not do so for long."""
-WAIT_FOR_ALL_SECONDS = 60
-"""Pause of an effect whose shop or application is refused as a whole."""
+"""The same for workers that ended without an answer, as long as none came at all: an effect that kills them must not
+do so for long."""
 LEASE_SECONDS = 180
 """Longer than the slowest send: the outbound deadline times the sends that one thread of a drain makes in a row."""
-BACKOFF_LIMIT_SECONDS = 900
+KIND_SECONDS, SEND_SECONDS = 20, 40
+"""After so long a drain begins no other kind; so long may the sends of one kind take. A job has 120 seconds."""
 
 COLUMNS = ("shop_id", "order_id", "kind", "key", "state", "payload", "attempts", "due_at", "last_error", "created_at")
 
@@ -72,7 +78,9 @@ def new_effects(effects: Iterable[NewEffect], *, now: datetime) -> Table:
 def add_effects(cursor: CursorWrapper, effects: Sequence[NewEffect]) -> None:
     """Add effects of known orders: a key that is there stays as it is, a cancelled one is wanted again.
 
-    One that a worker holds gets its new due time only: by it the worker sees that what it found unwanted is wanted.
+    One that waits for its first try takes the earlier of the two due times (an order becomes urgent); the pause after
+    an answer is kept. One that a worker holds gets its new due time only: by it the worker sees that what it found
+    unwanted is wanted, or that what is refused is not how the order is by now.
     """
     if not effects:
         return
@@ -93,7 +101,8 @@ def add_effects(cursor: CursorWrapper, effects: Sequence[NewEffect]) -> None:
             payload = CASE WHEN e.state = 'cancelled' THEN excluded.payload ELSE e.payload END,
             attempts = CASE WHEN e.state = 'cancelled' THEN 0 ELSE e.attempts END,
             last_error = CASE WHEN e.state = 'cancelled' THEN '' ELSE e.last_error END, finished_at = NULL
-        WHERE e.state IN ('cancelled', 'sending')
+        WHERE e.state IN ('cancelled', 'sending') OR (
+            e.state = 'pending' AND e.attempts = 0 AND e.last_error = '' AND excluded.due_at < e.due_at)
         """,
         [records(rows)],
     )
@@ -104,30 +113,92 @@ def drain(*, limit: int = 100, kinds: Sequence[str] | None = None) -> Drained:
 
     Effects without a handler wait. Safe to run in any number of workers: a lease by database time and a token keep two
     from sending one effect at once, attempts are committed before the try.
+    Kinds come in changing order, so that a side that hangs keeps none of the others waiting for long.
     """
     result = Drained()
-    for kind in kinds if kinds is not None else list(effect_handlers):
+    began = time.monotonic()
+    wanted = list(effect_handlers if kinds is None else kinds)
+    for kind in sample(wanted, len(wanted)):
+        if time.monotonic() - began > KIND_SECONDS:
+            break
         handler = effect_handlers.get(kind)
         token = uuid.uuid4()
         _bury_lost(handler, kind)
-        jobs = _lease(kind, limit, token)
+        jobs = _lease(kind, min(limit, _answered_in_time(handler)), token)
         if jobs:
             _carry_out(handler, jobs, token, result)
     return result
 
 
+def _answered_in_time(handler: EffectHandler) -> int:
+    """Return how many effects a drain may take up so that it ends in time even when the other side lets every call run
+    into its deadline: a job that is ended by force settles nothing."""
+    rounds = max(1, int(SEND_SECONDS // settings.OUTBOUND_TIMEOUT_SECONDS))
+    return max(1, handler.concurrency) * rounds
+
+
+def try_again(cursor: CursorWrapper, *, kind: str, order_ids: Sequence[int]) -> None:
+    """Put dead letters of orders back, with fresh attempts: what they were refused for may have changed."""
+    if not order_ids:
+        return
+    cursor.execute(
+        """
+        UPDATE orderhub_effect SET state = 'pending', attempts = 0, due_at = now(), finished_at = NULL, last_error = ''
+        WHERE kind = %s AND order_id = ANY(%s) AND state = 'dead'
+        """,
+        [kind, list(order_ids)],
+    )
+
+
+def drop_others(
+    cursor: CursorWrapper, *, kinds: Collection[str], order_ids: Sequence[int], wanted: Iterable[NewEffect]
+) -> None:
+    """Cancel effects of the given kinds and orders that wait and are not among the wanted ones: they were for a state
+    of the order that is over."""
+    if not order_ids:
+        return
+    cursor.execute(
+        """
+        UPDATE orderhub_effect SET state = 'cancelled', finished_at = now() WHERE id IN (
+            SELECT id FROM orderhub_effect WHERE order_id = ANY(%s) AND kind = ANY(%s) AND state = 'pending'
+                AND key <> ALL(%s) ORDER BY id FOR NO KEY UPDATE)
+        """,
+        [list(order_ids), list(kinds), [effect.key for effect in wanted if effect.kind in kinds]],
+    )
+
+
+@transaction.atomic
 def retry_dead(*, effect_ids: Sequence[int], actor: str) -> int:
-    """Put dead letters back to be tried at once with fresh attempts and return how many there were."""
+    """Put dead letters back to be tried at once with fresh attempts and return how many there were; the timeline of
+    each order says who did it."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE orderhub_effect SET state = 'pending', attempts = 0, due_at = now(), finished_at = NULL
-            WHERE id = ANY(%s) AND state = 'dead'
+            UPDATE orderhub_effect SET state = 'pending', attempts = 0, due_at = now(), finished_at = NULL,
+                last_error = ''
+            WHERE id IN (SELECT id FROM orderhub_effect WHERE id = ANY(%s) AND state = 'dead'
+                ORDER BY id FOR NO KEY UPDATE)
+            RETURNING shop_id, order_id, kind
             """,
             [list(effect_ids)],
         )
-        log.info("dead letters retried", count=cursor.rowcount, actor=actor)
-        return int(cursor.rowcount)
+        rows = cursor.fetchall()
+        record(cursor, _retried(rows, actor))
+    log.info("dead letters retried", count=len(rows), actor=actor)
+    return len(rows)
+
+
+def _retried(rows: Iterable[tuple[int, int | None, str]], actor: str) -> list[Entry]:
+    """Return one entry for each order, with the kinds of its effects; effects of no order have no timeline."""
+    kinds: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for shop_id, order_id, kind in rows:
+        if order_id is not None:
+            kinds[shop_id, order_id].add(kind)
+    now = timezone.now()
+    return [
+        Entry(shop_id, order_id, now, "retried", Source.PERSON, actor, data={"effects": sorted(of_order)})
+        for (shop_id, order_id), of_order in sorted(kinds.items())
+    ]
 
 
 def _bury_lost(handler: EffectHandler, kind: str) -> None:
@@ -138,10 +209,11 @@ def _bury_lost(handler: EffectHandler, kind: str) -> None:
             """
             UPDATE orderhub_effect SET state = 'dead', finished_at = now(), lease_token = NULL,
                 last_error = CASE WHEN last_error = '' THEN %s ELSE last_error END
-            WHERE kind = %s AND state = 'sending' AND leased_until < now() AND attempts >= %s
+            WHERE kind = %s AND state = 'sending' AND leased_until < now()
+                AND attempts >= CASE WHEN last_error = '' THEN %s ELSE %s END
             RETURNING id, key, shop_id, order_id, payload, attempts
             """,
-            [str(error), kind, MAX_LOST],
+            [str(error), kind, MAX_LOST, MAX_ATTEMPTS],
         )
         lost = [(_job(row), error) for row in cursor.fetchall()]
         if lost and isinstance(handler, GivesUp):
@@ -193,7 +265,7 @@ def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, re
         _finish(cursor, [job.effect_id for job, _ in done])
         handler.settle(done)
         cancelled = _cancel(cursor, [job for job in unwanted if job.effect_id in mine])
-        dead = _retry_later(cursor, [(job, error) for job, error in failed if job.effect_id in mine])
+        dead = put_off(cursor, [(job, error) for job, error in failed if job.effect_id in mine])
         if dead and isinstance(handler, GivesUp):
             handler.give_up(dead)
     result.done += len(done)
@@ -254,38 +326,3 @@ def _cancel(cursor: CursorWrapper, jobs: Sequence[Job]) -> int:
         [records([{"id": job.effect_id, "due_at": job.due_at} for job in jobs])],
     )
     return sum(state == "cancelled" for (state,) in cursor.fetchall())
-
-
-def _retry_later(cursor: CursorWrapper, failed: Sequence[tuple[Job, HubError]]) -> list[tuple[Job, HubError]]:
-    """Set failed effects to wait (doubling from 5 seconds, or as long as the other side asked) or aside; return the
-    dead ones. What concerns the whole shop costs an effect no try."""
-    rows = []
-    given_up = []
-    for job, error in failed:
-        dead = not error.concerns_all and (error.permanent or job.attempts >= MAX_ATTEMPTS)
-        if dead:
-            given_up.append((job, error))
-        counted = job.attempts - 1 if error.concerns_all else job.attempts
-        row = {"id": job.effect_id, "wait": _pause(job, error), "dead": dead, "attempts": counted}
-        rows.append({**row, "error": str(error)[:1000]})
-    if rows:
-        cursor.execute(
-            """
-            UPDATE orderhub_effect e SET state = CASE WHEN r.dead THEN 'dead' ELSE 'pending' END,
-                due_at = now() + make_interval(secs => r.wait), last_error = r.error, attempts = r.attempts,
-                lease_token = NULL, leased_until = NULL,
-                finished_at = CASE WHEN r.dead THEN now() END
-            FROM json_to_recordset(%s::json) AS
-                r(id bigint, wait double precision, dead bool, attempts int, error text)
-            WHERE e.id = r.id
-            """,
-            [records(rows)],
-        )
-    return given_up
-
-
-def _pause(job: Job, error: HubError) -> float:
-    """Return the seconds until the next try."""
-    if error.retry_after:
-        return error.retry_after
-    return WAIT_FOR_ALL_SECONDS if error.concerns_all else min(5 * 2 ** min(job.attempts - 1, 8), BACKOFF_LIMIT_SECONDS)

@@ -13,7 +13,8 @@ HANDED_TO_WAREHOUSE = frozenset(
     {Status.WMS_QUEUED, Status.WMS_ACCEPTED, Status.PICKING, Status.PACKED, Status.AWAITING_PICKUP}
 )
 WMS_PUSH_KEY = "wms"
-"""An order has one push: what is there stays as it is, a cancelled one is wanted again (`outbox.add_effects`)."""
+"""An order has one push: what is there stays as it is, but for an earlier due time, and a cancelled one is wanted again
+(`outbox.add_effects`)."""
 
 
 class _Add(Protocol):

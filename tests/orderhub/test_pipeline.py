@@ -189,6 +189,18 @@ def test_an_urgent_order_skips_the_merge_window_and_warns_the_warehouse(shop):
     assert Effect.objects.filter(kind="warehouse_heads_up").count() == 1
 
 
+def test_an_order_that_becomes_urgent_leaves_its_merge_window(shop):
+    deliver(shop, draft())
+    first = Effect.objects.get().due_at
+    deliver(shop, draft(seller_remark="ok", modified_at=later(1)))
+    assert Effect.objects.get().due_at == first
+    deliver(shop, draft(buyer_remark="手术急需,拜托了", modified_at=later(2)))
+    push = Effect.objects.get(kind="wms_push")
+    assert push.due_at == Order.objects.get().triaged_at
+    deliver(shop, draft(buyer_remark="手术急需,拜托了!", modified_at=later(3)))
+    assert Effect.objects.get(kind="wms_push").due_at == push.due_at
+
+
 def test_a_bad_row_is_rejected_with_its_place_and_the_others_go_in(shop):
     result = deliver(shop, draft("T1"), draft("T2", total_fen=-5), draft("T3"))
     assert [row["outcome"] for row in result.as_json()] == ["new", "rejected", "new"]

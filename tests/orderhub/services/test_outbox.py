@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orderhub.core.effects import effect_handlers
 from orderhub.core.errors import HubError, TemporaryError
-from orderhub.models import Effect
+from orderhub.models import Effect, TimelineEntry
 from orderhub.services import outbox
 from orderhub.services.outbox import NewEffect
 from tests.factories import make_order
@@ -106,6 +106,29 @@ def test_the_same_key_is_one_effect_and_a_cancelled_one_can_be_wanted_again(hand
     assert handler.sent == ["a"]
 
 
+def want(order, due):
+    with connection.cursor() as cursor:
+        outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "test", "a", due, {"later": True})])
+    return Effect.objects.values_list("state", "due_at", "payload", "finished_at").get()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("seconds", "wins"), [(-1, True), (0, False), (1, False)])
+def test_an_effect_that_was_not_tried_is_sent_at_the_earlier_of_two_times(seconds, wins):
+    first = NOW + timedelta(minutes=10)
+    order, second = add("a", due=first), first + timedelta(seconds=seconds)
+    assert want(order, second) == ("pending", second if wins else first, None, None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", [{"attempts": 1}, {"last_error": "the session is refused"}, {"state": "done"},
+                                    {"state": "dead"}])  # fmt: skip
+def test_the_pause_after_an_answer_and_what_is_over_stay_as_they_are(change):
+    order, first = add("a", due=NOW + timedelta(minutes=10)), NOW + timedelta(minutes=10)
+    Effect.objects.update(**change)
+    assert want(order, NOW) == (change.get("state", "pending"), first, None, None)
+
+
 @pytest.mark.django_db
 def test_an_effect_that_is_wanted_again_after_it_was_looked_at_is_not_cancelled(handler, monkeypatch):
     order = add("a", "b")
@@ -139,6 +162,29 @@ def test_an_effect_that_is_wanted_again_while_it_is_sent_is_sent_once(handler, m
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("answer", [HubError("no such address"), TemporaryError("502")])
+def test_an_effect_that_is_wanted_again_while_it_is_refused_gets_fresh_tries(handler, monkeypatch, answer):
+    order = add("a", "b")
+    Effect.objects.update(attempts=outbox.MAX_ATTEMPTS - 1)
+    prepare, handler.answer = handler.prepare, answer
+
+    def late(jobs):
+        with connection.cursor() as cursor:
+            outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "test", "a", NOW - timedelta(seconds=1))])
+        return prepare(jobs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handler, "prepare", late)
+        result = drain()
+    assert (result.retried, result.dead, handler.given_up) == (1, 1, [("b", str(answer))])
+    again = Effect.objects.get(key="a")
+    assert (again.state, again.attempts, again.finished_at) == ("pending", 0, None)
+    assert again.due_at == NOW - timedelta(seconds=1)
+    handler.answer = "ok"
+    assert (drain().done, handler.settled) == (1, [("a", "ok")])
+
+
+@pytest.mark.django_db
 def test_a_temporary_failure_waits_longer_each_time_and_dies_in_the_end(handler):
     add("a")
     handler.answer = TemporaryError("warehouse answers 502")
@@ -168,6 +214,36 @@ def test_what_concerns_the_whole_shop_costs_an_effect_no_try(handler, asked, pau
 
 
 @pytest.mark.django_db
+def test_what_a_shop_is_refused_as_a_whole_is_not_asked_for_each_of_its_effects(handler):
+    add("a", "b", "c")
+    Effect.objects.filter(key="c").update(due_at=NOW + timedelta(hours=1))
+    handler.answer = HubError("the session is refused", retry_after=300)
+    handler.answer.concerns_all = True
+    assert outbox.drain(limit=1, kinds=["test"]).retried == 1
+    refused = Effect.objects.get(key=handler.sent[0])
+    other = Effect.objects.filter(key__in="ab").exclude(pk=refused.pk).get()
+    assert (other.due_at, other.last_error, other.attempts) == (refused.due_at, "", 0)
+    assert Effect.objects.values_list("due_at", "last_error").get(key="c") == (NOW + timedelta(hours=1), "")
+    handler.answer = "ok"
+    add("d")  # of another shop
+    assert (drain().done, handler.sent[1:]) == (1, ["d"])
+
+
+@pytest.mark.django_db
+def test_other_kinds_of_a_refused_shop_go_on(handler, monkeypatch):
+    order = add("a")
+    monkeypatch.setitem(effect_handlers._items, "other", handler)
+    with connection.cursor() as cursor:
+        outbox.add_effects(cursor, [NewEffect(order.shop_id, order.pk, "other", "b", NOW)])
+    handler.answer = HubError("the session is refused")
+    handler.answer.concerns_all = True
+    drain()
+    handler.answer = "ok"
+    assert outbox.drain(kinds=["test", "other"]).done == 1
+    assert handler.sent == ["a", "b"]
+
+
+@pytest.mark.django_db
 def test_a_permanent_failure_is_a_dead_letter_that_a_person_can_retry(handler):
     add("a")
     handler.answer = HubError("unknown item code", permanent=True)
@@ -175,6 +251,25 @@ def test_a_permanent_failure_is_a_dead_letter_that_a_person_can_retry(handler):
     handler.answer = "ok"
     assert outbox.retry_dead(effect_ids=[Effect.objects.get().pk], actor="boss") == 1
     assert drain().done == 1
+
+
+@pytest.mark.django_db
+def test_a_retry_stands_once_in_the_timeline_of_each_order_with_who_and_what(handler, django_assert_num_queries):
+    first, second = add("a", "b"), add("c")
+    Effect.objects.filter(key="b").update(kind="memo")
+    Effect.objects.update(state="dead")
+    Effect.objects.create(shop=first.shop, kind="stock", key="s", state="dead", due_at=NOW, created_at=NOW)
+    add("d")
+    effect_ids = list(Effect.objects.values_list("pk", flat=True))
+    with django_assert_num_queries(3):  # two are the savepoint's; COPY is not counted
+        assert outbox.retry_dead(effect_ids=effect_ids, actor="boss") == 4
+    told = TimelineEntry.objects.order_by("order_id").values_list("order_id", "kind", "source", "actor", "data")
+    assert list(told) == [
+        (first.pk, "retried", "person", "boss", {"effects": ["memo", "test"]}),
+        (second.pk, "retried", "person", "boss", {"effects": ["test"]}),
+    ]
+    assert outbox.retry_dead(effect_ids=[1], actor="boss") == 0
+    assert TimelineEntry.objects.count() == 2
 
 
 @pytest.mark.django_db
@@ -211,6 +306,22 @@ def test_an_effect_that_kills_its_worker_is_set_aside(handler):
     effect = Effect.objects.get()
     assert (effect.state, effect.last_error, handler.sent) == ("dead", "its worker ended without an answer", [])
     assert handler.given_up == [("a", "its worker ended without an answer")]
+
+
+@pytest.mark.django_db
+def test_no_more_is_taken_up_than_can_run_into_its_deadline_in_time(handler, settings):
+    settings.OUTBOUND_TIMEOUT_SECONDS = 10
+    add(*(f"k{n}" for n in range(20)))
+    assert (drain().done, drain().done) == (16, 4)
+
+
+@pytest.mark.django_db
+def test_one_lost_worker_after_answers_sets_nothing_aside(handler):
+    add("a")
+    Effect.objects.update(
+        state="sending", attempts=outbox.MAX_LOST, last_error="502", leased_until=NOW - timedelta(seconds=1)
+    )
+    assert drain().done == 1
 
 
 @pytest.mark.django_db(transaction=True)
