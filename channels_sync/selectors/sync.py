@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from channels_sync.connectors.base import connectors
 from channels_sync.models import ErrorKind, ShopSync
 from orderhub.models import Reject, Shop
+from orderhub.services.bulk import WANTED, listed
 
 LATE = timedelta(minutes=5)
 """A shop this far behind its channel is shown as late: five missed runs."""
@@ -44,8 +45,12 @@ def known_versions(shop_id: int, versions: Mapping[str, datetime]) -> set[str]:
         return set()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT external_no, modified_at FROM orderhub_order WHERE shop_id = %s AND external_no = ANY(%s)",
-            [shop_id, list(versions)],
+            f"""
+            SELECT o.external_no, o.modified_at FROM {WANTED} CROSS JOIN LATERAL (
+                SELECT external_no, modified_at FROM orderhub_order
+                WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o
+            """,  # noqa: S608  (a constant)
+            [listed(versions), shop_id],
         )
         known = {number for number, modified_at in cursor.fetchall() if modified_at >= versions[number]}
     return known | _refused_versions(shop_id, {n: at for n, at in versions.items() if n not in known})

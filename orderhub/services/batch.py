@@ -16,7 +16,7 @@ from orderhub.core.results import Outcome, RowResult
 from orderhub.core.status_graph import place_of
 from orderhub.core.words import Status
 from orderhub.models import Order, Shop
-from orderhub.services.bulk import LISTED, listed, records, stamp, take_ids
+from orderhub.services.bulk import WANTED, listed, records, stamp, take_ids
 from orderhub.services.stock import NOTHING, Allocation
 
 _encode = msgspec.json.Encoder().encode
@@ -53,6 +53,13 @@ class Known:
     under_refund: str
     refund_at: datetime | None
     left_at: datetime | None
+    inbox_id: int | None
+    """The delivery that told the present version."""
+    channel_hold: str = ""
+    """This and what follows are read with the lock only: of an order that says nothing new nobody asks for them."""
+    buyer_remark: str = ""
+    seller_remark: str = ""
+    flag: str = ""
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -143,9 +150,9 @@ def sort_out(
     """
     batch = Batch(shop, source, actor, now, inbox_id)
     latest = _latest(batch, rows)
-    unlocked = _known(cursor, shop, latest, lock=False)
-    changing = {no: inc for no, inc in latest.items() if no in unlocked and (again or _differs(inc, unlocked[no]))}
-    locked = _known(cursor, shop, changing, lock=True) if changing else {}
+    unlocked = _known(cursor, shop, latest)
+    changing = [entry.order_id for no, entry in unlocked.items() if again or _differs(latest[no], entry)]
+    locked = _locked(cursor, shop, changing)
     for number in sorted(latest):
         incoming = latest[number]
         known = locked.get(number) or unlocked.get(number)
@@ -237,35 +244,51 @@ def _outcome(incoming: Incoming, known: Known | None, *, again: bool) -> Outcome
     return Outcome.CHANGED if incoming.draft.modified_at >= known.modified_at else Outcome.STALE
 
 
-_KNOWN = f"""
+_KNOWN_COLUMNS = """
     SELECT external_no, id, status, lane, is_urgent, modified_at, content_hash, buyer_id,
-           channel_claim, warehouse_claim, carrier_claim, triaged_at, rule_set_id, under_refund, refund_at, left_at
-    FROM orderhub_order WHERE shop_id = %s AND external_no = {LISTED}
-"""  # noqa: S608  (a constant)
-_KNOWN_LOCKED = _KNOWN + " ORDER BY external_no FOR NO KEY UPDATE"
+           channel_claim, warehouse_claim, carrier_claim, triaged_at, rule_set_id, under_refund, refund_at,
+           left_at, inbox_id
+"""
+_FROM = "FROM orderhub_order"
+_MORE_COLUMNS = ", channel_hold, buyer_remark, seller_remark, flag"
+KNOWN = f"""
+    SELECT o.* FROM {WANTED}
+    CROSS JOIN LATERAL ({_KNOWN_COLUMNS} {_FROM} WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o
+"""  # noqa: S608  (constants)
+_KNOWN_LOCKED = f"{_KNOWN_COLUMNS}{_MORE_COLUMNS} {_FROM} WHERE id = ANY(%s) ORDER BY external_no FOR NO KEY UPDATE"
 
 
-def _known(cursor: CursorWrapper, shop: Shop, numbers: Iterable[str], *, lock: bool) -> dict[str, Known]:
-    cursor.execute(_KNOWN_LOCKED if lock else _KNOWN, [shop.pk, listed(numbers)])
+def _known(cursor: CursorWrapper, shop: Shop, numbers: Iterable[str]) -> dict[str, Known]:
+    cursor.execute(KNOWN, [listed(numbers), shop.pk])
+    return {number: Known(*rest) for number, *rest in cursor.fetchall()}
+
+
+def _locked(cursor: CursorWrapper, shop: Shop, order_ids: list[int]) -> dict[str, Known]:
+    """Lock known orders and return them with their lines, as they are now."""
+    if not order_ids:
+        return {}
+    cursor.execute(_KNOWN_LOCKED, [order_ids])
     known = {number: Known(*rest) for number, *rest in cursor.fetchall()}
-    if lock and known:
-        by_id = {entry.order_id: entry for entry in known.values()}
-        cursor.execute(
-            """
-            SELECT order_id, line_no, sku, title, quantity, unit_price_fen, paid_fen, refund, reserved, short, warehouse
-            FROM orderhub_orderline WHERE shop_id = %s AND order_id = ANY(%s) ORDER BY id
-            """,
-            [shop.pk, list(by_id)],
-        )
-        names = [column.name for column in cursor.description]
-        for row in cursor.fetchall():
-            by_id[row[0]].lines.append(dict(zip(names, row, strict=True)))
+    by_id = {entry.order_id: entry for entry in known.values()}
+    cursor.execute(
+        """
+        SELECT order_id, line_no, sku, title, quantity, unit_price_fen, paid_fen, refund, reserved, short, warehouse
+        FROM orderhub_orderline WHERE shop_id = %s AND order_id = ANY(%s) ORDER BY id
+        """,
+        [shop.pk, list(by_id)],
+    )
+    names = [column.name for column in cursor.description]
+    for row in cursor.fetchall():
+        by_id[row[0]].lines.append(dict(zip(names, row, strict=True)))
     return known
 
 
+BUYER_IDS = f"""
+    SELECT b.external_id, b.id FROM {WANTED} CROSS JOIN LATERAL (
+        SELECT external_id, id FROM orderhub_buyer WHERE shop_id = %s AND external_id = wanted.key LIMIT 1) AS b
+"""  # noqa: S608  (a constant)
+
+
 def _buyer_ids(cursor: CursorWrapper, shop_id: int, external_ids: Iterable[str]) -> dict[str, int]:
-    cursor.execute(
-        f"SELECT external_id, id FROM orderhub_buyer WHERE shop_id = %s AND external_id = {LISTED}",  # noqa: S608
-        [shop_id, listed(external_ids)],
-    )
+    cursor.execute(BUYER_IDS, [listed(external_ids), shop_id])
     return dict(cursor.fetchall())

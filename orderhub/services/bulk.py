@@ -16,12 +16,17 @@ from django.db.models import Model
 from psycopg import sql
 
 _encode = msgspec.json.Encoder().encode
-LISTED = "ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"
-"""Right side of a comparison with many texts: one parameter from `listed`, cheaper for the driver than an array."""
+WANTED = "json_array_elements_text(%s::json) AS wanted (key)"
+"""For a FROM clause: the texts of one parameter from `listed`, which costs the driver less than an array.
+
+Tables are joined to it LATERAL with `LIMIT 1`, so that each key is looked up in its unique index. With `= ANY` the
+planner takes the index by shop as long as its statistics know little of the shop, and holds all its orders against all
+keys: 48 ms a batch after 5,000 orders instead of 1.
+"""
 
 
 def listed(values: Iterable[Any]) -> str:
-    """Return values as the one parameter that `LISTED` takes."""
+    """Return values as the one parameter that `WANTED` takes."""
     return orjson.dumps(list(values)).decode()
 
 

@@ -26,7 +26,7 @@ from orderhub.models import Reject, Shop
 from orderhub.models.inbox import pack, unpack
 from orderhub.services import gate
 from orderhub.services.batch import Batch, DraftRow, Incoming
-from orderhub.services.bulk import LISTED, listed, records
+from orderhub.services.bulk import WANTED, listed, records
 from orderhub.services.pool import ship_deadline
 
 
@@ -260,12 +260,21 @@ def _reject(shop: Shop, waiting: Waiting, path: str, reason: str) -> Reject:
 def _lock(cursor: CursorWrapper, shop_id: int, rows: Iterable[DraftRow]) -> dict[str, datetime]:
     cursor.execute(
         f"""
-        SELECT external_no, modified_at FROM orderhub_parkedorder WHERE shop_id = %s AND external_no = {LISTED}
-        ORDER BY external_no FOR UPDATE
+        SELECT p.id FROM {WANTED} CROSS JOIN LATERAL (
+            SELECT id FROM orderhub_parkedorder WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS p
         """,  # noqa: S608  (a constant)
-        [shop_id, listed({row.draft.external_no for row in rows})],
+        [listed({row.draft.external_no for row in rows}), shop_id],
     )
-    return dict(cursor.fetchall())
+    waiting = [key for (key,) in cursor.fetchall()]
+    if not waiting:
+        return {}
+    cursor.execute(
+        """
+        SELECT external_no, id, modified_at FROM orderhub_parkedorder WHERE id = ANY(%s) ORDER BY external_no FOR UPDATE
+        """,
+        [waiting],
+    )
+    return {number: modified_at for number, _pk, modified_at in cursor.fetchall()}
 
 
 def _still_there(cursor: CursorWrapper, chosen: Sequence[Waiting]) -> set[int]:

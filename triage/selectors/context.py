@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from orderhub.core.crypto import blind
 from orderhub.models import Shop
-from orderhub.services.bulk import LISTED, listed
+from orderhub.services.bulk import WANTED, listed
 from triage.decisions import Candidate
 from triage.models import BuyerListing, Finding, IpListing
 from triage.networks import ranges
@@ -144,7 +144,7 @@ def _listed(
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT shop_id, buyer, kind FROM triage_buyerlisting "  # noqa: S608  (a constant)
-            f"WHERE buyer = {LISTED} AND (expires_at IS NULL OR expires_at > %s)",
+            f"WHERE buyer IN (SELECT key FROM {WANTED}) AND (expires_at IS NULL OR expires_at > %s)",
             [listed(buyers), now],
         )
         rows: list[Any] = cursor.fetchall()
@@ -162,12 +162,12 @@ def _returns(candidates: Sequence[Candidate], now: datetime, known: list[int]) -
         cursor.execute(
             """
             SELECT buyer_id, count(*) FROM orderhub_order
-            WHERE buyer_id = ANY(ARRAY(SELECT json_array_elements_text(%s::json)::bigint)) AND created_at > %s
+            WHERE buyer_id = ANY(%s) AND created_at > %s
               AND (status IN ('returning', 'refunded') OR refund = 'done')
               AND NOT id = ANY(%s)
             GROUP BY buyer_id
             """,
-            [listed(buyers), now - timedelta(days=RETURN_DAYS), known],
+            [list(buyers), now - timedelta(days=RETURN_DAYS), known],
         )
         rows: list[Any] = cursor.fetchall()
     return dict(rows)

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
@@ -5,9 +7,10 @@ from django.utils import timezone
 from orderhub.core.draft import read_draft
 from orderhub.core.results import Outcome
 from orderhub.models import Buyer
-from orderhub.services.batch import DraftRow, meet_buyers, sort_out
+from orderhub.services.batch import BUYER_IDS, KNOWN, DraftRow, meet_buyers, sort_out
+from orderhub.services.bulk import listed
 from tests.drafts import deliver, draft, later
-from tests.factories import make_shop
+from tests.factories import make_buyer, make_order, make_shop
 
 
 def rows(*buyers):
@@ -69,3 +72,17 @@ def test_judging_again_never_brings_an_older_version_back(db):
         )
     assert [(row.external_no, row.outcome) for row in batch.results] == [("T0", Outcome.STALE)]
     assert batch.all == []
+
+
+@pytest.mark.parametrize("query", [KNOWN, BUYER_IDS])
+def test_a_shop_that_statistics_do_not_know_is_looked_up_by_key(query, db):
+    """A new channel fills long before its table is analysed: 10 % of a big pool must change first."""
+    shop = make_shop()
+    for number in range(60):
+        make_order(shop, external_no=f"A{number}", buyer=make_buyer(shop, f"u{number}"))
+    newcomer = make_shop(code="newcomer")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE orderhub_order, orderhub_buyer")
+        cursor.execute(f"EXPLAIN {query}", [listed(["A1", "A2"]), newcomer.pk])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert re.search(r"Index Cond: \(\(shop_id = \d+\) AND \(\(external_(no|id)\)::text = wanted.key\)\)", plan), plan
