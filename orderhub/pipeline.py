@@ -34,7 +34,7 @@ from orderhub.core.errors import TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
 from orderhub.models import Shop
 from orderhub.services import outbox, pool, rejects, stock
-from orderhub.services.allocation import allocate
+from orderhub.services.allocation import allocate, used_up
 from orderhub.services.batch import Batch, DraftRow, give_buyers, meet_buyers, sort_out
 from orderhub.services.bulk import Table, copy_tables
 from orderhub.services.outbox import Drained
@@ -165,10 +165,7 @@ def _one_transaction(
 
 def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
     for incoming in batch.all:
-        incoming.claim = pool.claim_of(incoming.draft)
-        incoming.triaged = pool.is_triaged(incoming)
-        if not incoming.triaged:
-            pool.settle_status(incoming)
+        pool.settle_claim(incoming)
     shelf = allocate(cursor, batch)
     candidates = [
         Candidate(inc.order_id, batch.shop.pk, inc.draft, inc.buyer_id, inc.short_skus, inc.known is not None)
@@ -190,6 +187,9 @@ def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
         replace_findings(cursor, candidates, decisions)
         outbox.add_effects(cursor, [effect for inc in batch.changed for effect in effects_of(batch, inc)])
     stock.book(cursor, shelf)
+    gone = used_up(batch)
+    if gone:
+        stock.use_up(cursor, gone, actor=batch.actor)
 
 
 def _apply(batch: Batch, decisions: Sequence[Decision]) -> None:

@@ -15,39 +15,36 @@ MAIN_ROAD = (
 """The road of an undisturbed order; a later place on it is never left for an earlier one by a late event."""
 
 RANK = {status: place for place, status in enumerate(MAIN_ROAD)}
+HAS_LEFT = frozenset(MAIN_ROAD[RANK[S.IN_TRANSIT] :])
 
 _BEFORE_WAREHOUSE = {S.UNPAID, S.PRESALE_DEPOSIT, S.PAID, S.IN_TRIAGE_HOLD, S.READY, S.SHORT}
 _IN_WAREHOUSE = {S.WMS_QUEUED, S.WMS_ACCEPTED, S.PICKING, S.PACKED, S.AWAITING_PICKUP}
 _ON_THE_ROAD = {S.IN_TRANSIT, S.OUT_FOR_DELIVERY}
+_ENDING = {S.CANCELLED, S.REFUNDING, S.REFUNDED}
+"""What a channel may say at any time: between two pulls an order runs through several states."""
+_SHIPPED = _ON_THE_ROAD | {S.DELIVERED, S.COMPLETED}
+"""Also of an order that was never pushed: somebody shipped it by hand, and the carrier or the end of the deal tells."""
 
 ALLOWED: dict[Status, frozenset[Status]] = {
-    S.UNPAID: frozenset({S.PRESALE_DEPOSIT, S.PAID, S.CANCELLED}),
-    S.PRESALE_DEPOSIT: frozenset({S.PAID, S.CANCELLED, S.REFUNDING, S.REFUNDED}),
-    S.PAID: frozenset({S.IN_TRIAGE_HOLD, S.READY, S.SHORT, S.CANCELLED, S.REFUNDING, S.REFUNDED}),
-    S.IN_TRIAGE_HOLD: frozenset({S.PAID, S.READY, S.SHORT, S.CANCELLED, S.REFUNDING, S.REFUNDED}),
-    S.SHORT: frozenset({S.PAID, S.READY, S.IN_TRIAGE_HOLD, S.CANCELLED, S.REFUNDING, S.REFUNDED}),
-    S.READY: frozenset({S.WMS_QUEUED, S.IN_TRIAGE_HOLD, S.SHORT, S.CANCELLED, S.REFUNDING, S.REFUNDED}),
-    S.WMS_QUEUED: frozenset(
-        _IN_WAREHOUSE | _ON_THE_ROAD | {S.READY, S.WMS_FAILED, S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.DELIVERED}
-    ),
+    S.UNPAID: frozenset({S.PRESALE_DEPOSIT, S.PAID} | _ENDING | _SHIPPED),
+    S.PRESALE_DEPOSIT: frozenset({S.PAID} | _ENDING | _SHIPPED),
+    S.PAID: frozenset({S.IN_TRIAGE_HOLD, S.READY, S.SHORT} | _ENDING | _SHIPPED),
+    S.IN_TRIAGE_HOLD: frozenset({S.PAID, S.READY, S.SHORT} | _ENDING | _SHIPPED),
+    S.SHORT: frozenset({S.PAID, S.READY, S.IN_TRIAGE_HOLD} | _ENDING | _SHIPPED),
+    S.READY: frozenset({S.WMS_QUEUED, S.IN_TRIAGE_HOLD, S.SHORT} | _ENDING | _SHIPPED),
+    S.WMS_QUEUED: frozenset({S.READY, S.WMS_FAILED, S.INTERCEPTING} | _IN_WAREHOUSE | _ENDING | _SHIPPED),
     S.WMS_FAILED: frozenset(
-        {S.READY, S.WMS_QUEUED, S.CANCELLED, S.REFUNDING, S.REFUNDED, S.DELIVERED} | _IN_WAREHOUSE | _ON_THE_ROAD
+        {S.READY, S.IN_TRIAGE_HOLD, S.SHORT, S.WMS_QUEUED} | _IN_WAREHOUSE | _ENDING | _SHIPPED
     ),
     S.WMS_ACCEPTED: frozenset(
-        (_IN_WAREHOUSE - {S.WMS_QUEUED}) | _ON_THE_ROAD
-        | {S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.WMS_FAILED, S.DELIVERED, S.SHORT}
+        (_IN_WAREHOUSE - {S.WMS_QUEUED}) | {S.INTERCEPTING, S.WMS_FAILED, S.SHORT} | _ENDING | _SHIPPED
     ),
     S.PICKING: frozenset(
-        {S.PACKED, S.AWAITING_PICKUP, S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.WMS_FAILED, S.SHORT, S.DELIVERED}
-        | _ON_THE_ROAD
+        {S.PACKED, S.AWAITING_PICKUP, S.INTERCEPTING, S.WMS_FAILED, S.SHORT} | _ENDING | _SHIPPED
     ),
-    S.PACKED: frozenset(
-        {S.AWAITING_PICKUP, S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.WMS_FAILED, S.DELIVERED} | _ON_THE_ROAD
-    ),
-    S.AWAITING_PICKUP: frozenset({S.INTERCEPTING, S.REFUNDING, S.CANCELLED, S.WMS_FAILED, S.DELIVERED} | _ON_THE_ROAD),
-    S.INTERCEPTING: frozenset(
-        _IN_WAREHOUSE | _ON_THE_ROAD | {S.CANCELLED, S.RETURNING, S.REFUNDING, S.REFUNDED, S.DELIVERED}
-    ),
+    S.PACKED: frozenset({S.AWAITING_PICKUP, S.INTERCEPTING, S.WMS_FAILED} | _ENDING | _SHIPPED),
+    S.AWAITING_PICKUP: frozenset({S.INTERCEPTING, S.WMS_FAILED} | _ENDING | _SHIPPED),
+    S.INTERCEPTING: frozenset({S.RETURNING} | _IN_WAREHOUSE | _ENDING | _SHIPPED),
     S.IN_TRANSIT: frozenset(
         {S.OUT_FOR_DELIVERY, S.DELIVERED, S.COMPLETED, S.RETURNING, S.REFUNDING, S.REFUNDED, S.INTERCEPTING}
     ),
@@ -70,6 +67,7 @@ is shown with hand-over evidence of the warehouse or the carrier, never on the c
 REFUND_CLAIMS = frozenset({S.REFUNDING, S.REFUNDED})
 """What a channel says from the asking of a refund on; the time of the first of these is kept (`refund_at`)."""
 
+_NOT_SENT = frozenset({S.SHORT, S.WMS_FAILED})
 ENDED = frozenset({S.CANCELLED, S.REFUNDED, S.COMPLETED})
 PUSHABLE = frozenset({S.READY})
 HOLDS_STOCK = frozenset(
@@ -176,7 +174,7 @@ def drifts(
     if channel_claim in {S.CANCELLED, S.REFUNDED} and status not in {S.CANCELLED, S.REFUNDED, S.REFUNDING}:
         return True
     if channel_shipped and not handed_over:
-        return bool(warehouse_claim or RANK.get(S(status), 99) < RANK[S.IN_TRANSIT])
+        return bool(warehouse_claim or status in _NOT_SENT or RANK.get(S(status), 99) < RANK[S.IN_TRANSIT])
     return (
         handed_over and bool(channel_claim) and RANK.get(S(channel_claim), 99) <= RANK[S.PAID] and bool(carrier_claim)
     )
@@ -184,4 +182,4 @@ def drifts(
 
 def has_left(claim: str) -> bool:
     """Tell whether a claim, empty where nothing was said, means that pieces are with the carrier or beyond."""
-    return bool(claim) and RANK.get(S(claim), -1) >= RANK[S.IN_TRANSIT]
+    return claim in HAS_LEFT

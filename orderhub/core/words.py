@@ -53,6 +53,10 @@ class Refund(TextChoices):
     REFUSED = "refused", pgettext_lazy("refund", "Refused")
 
 
+OPEN_REFUND = frozenset({Refund.ASKED.value, Refund.AGREED.value})
+"""A refund that may still be withdrawn: goods must wait for its end."""
+
+
 class Presale(TextChoices):
     """A presale is paid in two parts; an order with only the deposit is not triaged."""
 

@@ -5,12 +5,12 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.draft import LineDraft
-from orderhub.core.status_graph import HOLDS_STOCK
+from orderhub.core.status_graph import HAS_LEFT, HOLDS_STOCK
 from orderhub.core.words import Status
 from orderhub.services.batch import Batch, Incoming
 from orderhub.services.stock import NOTHING, Allocation, Shelf, read_shelf
 
-HAS_LEFT = frozenset({Status.IN_TRANSIT, Status.OUT_FOR_DELIVERY, Status.DELIVERED, Status.COMPLETED, Status.RETURNING})
+ON_ITS_WAY = HAS_LEFT | {Status.RETURNING}
 
 
 def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
@@ -43,9 +43,21 @@ def _who_first(incoming: Incoming) -> tuple[Any, ...]:
 
 
 def _has_left(incoming: Incoming) -> bool:
-    """Tell whether pieces of the order are with the carrier: a refund asked on the road must not reserve them again."""
+    """Tell whether pieces of the order are with the carrier: a refund asked on the road must not reserve them again.
+    Those of a completed deal are with the buyer, whoever sent them (`used_up`)."""
     known = incoming.known
-    return known is not None and not HAS_LEFT.isdisjoint({known.place, known.warehouse_claim, known.carrier_claim})
+    said = {known.place, known.warehouse_claim, known.carrier_claim} if known else set()
+    return known is not None and (incoming.status == Status.COMPLETED or not ON_ITS_WAY.isdisjoint(said))
+
+
+def used_up(batch: Batch) -> list[int]:
+    """Return the orders that held stock until their channel said that the deal is completed: nobody told of a
+    hand-over, but the pieces are gone."""
+    return [
+        inc.order_id
+        for inc in batch.changed
+        if inc.known and inc.known.place in HOLDS_STOCK and inc.status == Status.COMPLETED
+    ]
 
 
 def _left(shelf: Shelf, line: LineDraft, old: dict[str, Any] | None) -> Allocation:

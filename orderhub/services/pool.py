@@ -9,17 +9,17 @@ from django.db.backends.utils import CursorWrapper
 from orderhub.core.crypto import blind
 from orderhub.core.draft import OrderDraft
 from orderhub.core.status_graph import RANK, REFUND_CLAIMS, drifts, judge
-from orderhub.core.words import Lane, Presale, Refund, Source, Status
+from orderhub.core.words import OPEN_REFUND, Lane, Presale, Source, Status
 from orderhub.models import Receiver, Shop
 from orderhub.services import receivers, timeline
 from orderhub.services.batch import Batch, Incoming
 from orderhub.services.bulk import Table, copy_tables, json_text, records, stamp
 from orderhub.services.stock import NOTHING
 
-OPEN_REFUND = frozenset({Refund.ASKED.value, Refund.AGREED.value})
 BEFORE_WAREHOUSE = frozenset(
     {Status.UNPAID, Status.PRESALE_DEPOSIT, Status.PAID, Status.IN_TRIAGE_HOLD, Status.READY, Status.SHORT}
 )
+BEFORE_PAYMENT = frozenset({Status.UNPAID, Status.PRESALE_DEPOSIT})
 REFUND_RANK = {"none": 0, "refused": 1, "done": 2, "agreed": 3, "asked": 4}
 
 ORDER_COLUMNS = (
@@ -64,6 +64,12 @@ def is_triaged(incoming: Incoming) -> bool:
     if incoming.claim != Status.PAID or incoming.draft.channel_hold:
         return False
     return incoming.known is None or incoming.known.place in BEFORE_WAREHOUSE | {Status.REFUNDING}
+def settle_claim(incoming: Incoming) -> None:
+    """Say what the channel claims of an order and whether it is judged; where it is not, its status follows at once."""
+    incoming.claim = claim_of(incoming.draft)
+    incoming.triaged = is_triaged(incoming)
+    if not incoming.triaged:
+        settle_status(incoming)
 
 
 def settle_status(incoming: Incoming) -> None:
@@ -74,11 +80,13 @@ def settle_status(incoming: Incoming) -> None:
         held = incoming.lane in {Lane.TO_CONFIRM, Lane.ABNORMAL}
         short = incoming.is_short and incoming.lane != Lane.ABNORMAL
         incoming.status = Status.SHORT if short else Status.IN_TRIAGE_HOLD if held else Status.READY
-    elif known is None:
+    elif known is None or (known.status in BEFORE_PAYMENT and RANK.get(Status(claim), 99) >= RANK[known.place]):
+        # Nothing was done with it yet: the channel's word stands as for one that comes for the first time.
         incoming.status = claim
         incoming.under_refund = incoming.draft.status if claim == Status.REFUNDING else ""
     elif known.place in BEFORE_WAREHOUSE and claim in BEFORE_WAREHOUSE:
-        incoming.status = claim if claim != Status.PAID or incoming.draft.channel_hold else known.place
+        is_held = claim == Status.PAID and incoming.draft.channel_hold
+        incoming.status = claim if is_held else known.place
     else:
         step = judge(known.status, claim, Source.CHANNEL, known.under_refund)
         incoming.status, incoming.under_refund = step.status, step.under_refund

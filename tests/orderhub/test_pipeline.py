@@ -140,6 +140,35 @@ def test_a_refund_withdrawn_after_the_push_leaves_the_order_with_the_warehouse(s
     assert (Order.objects.get().status, reserved()) == ("packed", 1)
 
 
+@pytest.mark.parametrize(("known", "then", "status"), [
+    ("unpaid", {"lines": [line(refund="asked")]}, "refunding"),
+    ("unpaid", {"lines": [line(refund="done")]}, "refunded"),
+    ("unpaid", {"status": "in_transit"}, "in_transit"), ("unpaid", {"status": "completed"}, "completed"),
+    ("unpaid", {"presale": "deposit"}, "presale_deposit"),
+    ("wms_accepted", {"lines": [line(refund="done")]}, "refunded"), ("packed", {"status": "refunded"}, "refunded"),
+    ("ready", {"status": "unpaid", "paid_at": None}, "ready"),
+    ("in_triage_hold", {"presale": "deposit"}, "in_triage_hold"),
+    ("ready", {"status": "in_transit"}, "ready"),
+])  # fmt: skip
+def test_a_state_that_no_pull_saw_is_no_obstacle_and_none_goes_back(shop, known, then, status):
+    deliver(shop, draft(**({"status": "unpaid", "paid_at": None} if known == "unpaid" else {})))
+    Order.objects.update(status=known)
+    deliver(shop, draft(modified_at=later(5), **then))
+    assert Order.objects.get().status == status
+
+
+@pytest.mark.parametrize("known", ["short", "ready", "in_triage_hold", "wms_failed", "wms_accepted"])
+def test_a_deal_that_ends_without_a_hand_over_ends_the_order_and_its_pieces_are_gone(shop, known):
+    stock(on_hand=5)
+    deliver(shop, draft())
+    Order.objects.update(status=known)
+    deliver(shop, draft(status="in_transit", modified_at=later(5)))
+    assert (Order.objects.get().status, Order.objects.get().has_drift, reserved()) == (known, True, 1)
+    deliver(shop, draft(status="completed", modified_at=later(6)))
+    assert Order.objects.get().status == "completed"
+    assert StockLevel.objects.values_list("on_hand", "reserved").get() == (4, 0)
+
+
 def test_an_unpaid_order_is_neither_judged_nor_reserved_until_it_is_paid(shop):
     stock()
     deliver(shop, draft(status="unpaid", paid_at=None))

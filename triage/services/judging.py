@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from orderhub.core.draft import OrderDraft
+from orderhub.core.words import OPEN_REFUND
 from triage.decisions import GATE_KEY, Candidate, Decision, FoundFinding
 from triage.predicates.base import Batch
 from triage.predicates.price import unpriced
@@ -15,7 +16,6 @@ from triage.selectors.rules import current_rules
 GATE_SEVERITY = 5
 PRICE = "price.off_percent"
 """The fact that holds prices against what is known of them."""
-OPEN_REFUNDS = frozenset({"asked", "agreed"})
 
 
 def decide(candidates: Sequence[Candidate], *, now: datetime) -> list[Decision]:
@@ -64,7 +64,7 @@ def _gate(draft: OrderDraft, rule_set_id: int) -> Decision | None:
     if draft.presale == "deposit" or draft.status == "presale_deposit":
         return _held("deposit_only", {}, rule_set_id)
     for line in draft.lines:
-        if line.refund in OPEN_REFUNDS:
+        if line.refund in OPEN_REFUND:
             return _held("refund_open", {"line": line.line_no, "refund": line.refund}, rule_set_id)
     if draft.status != "paid":
         return Decision("", False, 0, (), rule_set_id)

@@ -32,6 +32,10 @@ def test_nothing_leaves_a_refunded_order():
         ("paid", "cancelled", "channel", Verdict.APPLY, "cancelled"),
         ("ready", "in_triage_hold", "hub", Verdict.APPLY, "in_triage_hold"),
         ("in_triage_hold", "paid", "channel", Verdict.LATE, "in_triage_hold"),
+        ("wms_accepted", "refunded", "channel", Verdict.APPLY, "refunded"),
+        ("unpaid", "refunding", "channel", Verdict.APPLY, "refunding"),
+        ("short", "completed", "channel", Verdict.APPLY, "completed"),
+        ("ready", "in_transit", "carrier", Verdict.APPLY, "in_transit"),
     ],
 )
 def test_claims_are_judged(current, claimed, source, verdict, status):
@@ -61,6 +65,7 @@ def test_shipped_by_the_channel_but_not_packed_is_drift():
     assert not drifts("in_transit", "in_transit", "in_transit", "")
     assert not drifts("ready", "paid", "", "")
     assert drifts("packed", "cancelled", "packed", "")
+    assert drifts("short", "in_transit", "", "") and drifts("wms_failed", "in_transit", "", "")
 
 
 @pytest.mark.parametrize(
