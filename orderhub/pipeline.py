@@ -125,8 +125,10 @@ def take_batch(intake: Intake, rows: Sequence[DraftRow], at_commit: WithCursor |
         try:
             return _one_transaction(intake, rows, at_commit, alone=attempt >= ALONE_FROM)
         except (IntegrityError, OperationalError, stock.StockMovedError) as error:
-            if not _may_repeat(error) or connection.in_atomic_block:
+            if not _may_repeat(error):
                 raise
+            if connection.in_atomic_block:
+                raise TemporaryError("other batches kept changing the same orders or stock", retry_after=5) from error
             time.sleep(uniform(0, 0.02 * 2**attempt))  # noqa: S311  (jitter, not a secret)
     raise TemporaryError("other batches kept changing the same orders or stock", retry_after=5)
 
@@ -192,8 +194,12 @@ def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
         stock.use_up(cursor, gone, actor=batch.actor)
 
 
-def _apply(batch: Batch, decisions: Sequence[Decision]) -> None:
-    for incoming, decision in zip(batch.all, decisions, strict=True):
+def _apply(batch: Batch, decisions: list[Decision]) -> None:
+    for place, incoming in enumerate(batch.all):
+        if not incoming.triaged and decisions[place].lane:
+            # Judged by its channel's word although it is past judging: its reasons stay as they are, too.
+            decisions[place] = Decision("", False, 0, (), decisions[place].rule_set_id)
+        decision = decisions[place]
         incoming.findings = tuple(finding.code for finding in decision.findings)
         incoming.rule_set_id = decision.rule_set_id
         if incoming.triaged:

@@ -8,9 +8,7 @@ from django.db import transaction
 
 from orderhub.models import Order, Shop
 from orderhub.pipeline import Intake, take_batch
-from orderhub.selectors.drafts import drafts_of
-from orderhub.services.batch import DraftRow
-from orderhub.services.parking import NoDoor
+from orderhub.services.pool_door import PoolDoor
 from triage.selectors.outdated import outdated_price_findings
 from triage.selectors.siblings import unmarked_siblings
 from triage.services import accept_findings
@@ -25,10 +23,10 @@ def retriage(order_ids: Sequence[int], actor: str) -> int:
         by_shop[shop_id].append(order_id)
     judged, size = 0, settings.HUB_BATCH_SIZE
     for shop in Shop.objects.filter(pk__in=by_shop).select_related("warehouse").order_by("pk"):
-        intake, ids = Intake(shop, "hub", actor, NoDoor(), is_again=True), by_shop[shop.pk]
+        ids = by_shop[shop.pk]
         for start in range(0, len(ids), size):
-            rows = [DraftRow(0, draft) for draft in drafts_of(ids[start : start + size]).values()]
-            judged += len(take_batch(intake, rows))
+            door = PoolDoor(ids[start : start + size])
+            judged += len(take_batch(Intake(shop, "hub", actor, door, is_again=True), ()))
     return judged
 
 

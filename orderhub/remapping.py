@@ -8,7 +8,7 @@ from django.conf import settings
 
 from channels_sync.selectors.listings import open_orders
 from channels_sync.services import remap as following
-from channels_sync.services.remap import OpenOrdersOnly, rows_to_change
+from channels_sync.services.remap import OpenOrdersOnly, orders_to_change
 from orderhub.core.results import Outcome
 from orderhub.models import Shop
 from orderhub.pipeline import Intake, take_batch
@@ -25,9 +25,8 @@ def remap(listing_ids: Sequence[int], actor: str, most: int, *, seconds: float =
         while order_ids and most > 0 and time.monotonic() < deadline:
             size = min(settings.HUB_BATCH_SIZE, most)
             batch, order_ids, most = order_ids[:size], order_ids[size:], most - size
-            rows = rows_to_change(shop, batch)
-            intake = Intake(shop, "hub", actor, OpenOrdersOnly(), is_again=True)
-            told = take_batch(intake, rows) if rows else []
+            door = OpenOrdersOnly(orders_to_change(shop, batch), shop)
+            told = take_batch(Intake(shop, "hub", actor, door, is_again=True), ()) if door.order_ids else []
             changed += sum(row.outcome is Outcome.CHANGED for row in told)
         left += len(order_ids)
     return changed, left

@@ -1,6 +1,7 @@
 """Open orders follow a changed mapping: which ones, and what their lines become. The pipeline writes them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.backends.utils import CursorWrapper
@@ -18,6 +19,7 @@ from orderhub.core.told import unmatched_codes
 from orderhub.models import Shop
 from orderhub.selectors.drafts import drafts_of
 from orderhub.services.batch import Batch, DraftRow, Incoming
+from orderhub.services.pool_door import PoolDoor
 
 _IN_POOL = ("line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund")
 
@@ -36,10 +38,35 @@ def done(*, listing_ids: Sequence[int], began: datetime) -> int:
     return Listing.objects.filter(pk__in=listing_ids, remap_until__lte=began).update(remap_until=None)
 
 
-def rows_to_change(shop: Shop, order_ids: Sequence[int]) -> list[DraftRow]:
-    """Return the orders, mapped anew, that come out otherwise: their lines, or which of them are unmatched. Six
-    queries."""
-    drafts = list(drafts_of(order_ids).values())
+def orders_to_change(shop: Shop, order_ids: Sequence[int]) -> list[int]:
+    """Return those of the orders whose lines come out otherwise, without a lock: most do not, and intake need not wait
+    for them. Six queries."""
+    drafts = drafts_of(order_ids)
+    ids = list(drafts)
+    return [ids[row.row] for row in _mapped_otherwise(shop, list(drafts.values()))]
+
+
+@dataclass(slots=True)
+class OpenOrdersOnly(PoolDoor):
+    """The door of a remapping: brings the orders that come out otherwise. One that went to the warehouse keeps its
+    lines."""
+
+    shop: Shop
+
+    def read(self) -> list[DraftRow]:
+        """Return the orders, mapped anew, of which the lines or the unmatched ones are others. Six queries."""
+        return _mapped_otherwise(self.shop, list(drafts_of(self.order_ids).values()))
+
+    def after(self, cursor: CursorWrapper, batch: Batch) -> None:
+        """Take out of the sorted batch what must stay as it is."""
+        batch.changed = [incoming for incoming in batch.changed if _may_follow(incoming)]
+        follow = {incoming.row for incoming in batch.changed}
+        batch.results = [
+            told if told.row in follow else replace(told, outcome=Outcome.UNCHANGED) for told in batch.results
+        ]
+
+
+def _mapped_otherwise(shop: Shop, drafts: Sequence[OrderDraft]) -> list[DraftRow]:
     rows = [ReadRow(place, as_told(draft), None, draft.external_no, "") for place, draft in enumerate(drafts)]
     map_drafts(None, shop, rows)
     return [
@@ -49,30 +76,8 @@ def rows_to_change(shop: Shop, order_ids: Sequence[int]) -> list[DraftRow]:
     ]
 
 
-class OpenOrdersOnly:
-    """The door of a remapping: under the lock of the batch, an order that went to the warehouse meanwhile, or that the
-    channel changed, keeps its lines."""
-
-    def before(self, cursor: CursorWrapper, rows: Sequence[DraftRow]) -> Sequence[DraftRow]:
-        """Return all rows."""
-        return rows
-
-    def after(self, cursor: CursorWrapper, batch: Batch) -> None:
-        """Take out of the sorted batch what must stay as it is."""
-        batch.new = []
-        batch.changed = [incoming for incoming in batch.changed if _may_follow(incoming)]
-        follow = {incoming.row for incoming in batch.changed}
-        batch.results = [
-            told if told.row in follow else replace(told, outcome=Outcome.UNCHANGED) for told in batch.results
-        ]
-
-    def close(self, cursor: CursorWrapper) -> None:
-        """Nothing is left to do."""
-
-
 def _may_follow(incoming: Incoming) -> bool:
-    known = incoming.known
-    return known is not None and is_open(known.place) and known.modified_at == incoming.draft.modified_at
+    return incoming.known is not None and is_open(incoming.known.place)
 
 
 def _shape(draft: OrderDraft) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from orderhub.core.draft import BuyerDraft, LineDraft, OrderDraft, ReceiverDraft
+from orderhub.core.words import OPEN_REFUND
 from orderhub.models import Order, Receiver
 
 
@@ -23,8 +24,8 @@ def _draft(order: Order) -> OrderDraft:
         for line in sorted(order.lines.all(), key=lambda line: line.pk)
     )  # fmt: skip
     return OrderDraft(
-        external_no=order.external_no, status=_claimed(order), created_at=order.created_at, paid_at=order.paid_at,
-        modified_at=order.modified_at, ship_by=order.ship_by,
+        external_no=order.external_no, status=_claimed(order, lines), created_at=order.created_at,
+        paid_at=order.paid_at, modified_at=order.modified_at, ship_by=order.ship_by,
         buyer=BuyerDraft(
             id=order.buyer.external_id if order.buyer else "", nickname=order.buyer.nickname if order.buyer else "",
             ip=clear.get("ip", ""),
@@ -36,10 +37,16 @@ def _draft(order: Order) -> OrderDraft:
     )  # fmt: skip
 
 
-def _claimed(order: Order) -> str:
-    """A refund or a deposit was read into the claim from lines and presale; the word before that is "paid"."""
-    derived = {"refunding", "presale_deposit", "refunded"}
-    return "paid" if order.channel_claim in derived else order.channel_claim
+def _claimed(order: Order, lines: Sequence[LineDraft]) -> str:
+    """Return the word that the source said: "paid" where a refund or a deposit was read into the claim from lines and
+    presale. Files say both by the status alone, and that must not be forgotten."""
+    refunds = {line.refund for line in lines}
+    is_derived = {
+        "refunding": bool(refunds & OPEN_REFUND),
+        "refunded": refunds == {"done"},
+        "presale_deposit": order.presale == "deposit",
+    }
+    return "paid" if is_derived.get(order.channel_claim) else order.channel_claim
 
 
 def _receiver(receiver: Receiver | None, clear: dict[str, str]) -> ReceiverDraft:

@@ -117,6 +117,8 @@ class Batch:
     actor: str
     now: datetime
     inbox_id: int | None
+    is_again: bool = False
+    """The known orders come out of the pool: what their drafts say is not always the channel's word."""
     new: list[Incoming] = field(default_factory=list)
     changed: list[Incoming] = field(default_factory=list)
     results: list[RowResult] = field(default_factory=list)
@@ -145,10 +147,10 @@ def sort_out(
 
     Of an order that stands twice in the delivery the later `modified_at` counts. Known orders that change are locked
     in key order, so that batches over the same orders wait for each other instead of deadlocking. `again` takes known
-    orders as changed although they say nothing new, to judge them again; a version that was overtaken since it was
-    read from the pool is stale as any other.
+    orders as changed although they say nothing new, to judge them again: read under their lock (`PoolDoor`), since
+    content and version cannot tell whether they were overtaken.
     """
-    batch = Batch(shop, source, actor, now, inbox_id)
+    batch = Batch(shop, source, actor, now, inbox_id, is_again=again)
     latest = _latest(batch, rows)
     unlocked = _known(cursor, shop, latest)
     changing = [entry.order_id for no, entry in unlocked.items() if again or _differs(latest[no], entry)]

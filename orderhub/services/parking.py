@@ -53,20 +53,6 @@ class Door(Protocol):
         """Finish, after the batch was written."""
 
 
-class NoDoor:
-    """For orders that are in the pool already."""
-
-    def before(self, cursor: CursorWrapper, rows: Sequence[DraftRow]) -> Sequence[DraftRow]:
-        """Return all rows."""
-        return rows
-
-    def after(self, cursor: CursorWrapper, batch: Batch) -> None:
-        """Leave the batch as it is."""
-
-    def close(self, cursor: CursorWrapper) -> None:
-        """Nothing is left to do."""
-
-
 @dataclass(slots=True)
 class FrontDoor:
     """The gate before rows that just came: while it is not open, they are parked. `told` is by row number."""

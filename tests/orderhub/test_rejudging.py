@@ -6,6 +6,7 @@ from orderhub.pipeline import take_batch
 from orderhub.rejudging import recheck_siblings, release_order, retriage
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_shop
+from triage.models import Finding
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
 
@@ -23,6 +24,24 @@ def test_when_stock_comes_a_short_order_becomes_ready(shop):
     assert (Order.objects.get().status, StockLevel.objects.get().reserved) == ("ready", 1)
 
 
+@pytest.mark.parametrize("said", ["refunding", "presale_deposit"])
+def test_what_a_file_said_by_the_status_alone_is_not_forgotten(shop, said):
+    deliver(shop, draft())
+    deliver(shop, draft(status=said, modified_at=later(5)))
+    order = Order.objects.get()
+    retriage([order.pk], "boss")
+    after = Order.objects.get()
+    assert (after.status, after.channel_claim) == (order.status, said)
+
+
+def test_an_order_that_is_not_judged_any_more_keeps_its_reasons(shop):
+    deliver(shop, draft())
+    Order.objects.update(status="packed", warehouse_claim="packed")
+    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, modified_at=later(5)))
+    assert Order.objects.get().lane == "regular"
+    assert list(Finding.objects.values_list("code", flat=True)) == ["changed_after_push"]
+
+
 def test_many_orders_are_judged_again_in_batches_of_one_shop(shop, settings, monkeypatch):
     settings.HUB_BATCH_SIZE = 2
     other, sizes = make_shop("other"), []
@@ -30,12 +49,28 @@ def test_many_orders_are_judged_again_in_batches_of_one_shop(shop, settings, mon
         deliver(place, *(draft(f"T{n}") for n in range(3)))
 
     def noting(intake, rows):
-        sizes.append((intake.shop.code, len(rows)))
+        sizes.append((intake.shop.code, len(intake.door.order_ids)))
         return take_batch(intake, rows)
 
     monkeypatch.setattr(rejudging, "take_batch", noting)
     assert retriage(list(Order.objects.values_list("pk", flat=True)), "hub") == 6
     assert sizes == [("flagship", 2), ("flagship", 1), ("other", 2), ("other", 1)]
+
+
+def test_what_is_said_of_an_order_in_the_moment_it_is_judged_again_stays(shop, monkeypatch):
+    deliver(shop, draft())
+
+    def late(*args):
+        moved = RECEIVER | {"detail": "文三路 91 号 2 幢 101 室"}
+        deliver(shop, draft(buyer_remark="改地址", receiver=moved))  # a version of the same second
+        Order.objects.update(seller_remark="改发顺丰")  # by a person: no version at all
+        return take_batch(*args)
+
+    monkeypatch.setattr(rejudging, "take_batch", late)
+    assert retriage([Order.objects.get().pk], "hub") == 1
+    order = Order.objects.get()
+    assert (order.buyer_remark, order.seller_remark) == ("改地址", "改发顺丰")
+    assert order.receiver.open()["detail"] == "文三路 91 号 2 幢 101 室"
 
 
 def test_a_released_order_goes_on_and_stays_released(shop):

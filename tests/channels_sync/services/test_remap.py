@@ -8,8 +8,7 @@ from channels_sync.services import mapping, remap
 from channels_sync.services.remap import OpenOrdersOnly
 from orderhub import remapping
 from orderhub.models import Order, OrderLine, Sku, TimelineEntry
-from orderhub.pipeline import Intake, take_batch
-from orderhub.services.batch import Batch
+from orderhub.pipeline import take_batch
 from tests.channels_sync.services.test_listings import ITEM, available, lines_of, make_listing, stocked
 from tests.drafts import deliver, draft, later, line
 from tests.factories import make_shop
@@ -90,26 +89,38 @@ def test_an_order_that_left_keeps_its_lines(shop, status):
     assert lines_of() == before
 
 
-def test_an_order_that_leaves_meanwhile_keeps_its_lines(shop):
+def meanwhile(monkeypatch, happens):
+    """Let something happen right before the orders are taken up."""
+
+    def late(*args):
+        happens()
+        return take_batch(*args)
+
+    monkeypatch.setattr(remapping, "take_batch", late)
+
+
+def test_an_order_that_leaves_meanwhile_keeps_its_lines(shop, monkeypatch):
     deliver(shop, draft(lines=[line(**ITEM)]))
     listing = Listing.objects.get()
     change(listing, ("SERUM", 3))
-    rows = remap.rows_to_change(shop, [Order.objects.get().pk])
-    Order.objects.update(status="wms_queued")
     before = lines_of()
-    told = take_batch(Intake(shop, "hub", "ada", OpenOrdersOnly(), is_again=True), rows)
-    assert ([row.outcome for row in told], lines_of()) == (["unchanged"], before)
+    meanwhile(monkeypatch, lambda: Order.objects.update(status="wms_queued"))
+    assert (follow(listing), lines_of()) == ((0, 0), before)
 
 
-def test_what_the_channel_said_meanwhile_is_not_overwritten(shop):
+@pytest.mark.parametrize("minute", [0, 9])
+def test_what_the_channel_says_meanwhile_is_not_overwritten(shop, monkeypatch, minute):
     row = draft(lines=[line(**ITEM)])
     deliver(shop, row)
     listing = Listing.objects.get()
+    change(listing, ("MASK", 2))
+    follow(listing)
     change(listing, ("SERUM", 3))
-    rows = remap.rows_to_change(shop, [Order.objects.get().pk])
-    deliver(shop, {**row, "modified_at": later(9), "buyer_remark": "newer"})
-    take_batch(Intake(shop, "hub", "ada", OpenOrdersOnly(), is_again=True), rows)
-    assert Order.objects.get().buyer_remark == "newer"
+    newer = {**row, "modified_at": later(minute), "buyer_remark": "newer"}
+    newer["lines"] = [line(**ITEM), line(line_no="2", sku="PLAIN")]
+    meanwhile(monkeypatch, lambda: deliver(shop, newer))
+    follow(listing)
+    assert (Order.objects.get().buyer_remark, [found[1] for found in lines_of()]) == ("newer", ["SERUM", "PLAIN"])
 
 
 def test_the_raw_delivery_of_an_order_stays_known(shop):
@@ -169,7 +180,7 @@ def test_orders_are_mapped_again_set_wise(shop, orders):
     listing = Listing.objects.get()
     change(listing, ("SERUM", 3))
     with CaptureQueriesContext(connection) as queries:
-        rows = remap.rows_to_change(shop, list(Order.objects.values_list("pk", flat=True)))
+        rows = OpenOrdersOnly(list(Order.objects.values_list("pk", flat=True)), shop).read()
     assert (len(rows), len(queries)) == (orders, 5)
 
 
@@ -179,9 +190,3 @@ def test_notes_of_the_channel_follow_too(shop):
     change(listing, ("SERUM", 3))
     follow(listing)
     assert Order.objects.get().extra[TOLD][0]["as"] == ["1.1"]
-
-
-def test_the_door_lets_no_new_order_in(shop):
-    batch = Batch(shop, "hub", "ada", None, None, new=["anything"])
-    OpenOrdersOnly().after(None, batch)
-    assert batch.new == []
