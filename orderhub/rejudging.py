@@ -4,10 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
+from orderhub.core.errors import HubError
+from orderhub.core.words import Lane
 from orderhub.models import Order, Shop
 from orderhub.pipeline import Intake, take_batch
+from orderhub.services import stock
 from orderhub.services.pool_door import PoolDoor
 from triage.selectors.outdated import outdated_price_findings
 from triage.selectors.siblings import unmarked_siblings
@@ -40,7 +44,17 @@ def recheck_siblings() -> int:
 
 
 @transaction.atomic
-def release_order(order_id: int, actor: str, reason: str) -> None:
-    """Let a held order go: a person accepts its findings, and it is judged again without them."""
+def release_order(order_id: int, actor: str, reason: str, may_release_abnormal: bool) -> None:
+    """Let a held order go: a person accepts its findings, and it is judged again without them.
+
+    Raises HubError for a frozen order unless the person may release those. The lane is read under the lock, because
+    the order may have been judged again since the person saw it.
+    """
+    with connection.cursor() as cursor:
+        # Before the order's own lock: a batch that works alone waits for those that hold stock, never for an order.
+        stock.enter(cursor, alone=False)
+    lane = Order.objects.select_for_update().values_list("lane", flat=True).get(pk=order_id)
+    if lane == Lane.ABNORMAL and not may_release_abnormal:
+        raise HubError(_("The order is frozen: a supervisor or risk reviewer decides."))
     accept_findings(order_id=order_id, actor=actor, reason=reason)
     retriage([order_id], actor)

@@ -38,7 +38,11 @@ from orderhub.services.reveal import PERMISSION as REVEAL
 from orderhub.services.reveal import asked_parts, reveal
 
 RELEASE = "orderhub.release_order"
+RELEASE_ABNORMAL = "orderhub.release_abnormal"
 OPEN = (Status.PAID, Status.IN_TRIAGE_HOLD, Status.READY, Status.SHORT, Status.WMS_FAILED)
+GOES_ON = (Status.READY, Status.WMS_QUEUED, Status.WMS_ACCEPTED)
+NOT_JUDGED = (Status.PAID, Status.PRESALE_DEPOSIT)
+"""Where a gate keeps an order: a hold of its channel, a refund that was asked, a deposit."""
 LIST_FIELDS = (
     "external_no", "status", "lane", "is_urgent", "has_drift", "created_at", "ship_by", "total_fen", "item_count",
     "shop__name", "receiver__name_masked", "receiver__city", "receiver__district",
@@ -213,7 +217,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
             "list_url": self.list_url,
             "is_open": page.order.status in OPEN,
             "neighbours": self._neighbours(request, page.order),
-            "may_release": page.order.status == Status.IN_TRIAGE_HOLD and request.user.has_perm(RELEASE),
+            **_release_rights(request, page.order),
         }
         return TemplateResponse(request, "console/order.html", context)
 
@@ -237,19 +241,19 @@ class OrderAdmin(ReadOnlyModelAdmin):
         return _reveal(request, order_id)
 
     def release_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
-        """Release one held order for a reason."""
+        """Release one held order for a reason; of another one only its reasons are accepted."""
         if not request.user.has_perm(RELEASE):
             raise PermissionDenied
-        get_object_or_404(Order.objects.only("pk"), pk=order_id)
+        order = get_object_or_404(Order.objects.only("pk", "status"), pk=order_id)
         reason = request.POST.get("reason", "").strip()
         try:
             if not reason:
                 raise HubError(_("Give a reason."))
-            hooks.release_order(order_id, actor_of(request), reason[:200])
+            may_release_abnormal = request.user.has_perm(RELEASE_ABNORMAL)
+            told = _release(order, actor_of(request), reason[:200], may_release_abnormal=may_release_abnormal)
+            messages.success(request, told)
         except HubError as error:
             messages.error(request, str(error))
-        else:
-            messages.success(request, _("The order was released."))
         back = reverse("admin:orderhub_order_change", args=[order_id])
         return HttpResponseRedirect(f"{back}?view={request.POST.get('view', 'all')}")
 
@@ -260,7 +264,14 @@ class OrderAdmin(ReadOnlyModelAdmin):
     @admin.action(description=gettext_lazy("Release…"), permissions=["release"])
     def release(self, request: HttpRequest, rows: QuerySet[Order]) -> HttpResponse | None:
         """Release the selected held orders, each for itself."""
-        explain = _("The findings count as accepted; the orders go on to the warehouse.")
+        may_release_abnormal = request.user.has_perm(RELEASE_ABNORMAL)
+        if may_release_abnormal:
+            explain = _(
+                "The findings count as accepted; the orders go on to the warehouse, "
+                "short ones once their pieces are there."
+            )
+        else:
+            explain = _("To-confirm orders go on to the warehouse, with findings accepted. Frozen orders stay.")
         reason = asked_reason(self, request, rows, title=_("Release"), explain=explain)
         if isinstance(reason, HttpResponse):
             return reason
@@ -268,7 +279,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         def do(order: Order) -> str:
             if order.status != Status.IN_TRIAGE_HOLD:
                 raise HubError(_("The order is not held."))
-            hooks.release_order(order.pk, actor_of(request), reason)
+            _release(order, actor_of(request), reason, may_release_abnormal=may_release_abnormal)
             return _("released")
 
         return report(self, request, _("Release"), each_row(rows, do))
@@ -280,6 +291,31 @@ class OrderAdmin(ReadOnlyModelAdmin):
         judged = hooks.retriage(ids, actor_of(request))
         text = ngettext("%(count)d order was judged again.", "%(count)d orders were judged again.", judged)
         messages.success(request, text % {"count": judged})
+
+
+def _release(order: Order, actor: str, reason: str, *, may_release_abnormal: bool) -> str:
+    """Release an order and return what came of it.
+
+    Raises HubError where it does not go on: judging may find what nobody has seen yet, and a gate is lifted by its
+    cause alone. What was accepted stays accepted.
+    """
+    hooks.release_order(order.pk, actor, reason, may_release_abnormal)
+    became = Order.objects.values_list("status", flat=True).get(pk=order.pk)
+    was_held = order.status == Status.IN_TRIAGE_HOLD
+    if became == Status.IN_TRIAGE_HOLD or (was_held and became in NOT_JUDGED):
+        raise HubError(_("The order does not go on yet, for a reason that was not accepted."))
+    if was_held and became == Status.SHORT:
+        return _("The order was released; it waits for its pieces.")
+    if was_held and became in GOES_ON:
+        return _("The order was released.")
+    return _("The reasons count as accepted.")
+
+
+def _release_rights(request: HttpRequest, order: Order) -> dict[str, bool]:
+    """Tell whether this person may release the order now, or sees one that is held for somebody else to decide."""
+    is_theirs = order.status == Status.IN_TRIAGE_HOLD and request.user.has_perm(RELEASE)
+    may_decide = order.lane != Lane.ABNORMAL or request.user.has_perm(RELEASE_ABNORMAL)
+    return {"may_release": is_theirs and may_decide, "is_for_others": is_theirs and not may_decide}
 
 
 @never_cache

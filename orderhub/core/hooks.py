@@ -58,5 +58,5 @@ hidden_facts: Hook[[str], Mapping[str, str]] = Hook("hidden_facts")
 """What a platform keeps back: `hidden_facts(platform)` returns the reason by fact (`receiver.phone`), in the reader's
 language; nothing for a platform that nobody knows."""
 
-release_order: Hook[[int, str, str], None] = Hook("release_order")
-"""Let a held order go: `release_order(order_id, actor, reason)`."""
+release_order: Hook[[int, str, str, bool], None] = Hook("release_order")
+"""Let a held order go: `release_order(order_id, actor, reason, may_release_abnormal)`."""

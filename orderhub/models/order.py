@@ -120,6 +120,7 @@ class Order(models.Model):
         permissions = [
             ("reveal_personal_data", _("Can reveal personal data")),
             ("release_order", _("Can release a held order")),
+            ("release_abnormal", _("Can release a frozen (abnormal) order")),
             ("edit_memo", _("Can edit the seller's remark and flag")),
         ]
 

@@ -27,6 +27,7 @@ ROLES = (
         _("Supervisor"),
         (
             *_WORK,
+            "orderhub.release_abnormal",
             "orderhub.view_*",
             "orderhub.set_gate", "orderhub.change_reject", "orderhub.change_inboxitem", "orderhub.change_effect",
             "orderhub.change_warehousereport",
@@ -40,7 +41,11 @@ ROLES = (
         ),
     ),
     Role("agent", _("Agent"), (*_WORK, *_STOCK)),
-    Role("risk", _("Risk reviewer"), (*_WORK, "triage.view_*", "orderhub.view_reject", "orderhub.view_shop")),
+    Role(
+        "risk",
+        _("Risk reviewer"),
+        (*_WORK, "orderhub.release_abnormal", "triage.view_*", "orderhub.view_reject", "orderhub.view_shop"),
+    ),
     Role(
         "warehouse",
         _("Warehouse lead"),

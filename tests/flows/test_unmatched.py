@@ -91,7 +91,7 @@ def test_before_it_is_matched_by_itself_a_known_code_holds_nothing(shop):
 
 def test_a_person_may_let_it_go_as_it_is(shop):
     deliver(shop, draft(lines=[line(**ITEM)]))
-    release_order(Order.objects.get().pk, "ada", "the warehouse knows it")
+    release_order(Order.objects.get().pk, "ada", "the warehouse knows it", True)
     assert found() == FREE
 
 

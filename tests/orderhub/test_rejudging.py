@@ -2,10 +2,11 @@ import pytest
 
 from orderhub import rejudging
 from orderhub.models import Effect, Order, StockLevel
+from orderhub.core.errors import HubError
 from orderhub.pipeline import take_batch
 from orderhub.rejudging import recheck_siblings, release_order, retriage
 from tests.drafts import RECEIVER, deliver, draft, later, line
-from tests.factories import make_shop
+from tests.factories import make_order, make_shop
 from triage.models import Finding
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
@@ -76,12 +77,23 @@ def test_what_is_said_of_an_order_in_the_moment_it_is_judged_again_stays(shop, m
 def test_a_released_order_goes_on_and_stays_released(shop):
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
     order = Order.objects.get()
-    release_order(order.pk, "boss", "已电话确认")
+    release_order(order.pk, "boss", "已电话确认", False)
     order.refresh_from_db()
     assert (order.status, order.lane) == ("ready", "regular")
     assert Effect.objects.filter(kind="wms_push", state="pending").count() == 1
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, seller_remark="ok", modified_at=later(5)))
     assert Order.objects.get().status == "ready"
+
+
+def test_a_frozen_order_needs_the_right_to_release_frozen_ones(shop):
+    order = make_order(shop, status="in_triage_hold", lane="abnormal", channel_claim="paid")
+    with pytest.raises(HubError):
+        release_order(order.pk, "ada", "已电话确认", False)
+    order.refresh_from_db()
+    assert (order.status, order.timeline.count()) == ("in_triage_hold", 0)
+    release_order(order.pk, "boss", "已电话确认", True)
+    order.refresh_from_db()
+    assert (order.status, order.lane) == ("ready", "regular")
 
 
 def test_the_first_orders_of_a_cluster_are_held_once_the_fifth_has_come(shop):

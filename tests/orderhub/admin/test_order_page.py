@@ -2,12 +2,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 
 from orderhub.models import Effect, Order, Receiver, Reveal, StockLevel, TimelineEntry
 from tests.factories import START, make_order, make_parcel, make_shop
 from triage.models import Finding
 
 LIST = "/ops/orderhub/order/"
+STILL_HELD = "The order does not go on yet, for a reason that was not accepted."
 
 
 def page(client, order, **query):
@@ -180,11 +182,79 @@ class TestRelease:
         assert held.status == "ready"
         assert any("电话已确认" in str(entry.data) for entry in held.timeline.all())
 
+    @pytest.mark.parametrize(
+        ("changes", "told", "status"),
+        [
+            ({}, "The order was released.", "ready"),
+            ({"phone": "12345"}, STILL_HELD, "in_triage_hold"),
+            ({"channel_hold": "LOCKED"}, STILL_HELD, "paid"),
+            ({"lines": 2}, "The order was released; it waits for its pieces.", "short"),
+            ({"status": "ready"}, "The reasons count as accepted.", "ready"),
+        ],
+    )
+    def test_what_came_of_a_release_is_said(self, supervisor, rules, changes, told, status):
+        StockLevel.objects.create(sku="SKU-2", warehouse="HZ", on_hand=0)
+        values = {"status": "in_triage_hold", "lane": "to_confirm", "channel_claim": "paid", **changes}
+        order = make_order(make_shop(ship_hours=48), **values)
+        supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+        answer = supervisor.post(f"{LIST}{order.pk}/release/", {"reason": "电话已确认"}, follow=True)
+        assert [str(message) for message in answer.context["messages"]] == [told]
+        order.refresh_from_db()
+        assert order.status == status
+
+    def test_in_bulk_an_order_that_stays_held_is_told(self, supervisor, held):
+        other = make_order(held.shop, status="in_triage_hold", channel_claim="paid", phone="12345")
+        supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+        chosen = {"action": "release", "_selected_action": [held.pk, other.pk], "confirmed": "1", "reason": "x y"}
+        done = supervisor.post(LIST, chosen)
+        assert {outcome.key: (outcome.is_ok, outcome.message) for outcome in done.context["outcomes"]} == {
+            held.pk: (True, "released"),
+            other.pk: (False, STILL_HELD),
+        }  # fmt: skip
+
     def test_without_a_reason_it_stays(self, supervisor, held):
         supervisor.post(f"{LIST}{held.pk}/release/", {"reason": " "})
         held.refresh_from_db()
         assert held.status == "in_triage_hold"
         assert not held.timeline.exists()
+
+    @pytest.mark.parametrize(
+        ("role", "lane", "status"),
+        [
+            ("supervisor", "to_confirm", "ready"), ("supervisor", "abnormal", "ready"),
+            ("risk", "to_confirm", "ready"), ("risk", "abnormal", "ready"),
+            ("agent", "to_confirm", "ready"), ("agent", "abnormal", "in_triage_hold"),
+        ],
+    )  # fmt: skip
+    def test_agents_decide_what_is_to_be_confirmed_and_nothing_that_is_frozen(self, person, held, role, lane, status):
+        Order.objects.filter(pk=held.pk).update(lane=lane)
+        client = person(role)
+        assert ("release-dialog" in page(client, held).content.decode()) == (status == "ready")
+        client.post(f"{LIST}{held.pk}/release/", {"reason": "电话已确认"})
+        held.refresh_from_db()
+        assert held.status == status
+
+    def test_an_agent_is_told_who_decides_a_frozen_order(self, person, held):
+        client = person("agent")
+        client.cookies["django_language"] = "en"
+        assert "supervisor or risk reviewer decides" in page(client, held).content.decode()
+        answer = client.post(f"{LIST}{held.pk}/release/", {"reason": "x y"}, follow=True)
+        told = [str(message) for message in answer.context["messages"]]
+        assert told == ["The order is frozen: a supervisor or risk reviewer decides."]
+
+    def test_in_bulk_an_agent_releases_all_but_the_frozen_ones(self, person, held):
+        other = make_order(held.shop, status="in_triage_hold", lane="to_confirm", channel_claim="paid")
+        client = person("agent")
+        client.cookies["django_language"] = "en"
+        chosen = {"action": "release", "_selected_action": [held.pk, other.pk]}
+        assert "Frozen orders stay." in client.post(LIST, chosen).content.decode()
+        done = client.post(LIST, {**chosen, "confirmed": "1", "reason": "电话已确认"})
+        assert {outcome.key: outcome.message for outcome in done.context["outcomes"]} == {
+            held.pk: "The order is frozen: a supervisor or risk reviewer decides.", other.pk: "released",
+        }  # fmt: skip
+        held.refresh_from_db()
+        other.refresh_from_db()
+        assert (held.status, other.status) == ("in_triage_hold", "ready")
 
     @pytest.mark.parametrize("role", ["auditor", "warehouse"])
     def test_roles_without_the_right_cannot(self, person, held, role):

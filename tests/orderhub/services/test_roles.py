@@ -47,6 +47,7 @@ def test_an_auditor_reads_and_nothing_else():
     ("role", "may", "may_not"),
     [
         ("supervisor", "orderhub.release_order", "orderhub.delete_order"),
+        ("agent", "orderhub.release_order", "orderhub.release_abnormal"),
         ("agent", "orderhub.reveal_personal_data", "orderhub.view_reject"),
         ("risk", "orderhub.release_order", "orderhub.change_shop"),
         ("warehouse", "orderhub.view_effect", "orderhub.release_order"),
@@ -56,6 +57,15 @@ def test_what_sets_the_roles_apart(role, may, may_not):
     sync_roles()
     assert may in granted(role)
     assert may_not not in granted(role)
+
+
+@pytest.mark.parametrize(
+    ("permission", "roles"),
+    [("release_order", {"supervisor", "agent", "risk"}), ("release_abnormal", {"supervisor", "risk"})],
+)
+def test_who_releases_what(permission, roles):
+    sync_roles()
+    assert {role.name for role in ROLES if f"orderhub.{permission}" in granted(role.name)} == roles
 
 
 def test_nobody_but_superusers_may_grant_single_permissions():
