@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from orderhub.console.dashboard import DashboardCard, add_card
 from orderhub.console.paging import count_text
+from orderhub.core.words import Lane
 from orderhub.selectors import overview
 
 HOURLY_LIMIT = 5_000
@@ -170,6 +171,7 @@ def hours(request: HttpRequest) -> dict[str, Any]:
 
 
 _QUEUE_ROWS: tuple[tuple[str, str | Promise, str], ...] = (
+    ("regular", Lane.REGULAR.label, ""),
     ("confirm", gettext_lazy("To confirm"), ""),
     ("abnormal", gettext_lazy("Abnormal"), ""),
     ("urgent", gettext_lazy("Urgent"), ""),
@@ -179,15 +181,20 @@ _QUEUE_ROWS: tuple[tuple[str, str | Promise, str], ...] = (
     ("inbox", gettext_lazy("Inbox"), "inboxitem"),
 )
 """By queue: its title, and whose list it is where it is not a queue of orders."""
+_LANE_OF_QUEUE = {
+    "regular": Lane.REGULAR.value, "confirm": Lane.TO_CONFIRM.value, "abnormal": Lane.ABNORMAL.value,
+    "urgent": overview.URGENT,
+}  # fmt: skip
 
 
 def queue_ages(request: HttpRequest) -> dict[str, Any]:
-    """Return each queue with how many wait and since when."""
+    """Return each queue with how many wait and since when, a lane's also with how many orders of this hour it got."""
     if not may_see(request):
         return {}
-    shown = figures(request).queues
+    shown, lanes = figures(request).queues, figures(request).traffic.by_lane
     rows = [
         {"title": title, "queue": shown[key], "waiting": count_text(shown[key].waiting),
+         "this_hour": f"{lanes[_LANE_OF_QUEUE[key]]:,}" if key in _LANE_OF_QUEUE else "",
          "link": reverse(f"admin:orderhub_{model}_changelist") if model else queue_link(key)}
         for key, title, model in _QUEUE_ROWS
         if not model or request.user.has_perm(f"orderhub.view_{model}")

@@ -56,6 +56,10 @@ def _held(lane: str) -> Q:
 VIEWS = (
     SavedView("all", gettext_lazy("All"), empty=gettext_lazy("Orders appear here as soon as a channel delivers them.")),
     SavedView(
+        "regular", Lane.REGULAR.label, lambda rows: rows.filter(lane=Lane.REGULAR, status__in=OPEN), True,
+        gettext_lazy("Every regular order has gone to the warehouse."),
+    ),
+    SavedView(
         "confirm", gettext_lazy("To confirm"), lambda rows: rows.filter(_held(Lane.TO_CONFIRM)), True,
         gettext_lazy("Nobody has to confirm anything."),
     ),

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 from unfold.views import ChangeList
 
 from orderhub.console.paging import AFTER, BEFORE, CappedPaginator, Keyset, count_text
@@ -26,6 +28,18 @@ class SavedView:
     is_queue: bool = False
     empty: str | Promise = ""
     """What to tell people when the view has no rows."""
+
+
+def by_time(**on: Any) -> tuple[SavedView, ...]:
+    """Return the tabs of a list whose rows hold from `starts_at` to before `ends_at`: all, running, coming; the last
+    two only with rows that fit `on`."""
+    return (
+        SavedView("all", gettext_lazy("All")),
+        SavedView(
+            "now", gettext_lazy("Running"), lambda rows: rows.filter(**on, starts_at__lte=Now(), ends_at__gt=Now())
+        ),
+        SavedView("next", gettext_lazy("Coming"), lambda rows: rows.filter(**on, starts_at__gt=Now())),
+    )
 
 
 @dataclass(frozen=True, slots=True)

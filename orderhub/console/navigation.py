@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.console.pages import pages_of
+from orderhub.core.words import Lane
 
 ORDER = "orderhub.order"
 ICONS = {
@@ -57,7 +58,7 @@ APP_ICONS = {"triage": "rule", "channels_sync": "sync"}
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the side bar: pages that name `key`, models by `app.model` name, every other model of `apps`."""
+    """One part of the side bar: pages that name `key`, `models` by name (`app.model`), what is left of `apps`."""
 
     key: str
     title: str | Promise
@@ -96,6 +97,7 @@ SECTIONS = (
 )  # fmt: skip
 
 QUEUES: tuple[tuple[str, str | Promise, str], ...] = (
+    ("regular", Lane.REGULAR.label, "trending_flat"),
     ("confirm", _("To confirm"), "help"),
     ("abnormal", _("Abnormal"), "warning"),
     ("urgent", _("Urgent"), "bolt"),
@@ -146,7 +148,7 @@ def _pages(request: HttpRequest, section: Section) -> Iterator[dict[str, Any]]:
 
 
 def _models(request: HttpRequest, section: Section, allowed: "dict[str, ModelAdmin[Any]]") -> Iterator[dict[str, Any]]:
-    for name in (*section.models, *_others(section.apps, section.models, allowed)):
+    for name in (*section.models, *_others(section.apps, allowed)):
         if name in allowed:
             options = allowed[name].opts
             link = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
@@ -160,6 +162,6 @@ def _models(request: HttpRequest, section: Section, allowed: "dict[str, ModelAdm
             }
 
 
-def _others(apps: Iterable[str], named: Iterable[str], allowed: "dict[str, ModelAdmin[Any]]") -> list[str]:
-    wanted, known = set(apps), set(named)
-    return [name for name in allowed if name.partition(".")[0] in wanted and name not in known]
+def _others(apps: Iterable[str], allowed: "dict[str, ModelAdmin[Any]]") -> list[str]:
+    named = {name for section in SECTIONS for name in section.models}
+    return [name for name in allowed if name.partition(".")[0] in apps and name not in named]

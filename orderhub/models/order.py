@@ -113,6 +113,11 @@ class Order(models.Model):
                 name="order_urgent",
                 condition=Q(is_urgent=True, status__in=["paid", "in_triage_hold", "ready", "short", "wms_failed"]),
             ),
+            models.Index(
+                fields=["created_at", "id"],
+                name="order_regular",
+                condition=Q(lane="regular", status__in=["paid", "in_triage_hold", "ready", "short", "wms_failed"]),
+            ),
             models.Index(fields=["created_at", "id"], name="order_drift", condition=Q(has_drift=True)),
             models.Index(fields=["ip_index", "created_at"], name="order_ip", condition=Q(ip_index__isnull=False)),
             models.Index(fields=["merge_key"], name="order_merge", condition=Q(merge_key__isnull=False)),

@@ -1,6 +1,6 @@
 """The figures of the dashboard: three set-wise, time-bounded reads, whatever the number of orders."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from orderhub.core.words import Lane
 
+URGENT = "urgent"
+"""Key of the overlay in counts by lane: it stands beside the lanes, an urgent order counts in its lane too."""
 HOURS = 24
 COUNT_CAP = 10_000
 MANUAL = (Lane.TO_CONFIRM, Lane.ABNORMAL)
@@ -23,6 +25,8 @@ class Traffic:
     hours: list[datetime]
     by_shop: dict[str, list[int]]
     this_hour: int = 0
+    by_lane: Counter[str] = field(default_factory=Counter)
+    """Orders of this hour by lane, empty for those not judged yet, and `URGENT` beside them."""
     judged: int = 0
     manual: int = 0
     judged_60: int = 0
@@ -54,24 +58,31 @@ def traffic(now: datetime | None = None) -> Traffic:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT s.name, o.hour, o.lane, o.is_recent, o.orders FROM (
-                SELECT shop_id, date_trunc('hour', created_at, 'UTC') AS hour, lane, created_at >= %s AS is_recent,
-                    count(*) AS orders
-                FROM orderhub_order WHERE created_at >= %s AND created_at < %s GROUP BY 1, 2, 3, 4) o
+            SELECT s.name, o.hour, o.lane, o.is_urgent, o.is_recent, o.orders FROM (
+                SELECT shop_id, date_trunc('hour', created_at, 'UTC') AS hour, lane, is_urgent,
+                    created_at >= %s AS is_recent, count(*) AS orders
+                FROM orderhub_order WHERE created_at >= %s AND created_at < %s GROUP BY 1, 2, 3, 4, 5) o
             JOIN orderhub_shop s ON s.id = o.shop_id ORDER BY s.id
             """,
             [now - timedelta(hours=1), hours[0], this_hour + timedelta(hours=1)],
         )
-        for shop, hour, lane, is_recent, orders in cursor.fetchall():
+        for shop, hour, lane, is_urgent, is_recent, orders in cursor.fetchall():
             result.by_shop[shop][place[hour]] += orders
-            _count(result, lane, orders, is_recent=is_recent, is_now=hour == this_hour)
+            if hour == this_hour:
+                _count_now(result, lane, orders, is_urgent=is_urgent)
+            _count_judged(result, lane, orders, is_recent=is_recent)
     result.by_shop = dict(result.by_shop)
     return result
 
 
-def _count(result: Traffic, lane: str, orders: int, *, is_recent: bool, is_now: bool) -> None:
-    if is_now:
-        result.this_hour += orders
+def _count_now(result: Traffic, lane: str, orders: int, *, is_urgent: bool) -> None:
+    result.this_hour += orders
+    result.by_lane[lane] += orders
+    if is_urgent:
+        result.by_lane[URGENT] += orders
+
+
+def _count_judged(result: Traffic, lane: str, orders: int, *, is_recent: bool) -> None:
     if not lane:
         return
     result.judged += orders
@@ -100,16 +111,15 @@ class Queues:
         return self.items[key]
 
 
+_OPEN = "status IN ('paid', 'in_triage_hold', 'ready', 'short', 'wms_failed')"
 _QUEUES: dict[str, tuple[str, str, str, str]] = {
+    "regular": ("orderhub_order", f"lane = 'regular' AND {_OPEN}", "created_at", "ship_by < now()"),
     "confirm": (
         "orderhub_order", "status = 'in_triage_hold' AND lane = 'to_confirm'", "created_at",
         "triaged_at < %(confirm_before)s",
     ),
     "abnormal": ("orderhub_order", "status = 'in_triage_hold' AND lane = 'abnormal'", "created_at", "ship_by < now()"),
-    "urgent": (
-        "orderhub_order", "is_urgent AND status IN ('paid', 'in_triage_hold', 'ready', 'short', 'wms_failed')",
-        "created_at", "ship_by < now()",
-    ),
+    "urgent": ("orderhub_order", f"is_urgent AND {_OPEN}", "created_at", "ship_by < now()"),
     "short": ("orderhub_order", "status = 'short'", "created_at", "ship_by < now()"),
     "drift": ("orderhub_order", "has_drift", "created_at", "false"),
     "push": (
@@ -123,7 +133,7 @@ _QUEUES: dict[str, tuple[str, str, str, str]] = {
 }  # fmt: skip
 """By key: table, condition (each served by an index), since when a row waits, when it is over its time."""
 
-ORDER_QUEUES = ("confirm", "abnormal", "urgent", "short", "drift")
+ORDER_QUEUES = ("regular", "confirm", "abnormal", "urgent", "short", "drift")
 
 
 def queues(keys: tuple[str, ...] = tuple(_QUEUES)) -> Queues:

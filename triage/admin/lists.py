@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from orderhub.console import columns
 from orderhub.console.actions import actor_of
-from orderhub.console.change_list import SavedView
+from orderhub.console.change_list import SavedView, by_time
 from orderhub.console.fields import YuanField
 from orderhub.console.filters import ShopFilter
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
@@ -69,18 +69,14 @@ class CampaignPriceAdmin(ConsoleModelAdmin):
     """What campaigns promise."""
 
     keyset = Keyset(("starts_at", "id"))
-    views = (
-        SavedView("all", gettext_lazy("All")),
-        SavedView("now", gettext_lazy("Running"), lambda rows: rows.filter(starts_at__lte=Now(), ends_at__gt=Now())),
-        SavedView("next", gettext_lazy("Coming"), lambda rows: rows.filter(starts_at__gt=Now())),
-    )
+    views = by_time()
     list_display = ("sku", "shop", "price", "starts_at", "ends_at", "max_quantity", "set_by")
     list_filter = (ShopFilter,)
     list_select_related = ("shop",)
     search_fields = ("sku__startswith",)
     search_help_text = gettext_lazy("SKU")
     number_columns = ("price", "max_quantity")
-    fields = ("sku", "shop", "price_fen", ("starts_at", "ends_at"), "max_quantity")
+    fields = ("sku", "shop", "price_fen", "starts_at", "ends_at", "max_quantity")
     empty_text = gettext_lazy("Enter campaign prices before the campaign begins, so that they are no alarm.")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

@@ -25,7 +25,7 @@ def test_tiles_say_what_the_pool_holds(supervisor, only_pool):
     now = timezone.now()
     shop = make_shop(name="旗舰店")
     make_order(shop, created_at=now, lane="regular", status="ready")
-    make_order(shop, created_at=now, lane="regular", status="ready")
+    make_order(shop, created_at=now, lane="regular", status="ready", is_urgent=True)
     make_order(shop, created_at=now, lane="abnormal", status="in_triage_hold")
     late = now - timedelta(minutes=31)
     make_order(shop, created_at=now, lane="to_confirm", status="in_triage_hold", triaged_at=late)
@@ -33,7 +33,9 @@ def test_tiles_say_what_the_pool_holds(supervisor, only_pool):
     values = [(tile.value, tile.second) for tile in shown["tiles"]["tiles"]]
     assert values == [("4", ""), ("1", "1"), ("25.0%", ""), ("50.0%", ""), ("0", "0"), ("0", "0")]
     assert sum(shown["hours"]["chart"]["series"][0]["values"]) == 4
-    assert [row["waiting"] for row in shown["queues"]["rows"]][:2] == ["1", "1"]
+    assert [(row["this_hour"], row["waiting"]) for row in shown["queues"]["rows"]] == [
+        ("2", "2"), ("1", "1"), ("1", "1"), ("1", "1"), ("", "0"), ("", "0"), ("", "0"), ("", "0"),
+    ]  # fmt: skip
     assert len(shown["pressing"]["orders"]) == 2
 
 

@@ -2,6 +2,8 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orderhub.console.columns import PageColumn, order_columns
@@ -54,6 +56,7 @@ def test_a_broken_cursor_shows_the_first_page(supervisor):
 @pytest.mark.parametrize(
     ("view", "values"),
     [
+        ("regular", {"status": "ready", "lane": "regular"}),
         ("confirm", {"status": "in_triage_hold", "lane": "to_confirm"}),
         ("abnormal", {"status": "in_triage_hold", "lane": "abnormal"}),
         ("urgent", {"status": "ready", "is_urgent": True}),
@@ -65,7 +68,26 @@ def test_each_queue_shows_its_orders_oldest_first(supervisor, view, values):
     shop = make_shop()
     wanted = [make_order(shop, **values).external_no for _ in range(2)]
     make_order(shop, status="delivered", lane="regular")
+    make_order(shop, status="wms_accepted", lane="regular")
     assert numbers(supervisor.get(f"{LIST}?view={view}")) == wanted
+
+
+def test_regular_is_a_queue_of_the_side_bar_before_those_that_wait_for_people(supervisor):
+    body = supervisor.get(LIST).content.decode()
+    places = [body.index(f'href="{LIST}?view={key}"') for key in ("regular", "confirm", "abnormal", "urgent")]
+    assert places == sorted(places)
+
+
+def test_the_regular_queue_is_read_from_an_index_of_its_own(supervisor):
+    with CaptureQueriesContext(connection) as queries:
+        supervisor.get(f"{LIST}?view=regular")
+    (page,) = [query["sql"] for query in queries if "LIMIT 51" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {page}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "order_regular" in plan
+    assert "Sort" not in plan
 
 
 def test_filters_narrow_by_status_lane_urgent_shop_and_time(supervisor):
@@ -163,10 +185,11 @@ def test_the_numbers_come_after_the_page_in_a_fixed_number_of_queries(supervisor
     for lane in ("to_confirm", "to_confirm", "abnormal"):
         make_order(shop, status="in_triage_hold", lane=lane)
     make_order(shop, status="short")
+    make_order(shop, status="ready", lane="regular")
     supervisor.get(f"{LIST}counts/")
     with django_assert_num_queries(8):
         numbers = supervisor.get(f"{LIST}counts/?view=confirm").json()
-    views = {"confirm": "2", "abnormal": "1", "urgent": "0", "short": "1", "drift": "0"}
+    views = {"regular": "1", "confirm": "2", "abnormal": "1", "urgent": "0", "short": "1", "drift": "0"}
     assert numbers == {"total": "2", "is_exact": True, "views": views}
     assert supervisor.get(f"{LIST}counts/?status__exact=short").json()["total"] == "1"
     assert supervisor.get(f"{LIST}counts/?nonsense=1").status_code == 400

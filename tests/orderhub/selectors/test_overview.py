@@ -22,6 +22,22 @@ def test_hours_are_full_and_days_are_24_hours(django_assert_num_queries):
     assert sum(traffic.per_hour) == 4
 
 
+def test_the_hour_is_split_by_lane_with_urgent_beside_it():
+    shop = make_shop()
+    for lane, minutes in (("regular", 5), ("regular", 29), ("abnormal", 5), ("", 5), ("to_confirm", 31)):
+        make_order(shop, lane=lane, is_urgent=minutes == 29, created_at=NOW - timedelta(minutes=minutes))
+    make_order(shop, lane="abnormal", is_urgent=True, created_at=NOW)
+    assert overview.traffic(NOW).by_lane == {"regular": 2, "abnormal": 2, "": 1, "urgent": 2}
+
+
+def test_open_regular_orders_are_a_queue_until_they_go_to_the_warehouse():
+    shop, late = make_shop(), timezone.now() - timedelta(minutes=1)
+    for status in ("ready", "short", "wms_failed", "wms_queued", "delivered"):
+        make_order(shop, status=status, lane="regular", ship_by=late if status == "short" else None)
+    queue = overview.queues(("regular",))["regular"]
+    assert (queue.waiting, queue.overdue) == (3, 1)
+
+
 def test_shares_count_judged_orders_only():
     shop = make_shop()
     for lane, minutes in (("regular", 5), ("abnormal", 5), ("", 5), ("to_confirm", 120), ("regular", 120)):
