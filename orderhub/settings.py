@@ -108,8 +108,6 @@ def _database(url: str) -> dict[str, object]:
 
 
 DATABASES = {"default": _database(env.text("DATABASE_URL"))}
-if env.text("DATABASE_REPLICA_URL", ""):
-    DATABASES["replica"] = _database(env.text("DATABASE_REPLICA_URL"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

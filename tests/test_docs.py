@@ -6,6 +6,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from django.conf import global_settings
 from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +43,14 @@ def test_every_setting_is_in_the_example_file():
 
 def test_the_example_file_tells_no_setting_that_nobody_reads():
     assert told_settings() - read_settings() == set()
+
+
+def test_every_setting_does_something():
+    """A name that is read from the environment and used nowhere is a promise that nobody keeps."""
+    sources = [path.read_text(encoding="utf-8") for path in product_sources()]
+    own = re.findall(r"^([A-Z_]+) = env\.", (ROOT / "orderhub/settings.py").read_text(encoding="utf-8"), re.MULTILINE)
+    uses = {name: sum(len(re.findall(rf"\b{name}\b(?! = env)(?!\", )", text)) for text in sources) for name in own}
+    assert [name for name, count in uses.items() if not count and not hasattr(global_settings, name)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)

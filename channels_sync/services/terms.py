@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -34,7 +35,7 @@ class Term:
 
 
 TERMS = (
-    Term("merge_window_seconds", _("Merge window (seconds)"), 600, 0, 86_400,
+    Term("merge_window_seconds", _("Merge window (seconds)"), settings.HUB_MERGE_WINDOW_SECONDS, 0, 86_400,
          _("How long a regular order waits before the warehouse push."), column="merge_window_seconds"),
     Term("ship_hours", _("Hours to ship"), 48, 1, 720,
          _("Used where the channel gives no deadline of its own."), column="ship_hours"),

@@ -79,6 +79,11 @@ class Warehouse(SealedSettings):
         return self.name
 
 
+def default_merge_window() -> int:
+    """Return how long regular orders of a new shop wait, as the hub is set to."""
+    return int(settings.HUB_MERGE_WINDOW_SECONDS)
+
+
 class Shop(SealedSettings):
     """One store on one platform; `platform` is the key of its connector."""
 
@@ -91,7 +96,7 @@ class Shop(SealedSettings):
     settings = models.JSONField(_("settings"), default=dict, blank=True)
     merge_window_seconds = models.PositiveIntegerField(
         _("merge window (seconds)"),
-        default=600,
+        default=default_merge_window,
         help_text=_("How long a regular order waits before the warehouse push."),
     )
     ship_hours = models.PositiveSmallIntegerField(

@@ -24,6 +24,16 @@ def test_each_value_keeps_the_time_at_which_it_was_set():
     assert stored.credentials_set_at == {"app_key": FIRST, "session": SECOND}
 
 
+def test_a_new_shop_waits_as_long_as_the_hub_is_set_to_and_an_old_one_as_before(settings):
+    old = make_shop()
+    settings.HUB_MERGE_WINDOW_SECONDS = 90
+    made = make_shop()
+    assert (old.merge_window_seconds, made.merge_window_seconds) == (600, 90)
+    old.refresh_from_db()
+    assert old.merge_window_seconds == 600
+    assert make_shop(merge_window_seconds=0).merge_window_seconds == 0
+
+
 def test_values_of_versions_that_noted_no_time_are_still_read():
     shop = make_shop()
     shop.sealed_credentials = seal(orjson.dumps({"app_key": "1"}), b"credentials")
