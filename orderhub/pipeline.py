@@ -33,7 +33,7 @@ from orderhub.core.effects import shared_kinds
 from orderhub.core.errors import TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
 from orderhub.models import Shop
-from orderhub.services import outbox, pool, rejects, stock
+from orderhub.services import deadlines, outbox, pool, rejects, stock
 from orderhub.services.allocation import allocate, used_up
 from orderhub.services.batch import Batch, DraftRow, give_buyers, meet_buyers, sort_out
 from orderhub.services.bulk import Table, copy_tables
@@ -168,6 +168,7 @@ def _one_transaction(
 def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
     for incoming in batch.all:
         pool.settle_claim(incoming)
+    deadlines.settle(batch)
     shelf = allocate(cursor, batch)
     candidates = [
         Candidate(inc.order_id, batch.shop.pk, inc.draft, inc.buyer_id, inc.short_skus, inc.known is not None)

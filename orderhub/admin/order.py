@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from orderhub.admin import order_panels  # noqa: F401  (registers the pool's panels)
 from orderhub.admin.order_search import FOUND_LIMIT, answer_search, found_ids, found_label
+from orderhub.admin.ship_rule import deadline_words
 from orderhub.console import columns
 from orderhub.console.actions import actor_of, asked_reason, each_row, report
 from orderhub.console.change_list import SavedView, chosen_view
@@ -220,6 +221,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
             "view": view,
             "list_url": self.list_url,
             "is_open": page.order.status in OPEN,
+            "deadline_words": deadline_words(page.order),
             "neighbours": self._neighbours(request, page.order),
             **_release_rights(request, page.order),
         }

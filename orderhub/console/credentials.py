@@ -67,6 +67,14 @@ adapters: Registry[SystemKind] = Registry("warehouse system")
 """What a warehouse can be, by `Warehouse.adapter`."""
 
 
+class PlatformField(forms.ChoiceField):
+    """One of the platforms, or all of them with nothing chosen."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [("", _("All platforms")), *((kind.key, kind.label) for kind in platforms.values())]
+        super().__init__(choices=choices, required=False, widget=UnfoldAdminSelectWidget(), **kwargs)
+
+
 def credential_form_fields(wanted: Sequence[CredentialField], obj: SealedSettings) -> dict[str, forms.Field]:
     """Return the empty form fields of the values that `obj` needs: they say when a value was set, never which."""
     stored, set_at = (obj.credentials, obj.credentials_set_at) if obj.can_open else ({}, {})

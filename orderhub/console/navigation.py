@@ -23,6 +23,7 @@ ICONS = {
     "orderhub.effect": "outbox",
     "orderhub.warehousereport": "mark_chat_read",
     "orderhub.shop": "storefront",
+    "orderhub.shiprule": "timer",
     "orderhub.warehouse": "warehouse",
     "orderhub.agentgroup": "groups",
     "orderhub.sku": "sell",
@@ -77,8 +78,8 @@ SECTIONS = (
     Section(
         "channels",
         _("Channels"),
-        ("orderhub.shop", "channels_sync.listing", "orderhub.reject", "orderhub.inboxitem", "channels_sync.backfill",
-         "channels_sync.reconciliation", "channels_sync.syncrun", "channels_sync.shopsync"),
+        ("orderhub.shop", "orderhub.shiprule", "channels_sync.listing", "orderhub.reject", "orderhub.inboxitem",
+         "channels_sync.backfill", "channels_sync.reconciliation", "channels_sync.syncrun", "channels_sync.shopsync"),
         ("channels_sync",),
     ),
     Section(

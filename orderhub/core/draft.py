@@ -21,6 +21,8 @@ EARLIEST = datetime(2003, 5, 10, tzinfo=UTC)
 LATEST_FROM_NOW = timedelta(days=3660)
 _CLEARLY_BEFORE = (datetime.now(UTC) + LATEST_FROM_NOW).year
 """Times of an earlier year are believable as long as this process runs."""
+SHIP_BY_AGREED = "ship_by_agreed"
+"""Key in `OrderDraft.raw`: the deadline is what shop and buyer agreed on, not the channel's first one."""
 _TIMES = ("created_at", "modified_at", "paid_at", "ship_by")
 REMARK_LIMIT = 2000
 """Characters of a remark that enter the pool; the raw payload keeps the whole text."""

@@ -65,6 +65,15 @@ class Presale(TextChoices):
     BALANCE_PAID = "balance_paid", pgettext_lazy("presale", "Balance paid")
 
 
+class DeadlineSource(TextChoices):
+    """By whose word an order must have left; empty where nobody noted it, or where there is no deadline yet."""
+
+    CHANNEL = "channel", pgettext_lazy("deadline", "Channel")
+    AGREED = "agreed", pgettext_lazy("deadline", "Agreed with the buyer")
+    CAMPAIGN = "campaign", pgettext_lazy("deadline", "Campaign")
+    DEFAULT = "default", pgettext_lazy("deadline", "Hours of the shop")
+
+
 class Flag(TextChoices):
     """The seller's coloured flag, normalised: platforms number the colours differently."""
 

@@ -8,6 +8,7 @@ from orderhub.models.order import Buyer, Order, OrderLine, Receiver
 from orderhub.models.outbox import Effect
 from orderhub.models.parcel import Parcel, ParcelLine
 from orderhub.models.report import WarehouseReport
+from orderhub.models.ship_rule import ShipRule
 from orderhub.models.shop import AgentGroup, Shop, Warehouse
 from orderhub.models.stock import Sku, StockChange, StockLevel
 from orderhub.models.timeline import TimelineEntry
@@ -31,6 +32,7 @@ __all__ = [
     "Receiver",
     "Reject",
     "Reveal",
+    "ShipRule",
     "Shop",
     "Sku",
     "StockChange",

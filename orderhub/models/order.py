@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.core.crypto import open_sealed
-from orderhub.core.words import ContactKind, Flag, Lane, Presale, Refund, Status
+from orderhub.core.words import ContactKind, DeadlineSource, Flag, Lane, Presale, Refund, Status
 from orderhub.models.shop import Shop
 
 
@@ -73,6 +73,9 @@ class Order(models.Model):
     paid_at = models.DateTimeField(_("paid"), null=True)
     modified_at = models.DateTimeField(_("changed by the channel"))
     ship_by = models.DateTimeField(_("ship by"), null=True)
+    ship_by_source = models.CharField(
+        _("deadline from"), max_length=8, choices=DeadlineSource.choices, blank=True, default="", db_default=""
+    )
     received_at = models.DateTimeField(_("received"))
     triaged_at = models.DateTimeField(_("triaged"), null=True)
     rule_set_id = models.BigIntegerField(_("rule set version"), null=True)

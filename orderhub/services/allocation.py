@@ -39,7 +39,7 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
 
 def _who_first(incoming: Incoming) -> tuple[Any, ...]:
     draft = incoming.draft
-    return (draft.ship_by or draft.paid_at or draft.created_at, draft.paid_at or draft.created_at, draft.external_no)
+    return (incoming.ship_by or draft.paid_at or draft.created_at, draft.paid_at or draft.created_at, draft.external_no)
 
 
 def _has_left(incoming: Incoming) -> bool:

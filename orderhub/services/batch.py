@@ -60,6 +60,7 @@ class Known:
     buyer_remark: str = ""
     seller_remark: str = ""
     flag: str = ""
+    ship_by_source: str = ""
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -79,6 +80,8 @@ class Incoming(msgspec.Struct):
     known: Known | None = None
     claim: str = ""
     """What the channel claims, by the words of the one status."""
+    ship_by: datetime | None = None
+    ship_by_source: str = ""
     allocations: Sequence[Allocation] = ()
     status: str = ""
     under_refund: str = ""
@@ -252,7 +255,7 @@ _KNOWN_COLUMNS = """
            left_at, inbox_id
 """
 _FROM = "FROM orderhub_order"
-_MORE_COLUMNS = ", channel_hold, buyer_remark, seller_remark, flag"
+_MORE_COLUMNS = ", channel_hold, buyer_remark, seller_remark, flag, ship_by_source"
 KNOWN = f"""
     SELECT o.* FROM {WANTED}
     CROSS JOIN LATERAL ({_KNOWN_COLUMNS} {_FROM} WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o

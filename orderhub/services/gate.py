@@ -55,7 +55,7 @@ def set_gate(
             actor=actor[:150],
         )  # fmt: skip
         if GATE_RANK[wanted] > GATE_RANK[before]:
-            transaction.on_commit(partial(_let_batches_end, shop_id))
+            transaction.on_commit(partial(let_batches_end, after="the gate was set"))
     log.info("gate set", shop_id=shop_id, state=wanted, rate=rate_per_minute, actor=actor)
     return view_of(Gate.objects.get(pk=gate.pk))
 
@@ -188,12 +188,12 @@ def _make(shop_id: int | None) -> None:
     Gate.objects.bulk_create([Gate(shop_id=shop_id, state=GateState.OPEN)], ignore_conflicts=True)
 
 
-def _let_batches_end(shop_id: int | None) -> None:
-    """Wait until every batch that asked before the change has ended; it is told when that takes too long."""
+def let_batches_end(*, after: str) -> None:
+    """Wait until every batch that asked before a change has ended; it is told when that takes too long."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{QUIET_SECONDS}s"])
             stock.enter(cursor, alone=True)
     except OperationalError as error:
         state: Any = getattr(error.__cause__, "sqlstate", "")
-        log.warning("batches are still running after the gate was set", shop_id=shop_id, sqlstate=state)
+        log.warning(f"batches are still running after {after}", sqlstate=state)

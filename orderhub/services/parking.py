@@ -22,12 +22,12 @@ from django.db.backends.utils import CursorWrapper
 from orderhub.core.draft import OrderDraft
 from orderhub.core.results import Outcome, RowResult
 from orderhub.core.words import RejectState
-from orderhub.models import Reject, Shop
+from orderhub.models import Reject, ShipRule, Shop
 from orderhub.models.inbox import pack, unpack
 from orderhub.services import gate
 from orderhub.services.batch import Batch, DraftRow, Incoming
 from orderhub.services.bulk import WANTED, listed, records
-from orderhub.services.pool import ship_deadline
+from orderhub.services.deadlines import deadline_of, rules_for
 
 
 class ToldRow(Protocol):
@@ -105,7 +105,8 @@ class FrontDoor:
         return held
 
     def _park(self, cursor: CursorWrapper, batch: Batch, held: Sequence[Incoming]) -> None:
-        rows = [self._record(incoming) for incoming in held]
+        rules = rules_for(self.shop)
+        rows = [self._record(incoming, rules) for incoming in held]
         kept = _park(cursor, self.shop.pk, sorted(rows, key=lambda row: str(row["external_no"])))
         outcomes = {
             inc.row: Outcome.HELD if inc.draft.external_no in kept else Outcome.STALE for inc in held
@@ -115,12 +116,12 @@ class FrontDoor:
             for told in batch.results
         ]
 
-    def _record(self, incoming: Incoming) -> dict[str, Any]:
+    def _record(self, incoming: Incoming, rules: Sequence[ShipRule]) -> dict[str, Any]:
         told = self.told[incoming.row]
         return {
             "external_no": incoming.draft.external_no,
             "modified_at": incoming.draft.modified_at,
-            "ship_by": deadline(incoming.draft, self.shop),
+            "ship_by": deadline(incoming.draft, self.shop, rules),
             "packed_row": b64encode(pack(told.raw)).decode(),
             "reader": told.reader,
             "source": self.source,
@@ -186,9 +187,9 @@ class BackDoor:
         gate.charge(cursor, self._costs, len(self._entered))
 
 
-def deadline(draft: OrderDraft, shop: Shop) -> datetime:
+def deadline(draft: OrderDraft, shop: Shop, rules: Sequence[ShipRule]) -> datetime:
     """Return by what an order is let in: its ship deadline, before payment the one it would have."""
-    return ship_deadline(draft, shop) or draft.created_at + timedelta(hours=shop.ship_hours)
+    return deadline_of(draft, shop, rules)[0] or draft.created_at + timedelta(hours=shop.ship_hours)
 
 
 def next_in_line(limit: int) -> list[list[Waiting]]:

@@ -1,7 +1,7 @@
 """Writing a decided batch into the pool: COPY for new orders, one set-wise update for changed ones."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
@@ -10,7 +10,7 @@ from orderhub.core.crypto import blind
 from orderhub.core.draft import OrderDraft
 from orderhub.core.status_graph import RANK, REFUND_CLAIMS, drifts, judge
 from orderhub.core.words import OPEN_REFUND, Lane, Presale, Source, Status
-from orderhub.models import Receiver, Shop
+from orderhub.models import Receiver
 from orderhub.services import receivers, timeline
 from orderhub.services.batch import Batch, Incoming
 from orderhub.services.bulk import Table, copy_tables, json_text, records, stamp
@@ -25,7 +25,8 @@ REFUND_RANK = {"none": 0, "refused": 1, "done": 2, "agreed": 3, "asked": 4}
 ORDER_COLUMNS = (
     "id", "shop_id", "external_no", "buyer_id", "status", "lane", "is_urgent", "channel_status", "channel_claim",
     "channel_claim_at", "warehouse_claim", "carrier_claim", "under_refund", "refund_at", "has_drift", "created_at",
-    "paid_at", "modified_at", "ship_by", "received_at", "triaged_at", "rule_set_id", "total_fen", "discount_fen",
+    "paid_at", "modified_at", "ship_by", "ship_by_source",
+    "received_at", "triaged_at", "rule_set_id", "total_fen", "discount_fen",
     "freight_fen", "paid_fen", "item_count", "buyer_remark", "seller_remark", "flag", "presale",
     "channel_hold", "refund", "ip_index", "merge_key", "content_hash", "inbox_id", "extra",
 )  # fmt: skip
@@ -131,13 +132,6 @@ def write_changed(cursor: CursorWrapper, batch: Batch) -> None:
     timeline.record(cursor, (_entry(batch, inc, "change", inc.known.status) for inc in batch.changed if inc.known))
 
 
-def ship_deadline(draft: OrderDraft, shop: Shop) -> datetime | None:
-    """Return when the order must have left: the channel's own field, else payment plus the shop's hours."""
-    if draft.ship_by is not None or draft.paid_at is None:
-        return draft.ship_by
-    return draft.paid_at + timedelta(hours=shop.ship_hours)
-
-
 def merge_key(shop_id: int, incoming: Incoming) -> int | None:
     """Return the key by which one buyer's orders to one receiver find each other; platform tokens serve as well."""
     draft = incoming.draft
@@ -160,7 +154,7 @@ def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
         draft.channel_status or draft.status, str(claim), modified, *claims,
         str(inc.under_refund), stamp(refund_at),
         drifts(inc.status, claim, *claims, refund_at=refund_at, left_at=known.left_at) if known else False,
-        stamp(draft.created_at), stamp(draft.paid_at), modified, stamp(ship_deadline(draft, batch.shop)),
+        stamp(draft.created_at), stamp(draft.paid_at), modified, stamp(inc.ship_by), inc.ship_by_source,
         batch.stamped, _judged_at(batch, inc), inc.rule_set_id, draft.total_fen, draft.discount_fen,
         draft.freight_fen, draft.paid_fen, sum(line.quantity for line in draft.lines), draft.buyer_remark,
         draft.seller_remark, draft.flag, draft.presale, draft.channel_hold, refund,

@@ -33,6 +33,7 @@ ROLES = (
             "orderhub.change_warehousereport",
             "orderhub.add_shop", "orderhub.change_shop", "orderhub.add_warehouse", "orderhub.change_warehouse",
             "orderhub.add_sku", "orderhub.change_sku",
+            "orderhub.add_shiprule", "orderhub.change_shiprule", "orderhub.delete_shiprule",
             "orderhub.add_agentgroup", "orderhub.change_agentgroup", "orderhub.delete_agentgroup",
             "orderhub.add_apitoken", "orderhub.change_apitoken",
             "triage.*", "channels_sync.*",

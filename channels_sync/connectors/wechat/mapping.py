@@ -10,7 +10,7 @@ from typing import Any
 
 from channels_sync.connectors.wechat.lines import AFTERSALES_KEY, order_lines
 from channels_sync.connectors.wechat.values import Node, fen, loose_time, node, nodes, text, time_of
-from orderhub.core.draft import OrderDraft, read_draft
+from orderhub.core.draft import SHIP_BY_AGREED, OrderDraft, read_draft
 from orderhub.core.errors import FieldError
 from orderhub.core.opening import PARTS
 
@@ -164,6 +164,13 @@ def _ship_by(detail: Node) -> datetime | None:
     return min(filter(None, moments), default=None)
 
 
+def _is_agreed(detail: Node) -> bool:
+    """Tell whether shop and buyer agreed on the time that `_ship_by` returns."""
+    rows = nodes(detail, "product_infos")
+    agreed = [loose_time(node(row, "sku_deliver_info"), "predict_delivery_time") for row in rows]
+    return any(agreed) and _ship_by(detail) in agreed
+
+
 def _receiver(detail: Node, code: int) -> dict[str, str]:
     address = node(node(detail, "delivery_info"), "address_info")
     if not address:
@@ -223,4 +230,6 @@ def _kept(order: Node, detail: Node, receiver: Mapping[str, str]) -> dict[str, A
     )
     if end:
         kept[UNTIL_KEY] = end.isoformat()
+    if _is_agreed(detail):
+        kept[SHIP_BY_AGREED] = True
     return kept

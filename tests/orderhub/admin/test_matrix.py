@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -19,6 +20,7 @@ from orderhub.models import (
     JobHeartbeat,
     Reject,
     Reveal,
+    ShipRule,
     Sku,
     StockLevel,
     Warehouse,
@@ -70,6 +72,8 @@ GOLDEN: dict[str, str] = {
     "orderhub_shop_changelist": "supervisor risk auditor", "orderhub_shop_change": "supervisor risk auditor",
     "orderhub_shop_history": "supervisor risk auditor", "orderhub_shop_add": "supervisor",
     "orderhub_shop_delete": NOBODY,
+    "orderhub_shiprule_changelist": READS, "orderhub_shiprule_change": READS, "orderhub_shiprule_history": READS,
+    "orderhub_shiprule_add": "supervisor", "orderhub_shiprule_delete": "supervisor",
     "orderhub_warehouse_changelist": "supervisor warehouse auditor",
     "orderhub_warehouse_change": "supervisor warehouse auditor",
     "orderhub_warehouse_history": "supervisor warehouse auditor", "orderhub_warehouse_add": "supervisor",
@@ -148,6 +152,9 @@ def objects(db) -> dict[str, str]:
         "orderhub_stocklevel": StockLevel.objects.create(sku="s", warehouse="w"),
         "orderhub_sku": Sku.objects.create(code="s"),
         "orderhub_shop": order.shop,
+        "orderhub_shiprule": ShipRule.objects.create(
+            name="r", ship_hours=24, starts_at=START, ends_at=START + timedelta(hours=1)
+        ),
         "orderhub_warehouse": house,
         "orderhub_warehousereport": WarehouseReport.objects.create(warehouse=house, delivery_key="k", packed_body=b""),
         "orderhub_agentgroup": AgentGroup.objects.create(name="g"),

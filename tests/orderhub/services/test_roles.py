@@ -49,7 +49,8 @@ def test_an_auditor_reads_and_nothing_else():
         ("supervisor", "orderhub.release_order", "orderhub.delete_order"),
         ("agent", "orderhub.release_order", "orderhub.release_abnormal"),
         ("agent", "orderhub.reveal_personal_data", "orderhub.view_reject"),
-        ("risk", "orderhub.release_order", "orderhub.change_shop"),
+        ("supervisor", "orderhub.delete_shiprule", "orderhub.delete_shop"),
+        ("risk", "orderhub.release_abnormal", "orderhub.change_shop"),
         ("warehouse", "orderhub.view_effect", "orderhub.release_order"),
     ],
 )

@@ -176,9 +176,11 @@ def test_an_agreed_delivery_time_stands_above_the_old_deadline():
     row = with_line(sku_deliver_info={"stock_type": 1, "predict_delivery_time": "1794410000"})
     draft = read_order(row)
     assert (draft.ship_by, draft.raw["full_payment_presale"], draft.presale) == (utc(1794410000), True, "none")
+    assert draft.raw["ship_by_agreed"] is True
     row["order_detail"]["product_infos"][0]["sku_deliver_info"]["predict_delivery_time"] = "soon"
     row["order_detail"]["product_infos"][2]["delivery_deadline"] = 0
     assert read_order(row).ship_by == utc(1794412831)
+    assert "ship_by_agreed" not in read_order(row).raw
 
 
 def test_no_deadline_leaves_it_to_the_shop():
