@@ -104,9 +104,9 @@ def _store(texts: dict[int, dict[str, str]]) -> int:
             " ORDER BY order_id FOR NO KEY UPDATE",
             [list(texts)],
         )
-        order_ids = [row[0] for row in cursor.fetchall()]
+        drafts = drafts_of([row[0] for row in cursor.fetchall()])
+        order_ids = sorted(drafts)
         shops_of = dict(Order.objects.filter(pk__in=order_ids).values_list("pk", "shop_id"))
-        drafts = drafts_of(order_ids)
         rows = list(receiver_rows([(pk, shops_of[pk], _masked(drafts[pk], texts[pk])) for pk in order_ids]))
         cursor.execute(_UPDATE, _columns(rows))
     return len(order_ids)

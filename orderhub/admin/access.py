@@ -122,23 +122,29 @@ class RevealAdmin(ReadOnlyModelAdmin):
     """Who looked at whose personal data, and why."""
 
     keyset = Keyset(("id",))
-    list_display = ("at", "user", "order_no", "reason", "place")
+    list_display = ("at", "user", "order_no", "reason", "place", "was_shown")
     list_select_related = ("user", "order")
     list_filter = (("at", TimeFilter),)
     list_display_links = None
     text_columns = ("reason",)
-    fields = ("at", "user", "order_no", "reason", "place")
-    readonly_fields = ("order_no",)
+    fields = ("at", "user", "order_no", "reason", "place", "was_shown")
+    readonly_fields = ("order_no", "was_shown")
     empty_text = gettext_lazy("Nobody has looked at personal data yet.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Read only what the list shows of order and person."""
-        return super().get_queryset(request).only("at", "reason", "place", "user__username", "order__external_no")
+        shown = ("at", "reason", "place", "shown", "user__username", "order__external_no")
+        return super().get_queryset(request).only(*shown)
 
     @admin.display(description=gettext_lazy("order"))
     def order_no(self, reveal: Reveal) -> SafeString:
         """The order, as a link."""
         return columns.order_link(reveal.order_id, reveal.order.external_no)
+
+    @admin.display(description=gettext_lazy("shown"))
+    def was_shown(self, reveal: Reveal) -> SafeString:
+        """Whether the data could be opened; a try that showed nothing costs no quota."""
+        return columns.yes_no(reveal.shown)
 
 
 @admin.register(LogEntry)

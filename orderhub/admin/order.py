@@ -32,11 +32,11 @@ from orderhub.console.panels import panels_for
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
 from orderhub.core.words import Lane, Status
-from orderhub.models import Order, Receiver
+from orderhub.models import Order
 from orderhub.selectors import overview
 from orderhub.selectors.orders import order_page
 from orderhub.services.reveal import PERMISSION as REVEAL
-from orderhub.services.reveal import asked_parts, reveal
+from orderhub.services.reveal import ErasedError, asked_parts, reveal
 
 RELEASE = "orderhub.release_order"
 RELEASE_ABNORMAL = "orderhub.release_abnormal"
@@ -330,16 +330,14 @@ def _reveal(request: HttpRequest, order_id: int) -> HttpResponse:
     user = cast("User", request.user)
     if not user.has_perm(REVEAL):
         return render(request, "console/revealed.html", {"error": _("You may not see personal data.")}, status=403)
-    if not Receiver.objects.filter(order_id=order_id).exists():
-        gone = _("The personal data of this order was erased.")
-        return render(request, "console/revealed.html", {"error": gone}, status=404)
     try:
         clear = reveal(
             order_id=order_id, user=user, reason=request.POST.get("reason", ""), place="console",
             parts=asked_parts(request.POST.get("parts", "")),
         )  # fmt: skip
     except HubError as error:
-        return render(request, "console/revealed.html", {"error": str(error)}, status=400)
+        status = 404 if isinstance(error, ErasedError) else 400
+        return render(request, "console/revealed.html", {"error": str(error)}, status=status)
     return render(request, "console/revealed.html", {"clear": clear})
 
 

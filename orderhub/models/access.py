@@ -58,13 +58,15 @@ class IdempotentRequest(models.Model):
 
 
 class Reveal(models.Model):
-    """One look of one person at one order's personal data, with the reason; written before the data is shown."""
+    """One look of one person at one order's personal data, with the reason; written before the data is shown. One that
+    could show nothing stays as a try that no quota counts."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="reveals", verbose_name=_("order"))
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reveals", verbose_name=_("by"))
     reason = models.CharField(_("reason"), max_length=200)
     at = models.DateTimeField(_("time"), db_default=Now())
     place = models.CharField(_("where"), max_length=20)
+    shown = models.BooleanField(_("shown"), db_default=True)
 
     class Meta:
         verbose_name = _("reveal")

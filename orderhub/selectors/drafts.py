@@ -2,15 +2,29 @@
 
 from collections.abc import Sequence
 
+import structlog
+
+from orderhub.core.crypto import UnreadableError
 from orderhub.core.draft import BuyerDraft, LineDraft, OrderDraft, ReceiverDraft
 from orderhub.core.words import OPEN_REFUND
 from orderhub.models import Order, Receiver
 
+log = structlog.get_logger(__name__)
+
 
 def drafts_of(order_ids: Sequence[int]) -> dict[int, OrderDraft]:
-    """Return the drafts of `order_ids` by order id; receivers are opened in memory only. Three queries."""
+    """Return the drafts of `order_ids` by order id; receivers are opened in memory only. Three queries.
+
+    An order whose data key is gone is left out and told in the log: nobody can judge it, and the others go on.
+    """
     orders = Order.objects.filter(pk__in=list(order_ids)).select_related("buyer", "receiver").prefetch_related("lines")
-    return {order.pk: _draft(order) for order in orders}
+    drafts: dict[int, OrderDraft] = {}
+    for order in orders:
+        try:
+            drafts[order.pk] = _draft(order)
+        except UnreadableError:
+            log.warning("receiver cannot be opened", order=order.pk)
+    return drafts
 
 
 def _draft(order: Order) -> OrderDraft:

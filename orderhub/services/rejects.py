@@ -15,18 +15,19 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from orderhub.core.crypto import UnreadableError
 from orderhub.core.errors import HubError
 from orderhub.core.results import RowResult
 from orderhub.core.words import RejectState
 from orderhub.models import Reject, Shop
 from orderhub.models.inbox import pack
 from orderhub.services.parking import ToldRow
-from orderhub.services.reveal import MIN_REASON, PERMISSION
+from orderhub.services.reveal import MIN_REASON, PERMISSION, SealedError
 
 log = structlog.get_logger(__name__)
 
-LOOKED = "raw row shown: "
-"""How a look at a raw row begins in the change log."""
+LOOKED, TRIED = "raw row shown: ", "raw row not readable: "
+"""How a look at a raw row begins in the change log, and one that could show nothing."""
 
 
 def keep(*, shop: Shop, inbox_id: int | None, refused: Iterable[tuple[RowResult, ToldRow]]) -> None:
@@ -67,8 +68,9 @@ def dismiss(*, reject_id: int, actor: str, reason: str) -> bool:
 def show_raw(*, reject_id: int, user: User, reason: str) -> bytes:
     """Return the raw row of a reject.
 
-    Raises PermissionDenied without the permission to reveal personal data, HubError for a missing reason or a used-up
-    quota (`HUB_REVEALS_PER_HOUR`). The look is logged and committed before anything is shown.
+    Raises PermissionDenied without the permission to reveal personal data, HubError for a missing reason, a used-up
+    quota (`HUB_REVEALS_PER_HOUR`) or a row that cannot be opened. The look is logged and committed before anything is
+    shown.
     """
     if not user.has_perm(PERMISSION):
         raise PermissionDenied
@@ -77,11 +79,15 @@ def show_raw(*, reject_id: int, user: User, reason: str) -> bytes:
         raise HubError(_("Give the reason for looking at personal data."))
     reject = Reject.objects.get(pk=reject_id)
     with transaction.atomic():
-        _log_look(reject, user, reason)
-    return reject.raw_row
+        look = _log_look(reject, user, reason)
+    try:
+        return reject.raw_row
+    except UnreadableError as error:
+        LogEntry.objects.filter(pk=look.pk).update(change_message=f"{TRIED}{reason}"[:250])
+        raise SealedError from error
 
 
-def _log_look(reject: Reject, user: User, reason: str) -> None:
+def _log_look(reject: Reject, user: User, reason: str) -> LogEntry:
     with connection.cursor() as cursor:
         # Two requests of one person at once must not both take the last place.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('raw row'), %s)", [user.pk])
@@ -92,7 +98,7 @@ def _log_look(reject: Reject, user: User, reason: str) -> None:
     )  # fmt: skip
     if looks.count() >= settings.HUB_REVEALS_PER_HOUR:
         raise HubError(_("You have used up your reveals for this hour. Ask a supervisor."))
-    LogEntry.objects.create(
+    return LogEntry.objects.create(
         user=user, content_type=kind, object_id=str(reject.pk), object_repr=str(reject)[:200], action_flag=CHANGE,
         change_message=f"{LOOKED}{reason}"[:250],
     )  # fmt: skip

@@ -169,6 +169,13 @@ def test_a_deal_that_ends_without_a_hand_over_ends_the_order_and_its_pieces_are_
     assert StockLevel.objects.values_list("on_hand", "reserved").get() == (4, 0)
 
 
+def test_a_receiver_whose_key_is_gone_is_replaced_by_what_the_channel_says(shop):
+    deliver(shop, draft())
+    Receiver.objects.update(sealed=b"0" * 60)
+    deliver(shop, draft(freight_fen=1, modified_at=later(5)))
+    assert Receiver.objects.get().open()["name"] == RECEIVER["name"]
+
+
 def test_an_unpaid_order_is_neither_judged_nor_reserved_until_it_is_paid(shop):
     stock()
     deliver(shop, draft(status="unpaid", paid_at=None))

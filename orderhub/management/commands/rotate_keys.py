@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from orderhub.services.rotation import left_behind, rotate
@@ -23,4 +23,14 @@ class Command(BaseCommand):
             return
         with tqdm(total=sum(left_behind().values()), unit="values") as bar:
             total = rotate(batch_size=options["batch"], progress=lambda _table, count: bar.update(count))
-        self.stdout.write(f"{total} values re-encrypted. The older keys can be taken out of HUB_DATA_KEYS now.")
+        # Counted again: what still runs with an older key first has gone on sealing with it.
+        left = {table: count for table, count in left_behind().items() if count}
+        if not left:
+            self.stdout.write(f"{total} values re-encrypted. The older keys can be taken out of HUB_DATA_KEYS now.")
+            return
+        self.stdout.write(f"{total} values re-encrypted.")
+        where = ", ".join(f"{table} {count}" for table, count in left.items())
+        raise CommandError(
+            f"{sum(left.values())} values ({where}) still need an older key: keep it. "
+            "Restart every process with the new key first in HUB_DATA_KEYS, then run this again."
+        )

@@ -1,3 +1,4 @@
+import base64
 import re
 from datetime import timedelta
 
@@ -152,6 +153,12 @@ class TestReveal:
 
     def test_a_link_cannot_reveal(self, supervisor, rich):
         assert supervisor.get(f"{LIST}{rich.pk}/reveal/", {"reason": "x y"}).status_code == 405
+
+    def test_what_no_key_opens_is_told_in_words(self, supervisor, rich, settings):
+        settings.HUB_DATA_KEYS = [f"lost:{base64.b64encode(bytes(32)).decode()}"]
+        response = self.ask(supervisor, rich)
+        assert (response.status_code, "缺少数据密钥" in response.content.decode()) == (400, True)
+        assert Reveal.objects.get().shown is False
 
     def test_an_erased_receiver_is_not_an_error_page(self, supervisor, rich):
         Receiver.objects.all().delete()

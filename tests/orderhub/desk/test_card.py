@@ -1,10 +1,11 @@
+import base64
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from orderhub.api.sections import order_sections
-from orderhub.models import Reveal, TimelineEntry
+from orderhub.models import Receiver, Reveal, TimelineEntry
 from tests.factories import START, make_order, make_parcel, make_user
 from tests.orderhub.desk.conftest import HTMX
 
@@ -123,6 +124,16 @@ def test_reveal_ends_with_the_quota(desk, settings):
     assert "13912345678" in reveal(desk, order, "first").content.decode()
     assert "13912345678" not in reveal(desk, order, "second").content.decode()
     assert Reveal.objects.count() == 1
+
+
+def test_reveal_of_what_cannot_be_opened_or_was_erased_is_told_in_words(desk, settings):
+    order = make_order()
+    settings.HUB_DATA_KEYS = [f"lost:{base64.b64encode(bytes(32)).decode()}"]
+    response = reveal(desk, order, "customer asks")
+    assert (response.status_code, "a data key is missing" in response.content.decode()) == (200, True)
+    Receiver.objects.all().delete()
+    response = reveal(desk, order, "customer asks")
+    assert (response.status_code, "was erased" in response.content.decode()) == (200, True)
 
 
 def test_reveal_of_an_unknown_order_is_404_and_get_changes_nothing(desk):

@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
@@ -42,3 +44,16 @@ def test_refusals_show_and_log_nothing(reject, settings):
     with pytest.raises(HubError):
         show_raw(reject_id=reject.pk, user=somebody, reason="check it")
     assert not LogEntry.objects.exists()
+
+
+def test_a_row_that_no_key_opens_is_logged_as_a_try_and_costs_no_quota(reject, settings):
+    user = make_user("", "orderhub.reveal_personal_data")
+    keys, settings.HUB_REVEALS_PER_HOUR = settings.HUB_DATA_KEYS, 1
+    settings.HUB_DATA_KEYS = [f"lost:{base64.b64encode(bytes(32)).decode()}"]
+    for _ in range(2):
+        with pytest.raises(HubError, match=r"key is missing|缺少数据密钥"):
+            show_raw(reject_id=reject.pk, user=user, reason="check it")
+    settings.HUB_DATA_KEYS = keys
+    show_raw(reject_id=reject.pk, user=user, reason="check it")
+    told = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
+    assert list(told) == ["raw row not readable: check it"] * 2 + ["raw row shown: check it"]
