@@ -237,6 +237,8 @@ HUB_CONFIRM_MINUTES = env.number("HUB_CONFIRM_MINUTES", 30)
 HUB_MERGE_WINDOW_SECONDS = env.number("HUB_MERGE_WINDOW_SECONDS", 600)
 
 HUB_KEEP_PAYLOAD_DAYS = env.number("HUB_KEEP_PAYLOAD_DAYS", 30)
+# China's e-commerce law (article 31) asks for three years from the end of a trade.
+HUB_KEEP_RECEIVER_DAYS = env.number("HUB_KEEP_RECEIVER_DAYS", 1095)
 HUB_KEEP_EFFECT_DAYS = env.number("HUB_KEEP_EFFECT_DAYS", 180)
 HUB_WATCH_SECONDS = env.number("HUB_WATCH_SECONDS", 2)
 HUB_ALARM_COMMAND = env.text("HUB_ALARM_COMMAND", "")

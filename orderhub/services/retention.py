@@ -1,4 +1,5 @@
-"""Prunes what has done its work: old payloads, done effects, answered requests; in small batches, none of it orders."""
+"""Prunes what has done its work: old payloads, done effects, answered requests, and the receivers of orders that ended
+long ago; in small batches, none of it orders."""
 
 from dataclasses import dataclass
 
@@ -7,8 +8,13 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
+from orderhub.core.status_graph import ENDED
+from orderhub.core.words import Status
+
 log = structlog.get_logger(__name__)
 
+WITHOUT_AN_END = frozenset({Status.DELIVERED, Status.UNPAID})
+"""Where orders of a shop stop whose channel never says "completed" or "closed"; after the same time they are over."""
 BATCH = 2000
 BATCHES_PER_RUN = 50
 """A run stays well below the time limit of a task; what is left goes next time."""
@@ -27,7 +33,11 @@ def plan() -> list[Pruned]:
     """Return what is pruned, by the settings of this machine."""
     payload_days, effect_days = settings.HUB_KEEP_PAYLOAD_DAYS, settings.HUB_KEEP_EFFECT_DAYS
     old = "now() - make_interval(days => %s)"
+    over = ", ".join(f"'{status.value}'" for status in sorted(ENDED | WITHOUT_AN_END))
+    moved = "greatest(modified_at, warehouse_claim_at, carrier_claim_at)"
+    ended_long_ago = f"SELECT id FROM orderhub_order WHERE status IN ({over}) AND {moved} < {old}"  # noqa: S608
     return [
+        Pruned("orderhub_receiver", f"order_id IN ({ended_long_ago})", settings.HUB_KEEP_RECEIVER_DAYS),
         Pruned("orderhub_inboxitem", f"state = 'done' AND received_at < {old}", payload_days),
         Pruned("orderhub_warehousereport", f"state = 'done' AND received_at < {old}", payload_days),
         Pruned("orderhub_reject", f"state <> 'open' AND created_at < {old}", payload_days),

@@ -2,7 +2,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orderhub.models import ApiToken, Effect, IdempotentRequest, InboxItem, Order, Reject, Warehouse, WarehouseReport
+from orderhub.models import (
+    ApiToken,
+    Effect,
+    IdempotentRequest,
+    InboxItem,
+    Order,
+    Receiver,
+    Reject,
+    Warehouse,
+    WarehouseReport,
+)
 from orderhub.services import retention
 from tests.factories import make_order, make_shop
 
@@ -32,6 +42,17 @@ def test_only_deliveries_that_are_done_and_old_go():
     assert retention.prune()["orderhub_inboxitem"] == 1
     assert keys(InboxItem, "delivery_key") == ["dead", "new", "young"]
     assert retention.prune()["orderhub_inboxitem"] == 0
+
+
+def test_receivers_of_orders_that_ended_long_ago_are_erased(settings):
+    settings.HUB_KEEP_RECEIVER_DAYS = 100
+    for status, days in (("completed", 101), ("completed", 99), ("cancelled", 101), ("in_transit", 500),
+                         ("delivered", 101), ("unpaid", 101)):  # fmt: skip
+        make_order(external_no=f"{status}-{days}", status=status, modified_at=ago(days))
+    make_order(external_no="just came", status="delivered", modified_at=ago(101), carrier_claim_at=ago(99))
+    assert retention.prune()["orderhub_receiver"] == 4
+    assert keys(Receiver, "order__external_no") == ["completed-99", "in_transit-500", "just came"]
+    assert Order.objects.count() == 7
 
 
 def test_reports_of_warehouses_go_once_they_are_done_and_old():
