@@ -27,6 +27,7 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from channels_sync.connectors.base import has_lasting_tokens
 from channels_sync.readers import ReadRow
 from channels_sync.services.listings import map_drafts
 from orderhub.core.effects import shared_kinds
@@ -155,6 +156,7 @@ def _one_transaction(
             cursor, shop=shop, rows=rows, source=intake.source, actor=intake.actor, now=datetime.now(UTC),
             inbox_id=intake.inbox_id, again=intake.is_again,
         )  # fmt: skip
+        batch.lasting_tokens = has_lasting_tokens(shop.platform)
         door.after(cursor, batch)
         give_buyers(batch, buyers)
         if batch.all:

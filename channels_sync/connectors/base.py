@@ -301,3 +301,8 @@ def not_now(answers: Mapping[str, Any], harmless: type[HubError]) -> set[str]:
         if error.concerns_all or error.permanent or len(failed) == len(answers):
             raise error
     return set(failed)
+
+
+def has_lasting_tokens(platform: str) -> bool:
+    """Tell whether another token of a receiver is another receiver; a platform without connector gives no tokens."""
+    return platform not in connectors or connectors.get(platform).lasting_tokens

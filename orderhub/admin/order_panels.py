@@ -1,5 +1,6 @@
 """The pool's own panels of the order page."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.conf import settings
@@ -7,12 +8,12 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from orderhub.console.columns import owner_of
 from orderhub.console.panels import OrderPanel, add_panel
-from orderhub.core.words import Flag, Presale, Source, Status
+from orderhub.core.words import Change, EffectKind, Flag, Lane, Presale, Source, Status
 from orderhub.models import Effect, Order, StockLevel
 from orderhub.selectors.orders import OrderPage
 from orderhub.services.reveal import PERMISSION as REVEAL
@@ -41,6 +42,7 @@ KINDS: dict[str, str | Promise] = {
     "memo": pgettext_lazy("timeline", "Remark or flag edited"),
     "memo_told": pgettext_lazy("timeline", "Remark and flag told to the channel"),
     "memo_failed": pgettext_lazy("timeline", "The channel did not take remark and flag"),
+    "retried": pgettext_lazy("timeline", "Tried again by hand"),
 }
 """Words for what happened; an unknown kind is shown as it is."""
 
@@ -149,13 +151,52 @@ _DATA_WORDS: dict[str, str | Promise] = {
     "warehouse_order_id": _("number in the warehouse"),
     "attempts": _("attempts"),
     "code": _("delivery order"),
+    "effects": _("sent again"),
 }
+
+VIA: dict[str, str | Promise] = {
+    "poll": pgettext_lazy("came by", "pull"),
+    "event": pgettext_lazy("came by", "push, then fetched"),
+    "push": pgettext_lazy("came by", "push"),
+    "api": pgettext_lazy("came by", "API"),
+    "file": pgettext_lazy("came by", "file import"),
+    "gate": pgettext_lazy("came by", "let in at the gate"),
+    "reread": pgettext_lazy("came by", "open orders read again"),
+    "backfill": pgettext_lazy("came by", "back-fill"),
+    "mend": pgettext_lazy("came by", "mended after the comparison"),
+    "rerun": pgettext_lazy("came by", "refused row tried again"),
+    "hub": pgettext_lazy("came by", "judged again"),
+}
+"""Words for how a version of an order came into the pool."""
 
 
 def _facts(data: Any) -> list[tuple[Any, str]]:
     if not isinstance(data, dict):
         return []
-    return [(_DATA_WORDS.get(name, name), _fact(value)) for name, value in data.items() if value not in (None, "", [])]
+    told = {name: value for name, value in data.items() if value not in (None, "", [])}
+    for name, words in (("lane", dict(Lane.choices)), ("via", VIA)):
+        if name in told:
+            told[name] = words.get(told[name], told[name])
+    if "changed" in told:
+        told["changed"] = changes_shown(data)
+    if "effects" in told:
+        told["effects"] = effects_shown(data)
+    return [(_DATA_WORDS.get(name, name), _fact(value)) for name, value in told.items()]
+
+
+def changes_shown(data: Any) -> str:
+    """Return what the channel changed, of the data of an entry `change`, in words."""
+    return _in_words(data, "changed", dict(Change.choices))
+
+
+def effects_shown(data: Any) -> str:
+    """Return what was tried again, of the data of an entry `retried`, in words."""
+    return _in_words(data, "effects", dict(EffectKind.choices))
+
+
+def _in_words(data: Any, key: str, words: Mapping[str, Any]) -> str:
+    names = data.get(key) if isinstance(data, dict) else None
+    return gettext(", ").join(str(words.get(name, name)) for name in names) if isinstance(names, list) else ""
 
 
 def _fact(value: Any) -> str:

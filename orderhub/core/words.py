@@ -88,6 +88,18 @@ class Flag(TextChoices):
     CYAN = "cyan", pgettext_lazy("flag", "Cyan")
 
 
+class Change(TextChoices):
+    """What the channel changed about an order that is known."""
+
+    STATUS = "status", pgettext_lazy("change", "Status")
+    RECEIVER = "receiver", pgettext_lazy("change", "Receiver")
+    LINES = "lines", pgettext_lazy("change", "Lines")
+    REMARK = "remark", pgettext_lazy("change", "Buyer's remark")
+    MEMO = "memo", pgettext_lazy("change", "Seller's remark or flag")
+    HOLD = "hold", pgettext_lazy("change", "Hold of the platform")
+    DETAILS = "details", pgettext_lazy("change", "Other details")
+
+
 class ContactKind(TextChoices):
     """What a contact value is; only PLAIN can be judged invalid."""
 

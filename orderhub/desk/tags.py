@@ -7,7 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from orderhub.admin.order_panels import KINDS
+from orderhub.admin.order_panels import KINDS, changes_shown, effects_shown
 from orderhub.console.columns import status_pill
 from orderhub.core.words import Source, Status
 from orderhub.models import TimelineEntry
@@ -24,8 +24,10 @@ def source_word(source: str) -> str:
 
 @register.filter
 def entry_words(entry: TimelineEntry) -> SafeString:
-    """Return what a timeline entry tells: what happened, from which status to which."""
+    """Return what a timeline entry tells: what happened, to what of the order, from which status to which."""
     what = format_html("{}", KINDS.get(entry.kind, entry.kind))
+    if named := changes_shown(entry.data) or effects_shown(entry.data):
+        what = format_html("{} · {}", what, named)
     if entry.status_to:
         steps = [status_pill(status) for status in (entry.status_from, entry.status_to) if status]
         return format_html("{} {}", what, format_html_join(" → ", "{}", ((step,) for step in steps)))

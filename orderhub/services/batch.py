@@ -92,6 +92,8 @@ class Incoming(msgspec.Struct):
     """The articles that no price could be held against."""
     rule_set_id: int | None = None
     triaged: bool = False
+    changes: Sequence[str] = ()
+    """What the channel changed since the version that is known, by the words of `Change`."""
 
     @property
     def is_short(self) -> bool:
@@ -122,6 +124,8 @@ class Batch:
     inbox_id: int | None
     is_again: bool = False
     """The known orders come out of the pool: what their drafts say is not always the channel's word."""
+    lasting_tokens: bool = True
+    """The channel's token of a receiver stays the same while the receiver does."""
     new: list[Incoming] = field(default_factory=list)
     changed: list[Incoming] = field(default_factory=list)
     results: list[RowResult] = field(default_factory=list)

@@ -5,13 +5,15 @@ from typing import Protocol
 
 from django.conf import settings
 
-from orderhub.core.words import EffectKind, Lane, Status
+from orderhub.core.words import Change, EffectKind, Lane, Status
 from orderhub.services.batch import Batch, Incoming
 from orderhub.services.outbox import NewEffect
 
 HANDED_TO_WAREHOUSE = frozenset(
     {Status.WMS_QUEUED, Status.WMS_ACCEPTED, Status.PICKING, Status.PACKED, Status.AWAITING_PICKUP}
 )
+BUYERS_CHANGES = frozenset({Change.RECEIVER, Change.LINES, Change.REMARK})
+"""What a warehouse packs and sends by; our own memo and the channel's status are no news to it."""
 WMS_PUSH_KEY = "wms"
 """An order has one push: what is there stays as it is, but for an earlier due time, and a cancelled one is wanted again
 (`outbox.add_effects`)."""
@@ -43,10 +45,21 @@ def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
     known = incoming.known
     if known and known.status == Status.REFUNDING and incoming.status in {Status.WMS_QUEUED, Status.WMS_FAILED}:
         add(EffectKind.WMS_PUSH, WMS_PUSH_KEY)
-    if known and known.place in HANDED_TO_WAREHOUSE:
-        version = f"{incoming.content_hash & 0xFFFFFFFFFFFFFFFF:016x}"
-        add(EffectKind.WAREHOUSE_HEADS_UP, f"changed:{version}", reason="changed_after_push", status=incoming.status)
+    if incoming.known and incoming.known.place in HANDED_TO_WAREHOUSE:
+        _changed_after_push(incoming, add)
     return effects
+
+
+def _changed_after_push(incoming: Incoming, add: _Add) -> None:
+    is_over = incoming.status in {Status.CANCELLED, Status.REFUNDED}
+    wanted = BUYERS_CHANGES | ({Change.STATUS} if is_over else set())
+    changed = [change for change in incoming.changes if change in wanted]
+    if changed:
+        version = f"{incoming.content_hash & 0xFFFFFFFFFFFFFFFF:016x}"
+        add(
+            EffectKind.WAREHOUSE_HEADS_UP, f"changed:{version}", reason="changed_after_push", changed=changed,
+            status=incoming.status,
+        )  # fmt: skip
 
 
 def _lane_effects(batch: Batch, incoming: Incoming, add: _Add) -> None:

@@ -9,7 +9,7 @@ from django.db.backends.utils import CursorWrapper
 from orderhub.core.crypto import UnreadableError, blind
 from orderhub.core.draft import OrderDraft
 from orderhub.core.status_graph import RANK, REFUND_CLAIMS, drifts, judge
-from orderhub.core.words import OPEN_REFUND, Lane, Presale, Source, Status
+from orderhub.core.words import OPEN_REFUND, Change, Lane, Presale, Source, Status
 from orderhub.models import Receiver
 from orderhub.services import receivers, timeline
 from orderhub.services.batch import Batch, Incoming
@@ -34,6 +34,8 @@ LINE_COLUMNS = (
     "shop_id", "order_id", "line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund", "reserved",
     "short", "warehouse",
 )  # fmt: skip
+TOLD_OF_LINES = LINE_COLUMNS[2 : LINE_COLUMNS.index("reserved")]
+"""What the channel says of a line; the rest is ours."""
 
 _CHANGED = [c for c in ORDER_COLUMNS if c not in {"id", "shop_id", "external_no", "warehouse_claim", "carrier_claim",
                                                   "received_at"}]  # fmt: skip
@@ -114,7 +116,8 @@ def first_entries(batch: Batch) -> Table:
 
 
 def write_changed(cursor: CursorWrapper, batch: Batch) -> None:
-    """Update known orders set-wise; lines and receivers are replaced only where they differ."""
+    """Update known orders set-wise; lines and receivers are replaced only where they differ. What the channel changed
+    is noted on each."""
     if not batch.changed:
         return
     rows = [dict(zip(ORDER_COLUMNS, _order_row(batch, inc), strict=True)) for inc in batch.changed]
@@ -128,7 +131,9 @@ def write_changed(cursor: CursorWrapper, batch: Batch) -> None:
         [records([{**row, "extra": inc.draft.raw or None} for row, inc in zip(rows, batch.changed, strict=True)])],
     )
     _replace_lines(cursor, batch)
-    _replace_receivers(cursor, batch)
+    moved = _replace_receivers(cursor, batch)
+    for inc in batch.changed:
+        inc.changes = _changes(inc, has_moved=inc.order_id in moved)
     timeline.record(cursor, (_entry(batch, inc, "change", inc.known.status) for inc in batch.changed if inc.known))
 
 
@@ -199,29 +204,39 @@ def _entry(batch: Batch, inc: Incoming, kind: str, status_from: str) -> timeline
         data["findings"] = list(inc.findings)
     if inc.unpriced:
         data["unpriced"] = list(inc.unpriced)
-    if inc.known:
-        data["changed"] = _changed_fields(inc)
+    if inc.changes:
+        data["changed"] = list(inc.changes)
     to = inc.status if inc.status != status_from else ""
     return timeline.Entry(
         batch.shop.pk, inc.order_id, batch.now, kind, Source.CHANNEL, batch.actor, status_from if to else "", to, data
     )
 
 
-def _changed_fields(inc: Incoming) -> list[str]:
-    assert inc.known is not None
-    changed = []
-    if inc.known.channel_claim != inc.claim:
-        changed.append("status")
-    if _lines_differ(inc):
-        changed.append("lines")
-    return changed or ["details"]
+def _changes(inc: Incoming, *, has_moved: bool) -> list[str]:
+    """Return what the channel changed. What the hub itself changed, as a reservation, is none of it."""
+    known, draft = inc.known, inc.draft
+    assert known is not None
+    differs = {
+        Change.STATUS: known.channel_claim != inc.claim,
+        Change.RECEIVER: has_moved,
+        Change.LINES: _told_lines(known.lines)
+        != [tuple(getattr(line, n) for n in TOLD_OF_LINES) for line in draft.lines],
+        Change.REMARK: known.buyer_remark != draft.buyer_remark,
+        Change.MEMO: (known.seller_remark, known.flag) != (draft.seller_remark, draft.flag),
+        Change.HOLD: known.channel_hold != draft.channel_hold,
+    }
+    named = [change.value for change, is_so in differs.items() if is_so]
+    # Judged again, an order may say nothing new at all.
+    return named or ([Change.DETAILS.value] if inc.content_hash != known.content_hash else [])
+
+
+def _told_lines(lines: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(line[name] for name in TOLD_OF_LINES) for line in lines]
 
 
 def _lines_differ(inc: Incoming) -> bool:
     assert inc.known is not None
-    names = ("line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund", "reserved", "short",
-             "warehouse")  # fmt: skip
-    had = [tuple(line[name] for name in names) for line in inc.known.lines]
+    had = [tuple(line[name] for name in LINE_COLUMNS[2:]) for line in inc.known.lines]
     return had != [row[2:] for row in _line_rows(0, [inc])]
 
 
@@ -233,14 +248,21 @@ def _replace_lines(cursor: CursorWrapper, batch: Batch) -> None:
     copy_tables(cursor, Table("orderhub_orderline", LINE_COLUMNS, _line_rows(batch.shop.pk, differing)))
 
 
-def _replace_receivers(cursor: CursorWrapper, batch: Batch) -> None:
-    """Rewrite receivers whose shown or indexed columns differ, or whose clear text does."""
+def _replace_receivers(cursor: CursorWrapper, batch: Batch) -> set[int]:
+    """Rewrite receivers whose shown or indexed columns differ, or whose clear text does; return the orders that go to
+    another person or place by that."""
     old = Receiver.objects.in_bulk([inc.order_id for inc in batch.changed])
     differing = [inc for inc in batch.changed if _receiver_differs(old.get(inc.order_id), inc.draft)]
     if not differing:
-        return
+        return set()
     cursor.execute("DELETE FROM orderhub_receiver WHERE order_id = ANY(%s)", [[inc.order_id for inc in differing]])
     copy_tables(cursor, Table("orderhub_receiver", receivers.COLUMNS, _receiver_rows(batch.shop.pk, differing)))
+    return {
+        inc.order_id
+        for inc in differing
+        if (was := old.get(inc.order_id))
+        and receivers.has_moved(was, inc.draft.receiver, lasting_tokens=batch.lasting_tokens)
+    }
 
 
 def _receiver_differs(old: Any, draft: OrderDraft) -> bool:

@@ -14,9 +14,10 @@ from orderhub.core.contacts import (
     mask_phone,
     phone_tail,
 )
-from orderhub.core.crypto import NONCE_BYTES, blind, gram, keyring
+from orderhub.core.crypto import NONCE_BYTES, UnreadableError, blind, gram, keyring
 from orderhub.core.draft import OrderDraft, ReceiverDraft
 from orderhub.core.words import ContactKind
+from orderhub.models import Receiver
 
 COLUMNS = (
     "order_id", "shop_id", "kind", "name_masked", "phone_masked", "detail_masked", "country", "province", "city",
@@ -27,6 +28,8 @@ SHOWN = COLUMNS[COLUMNS.index("kind") : COLUMNS.index("sealed")]
 """Columns that may be shown, as `shown_part` returns them."""
 
 _JUDGED = {ContactKind.PLAIN, ContactKind.VIRTUAL}
+_HIDDEN = {ContactKind.MASKED, ContactKind.CIPHER}
+_REGION = ("country", "province", "city", "district", "town")
 
 
 def kind_of(receiver: ReceiverDraft) -> str:
@@ -68,6 +71,29 @@ def receiver_rows(orders: Sequence[tuple[int, int, OrderDraft]]) -> Iterator[tup
 def shown_part(receiver: ReceiverDraft) -> tuple[str, ...]:
     """Return the columns SHOWN: kind, masked name, phone and detail, region, platform token."""
     return _shown(receiver, kind_of(receiver), canonical_phone(receiver.phone))
+
+
+def has_moved(old: Receiver, new: ReceiverDraft, *, lasting_tokens: bool) -> bool:
+    """Tell whether `new` is another person or place than `old`, not the same one in other words.
+
+    A platform that hides contacts shows one receiver now masked, now not at all or with another number: only what can
+    be held against each other counts. Where its tokens last, another token is another receiver.
+    """
+    if any(getattr(old, name) != getattr(new, name) for name in _REGION):
+        return True
+    if lasting_tokens and old.oaid and new.oaid and old.oaid != new.oaid:
+        return True
+    try:
+        clear = old.open()
+    except UnreadableError:
+        return True
+    kinds = {old.kind, kind_of(new)}
+    pairs = [(clear.get("name", ""), new.name), (clear.get("detail", ""), new.detail)]
+    if ContactKind.VIRTUAL not in kinds:
+        pairs.append((canonical_phone(clear.get("phone", "")), canonical_phone(new.phone)))
+    if not kinds.isdisjoint(_HIDDEN):
+        pairs = [(was, now) for was, now in pairs if was and now and ("*" in was) == ("*" in now)]
+    return any(was != now for was, now in pairs)
 
 
 def _shown(receiver: ReceiverDraft, kind: str, phone: str) -> tuple[str, ...]:

@@ -176,6 +176,46 @@ def test_a_receiver_whose_key_is_gone_is_replaced_by_what_the_channel_says(shop)
     assert Receiver.objects.get().open()["name"] == RECEIVER["name"]
 
 
+MOVED = {"receiver": RECEIVER | {"detail": "文三路 91 号 1 幢 201 室"}}
+
+
+@pytest.mark.parametrize(("changes", "named"), [
+    (MOVED, ["receiver"]), ({"receiver": RECEIVER | {"city": "宁波市"}}, ["receiver"]),
+    ({"receiver": RECEIVER | {"phone": "+86 139-1234-5678"}}, ["details"]),
+    ({"lines": [line(quantity=3)]}, ["lines"]), ({"lines": [line(refund="asked")]}, ["status", "lines"]),
+    ({"buyer_remark": "放门口"}, ["remark"]), ({"seller_remark": "call"}, ["memo"]), ({"flag": "red"}, ["memo"]),
+    ({"channel_hold": "LOCKED"}, ["hold"]), ({"status": "in_transit", **MOVED}, ["status", "receiver"]),
+    ({"freight_fen": 1}, ["details"]),
+])  # fmt: skip
+def test_the_timeline_names_what_the_channel_changed(shop, changes, named):
+    deliver(shop, draft())
+    deliver(shop, draft(**changes, modified_at=later(5)))
+    assert TimelineEntry.objects.get(kind="change").data["changed"] == named
+
+
+def test_pieces_that_came_are_no_change_of_the_lines(shop):
+    deliver(shop, draft())
+    OrderLine.objects.update(reserved=0, short=1)
+    stock()
+    deliver(shop, draft(freight_fen=1, modified_at=later(5)))
+    assert TimelineEntry.objects.get(kind="change").data["changed"] == ["details"]
+    assert OrderLine.objects.get().reserved == 1
+
+
+@pytest.mark.parametrize(("changes", "named"), [
+    (MOVED, ["receiver"]), ({"lines": [line(quantity=3)], "buyer_remark": "放门口"}, ["lines", "remark"]),
+    ({"seller_remark": "call", "flag": "red"}, None), ({"status": "in_transit"}, None), ({"freight_fen": 1}, None),
+    ({"status": "cancelled"}, ["status"]),
+])  # fmt: skip
+def test_the_warehouse_is_told_of_what_the_buyer_changed_after_the_push(shop, changes, named):
+    deliver(shop, draft())
+    Order.objects.update(status="packed", warehouse_claim="packed")
+    deliver(shop, draft(**changes, modified_at=later(5)))
+    told = Effect.objects.filter(kind="warehouse_heads_up").values_list("payload", flat=True)
+    wanted = {"reason": "changed_after_push", "changed": named, "status": changes.get("status", "packed")}
+    assert list(told) == ([wanted] if named else [])
+
+
 def test_an_unpaid_order_is_neither_judged_nor_reserved_until_it_is_paid(shop):
     stock()
     deliver(shop, draft(status="unpaid", paid_at=None))
@@ -269,6 +309,18 @@ def test_the_number_of_queries_does_not_grow_with_the_batch(shop):
             connection,
         ) as queries:
             deliver(shop, *rows)
+        counts.append(len(queries))
+    assert counts[1] == counts[2]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_changes(shop):
+    stock(on_hand=1000)
+    deliver(shop, *[draft(f"T{n}") for n in range(102)])
+    Order.objects.update(status="packed", warehouse_claim="packed")
+    counts = []
+    for numbers in ((0,), (1,), range(2, 102)):
+        with CaptureQueriesContext(connection) as queries:
+            deliver(shop, *[draft(f"T{n}", **MOVED, modified_at=later(5)) for n in numbers])
         counts.append(len(queries))
     assert counts[1] == counts[2]
 

@@ -58,6 +58,21 @@ def test_more_lines_and_entries_need_no_more_queries(supervisor, rich, only_pool
         page(supervisor, poor)
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ["changed: Receiver, Lines", "came by: push, then fetched", "lane: To confirm"]),
+     ("zh-hans", ["变更: 收件信息、商品", "来源: 平台推送后拉取", "分流: 待确认"])],
+)  # fmt: skip
+def test_what_the_channel_told_is_said_in_words(supervisor, rich, language, words):
+    TimelineEntry.objects.create(
+        shop=rich.shop, order=rich, at=START, kind="change", source="channel", actor="x",
+        data={"changed": ["receiver", "lines"], "via": "event", "lane": "to_confirm"},
+    )  # fmt: skip
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    body = page(supervisor, rich).content.decode()
+    assert [word for word in words if word in body] == words
+
+
 def test_both_sides_of_a_drift_are_named(supervisor, rich):
     drift = re.search(r'class="drift">([^<]+)<', page(supervisor, rich).content.decode())
     assert drift.group(1).count("≠") == 1
@@ -81,6 +96,21 @@ def test_nothing_clear_is_on_the_page(supervisor, rich):
     body = page(supervisor, rich).content.decode()
     for clear in ("李雷雷", "13912345678", "90 号"):
         assert clear not in body
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ["Tried again by hand", "sent again: Push to the warehouse, nonsense"]),
+     ("zh-hans", ["人工重新投递", "重新投递: 推送仓库、nonsense"])],
+)  # fmt: skip
+def test_what_was_tried_again_is_said_in_words(supervisor, rich, language, words):
+    TimelineEntry.objects.create(
+        shop=rich.shop, order=rich, at=START, kind="retried", source="person", actor="boss",
+        data={"effects": ["wms_push", "nonsense"]},
+    )  # fmt: skip
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    body = page(supervisor, rich).content.decode()
+    assert [word for word in words if word in body] == words
 
 
 def test_an_order_without_receiver_says_that_it_was_erased(supervisor, rich):

@@ -43,6 +43,20 @@ def test_it_shows_status_lane_parcel_claims_and_timeline(desk):
         assert words in page, words
 
 
+def test_the_timeline_says_what_was_tried_again(desk):
+    order = make_order()
+    TimelineEntry.objects.create(shop=order.shop, order=order, at=START, kind="retried", source="person", actor="boss",
+                                 data={"effects": ["wms_push"]})  # fmt: skip
+    assert "Tried again by hand · Push to the warehouse" in card(desk, order)
+
+
+def test_the_timeline_says_what_the_channel_changed(desk):
+    order = make_order()
+    TimelineEntry.objects.create(order=order, shop=order.shop, at=START, kind="change", source="channel", actor="x",
+                                 data={"changed": ["receiver", "remark"]})  # fmt: skip
+    assert "Changed by the channel · Receiver, Buyer&#x27;s remark" in card(desk, order)
+
+
 def test_an_open_refund_does_not_hide_where_the_order_is(desk):
     page = card(desk, make_order(status="refunding", under_refund="in_transit"))
     top = page[page.index('class="say-top"') : page.index('class="sentence"')]
