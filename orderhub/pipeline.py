@@ -40,7 +40,11 @@ from orderhub.services.batch import Batch, DraftRow, give_buyers, meet_buyers, s
 from orderhub.services.bulk import Table, copy_tables
 from orderhub.services.outbox import Drained
 from orderhub.services.parking import Door, FrontDoor
-from orderhub.services.paths import effects_of
+from orderhub.services.paths import (
+    LANE_KINDS,
+    effects_of,
+    held_before,
+)
 from triage.decisions import Candidate, Decision
 from triage.services import hear, new_findings, replace_findings
 
@@ -188,9 +192,7 @@ def _decide_and_write(cursor: CursorWrapper, batch: Batch) -> None:
     else:
         decide()
     if batch.changed:
-        pool.write_changed(cursor, batch)
-        replace_findings(cursor, candidates, decisions)
-        outbox.add_effects(cursor, [effect for inc in batch.changed for effect in effects_of(batch, inc)])
+        _write_changed(cursor, batch, candidates, decisions)
     stock.book(cursor, shelf)
     gone = used_up(batch)
     if gone:
@@ -204,15 +206,26 @@ def _apply(batch: Batch, decisions: list[Decision]) -> None:
             decisions[place] = Decision("", False, 0, (), decisions[place].rule_set_id)
         decision = decisions[place]
         incoming.findings = tuple(finding.code for finding in decision.findings)
+        incoming.reasons = tuple(found.code for found in decision.findings if found.lane and not found.is_shadow)
         incoming.rule_set_id = decision.rule_set_id
         if incoming.triaged:
             incoming.lane, incoming.is_urgent = decision.lane, decision.is_urgent
-            incoming.unpriced = decision.unpriced
+            incoming.unpriced, incoming.needs_answer = decision.unpriced, decision.needs_answer
             pool.settle_status(incoming)
         elif incoming.known:
             # Not judged this time: what the last judgement said stays, and by which rules.
             known = incoming.known
             incoming.lane, incoming.is_urgent, incoming.rule_set_id = known.lane, known.is_urgent, known.rule_set_id
+
+
+def _write_changed(
+    cursor: CursorWrapper, batch: Batch, candidates: Sequence[Candidate], decisions: Sequence[Decision]
+) -> None:
+    pool.write_changed(cursor, batch)
+    replace_findings(cursor, candidates, decisions)
+    effects = [effect for inc in batch.changed for effect in effects_of(batch, inc)]
+    outbox.add_effects(cursor, effects)
+    outbox.drop_others(cursor, kinds=LANE_KINDS, order_ids=held_before(batch), wanted=effects)
 
 
 def _write_new(

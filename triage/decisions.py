@@ -7,12 +7,16 @@ from typing import Any
 from msgspec import Struct
 
 from orderhub.core.draft import OrderDraft
+from orderhub.core.words import Lane
 
 HINT, RED, RED_AND_CALL = 1, 2, 3
 """Weights of urgency: 1 is a hint only, 2 marks red, 3 also alerts the warehouse at once (reference 4.1)."""
 
 GATE_KEY = 0
 """Facts key of the findings of system gates, which no person can accept."""
+
+SUPPLY_CODES = frozenset({"stock_short", "sku_unmatched", "shipping_stopped"})
+"""The starter rules on what we lack ourselves, pieces, a matched article or a courier: no buyer can clear these."""
 
 
 class Candidate(Struct, frozen=True):
@@ -60,6 +64,14 @@ class Decision(Struct, frozen=True):
     findings: tuple[FoundFinding, ...]
     rule_set_id: int
     unpriced: tuple[str, ...] = ()
+
+    @property
+    def needs_answer(self) -> bool:
+        """True when a person must ask the buyer: something else than our own supply is to be confirmed."""
+        return any(
+            found.lane == Lane.TO_CONFIRM and not found.is_shadow and found.code not in SUPPLY_CODES
+            for found in self.findings
+        )
 
 
 @dataclass(slots=True)

@@ -88,6 +88,10 @@ class Incoming(msgspec.Struct):
     lane: str = ""
     is_urgent: bool = False
     findings: Sequence[str] = ()
+    needs_answer: bool = False
+    """A reason of the lane "to confirm" is the buyer's to clear, not only our own supply."""
+    reasons: Sequence[str] = ()
+    """Those of the findings that hold the order in its lane: no marks, no shadows."""
     unpriced: Sequence[str] = ()
     """The articles that no price could be held against."""
     rule_set_id: int | None = None

@@ -1,6 +1,8 @@
 """The path of each lane: which effects follow from a decided order."""
 
+from collections.abc import Iterable
 from datetime import timedelta
+from hashlib import blake2b
 from typing import Protocol
 
 from django.conf import settings
@@ -14,6 +16,9 @@ HANDED_TO_WAREHOUSE = frozenset(
 )
 BUYERS_CHANGES = frozenset({Change.RECEIVER, Change.LINES, Change.REMARK})
 """What a warehouse packs and sends by; our own memo and the channel's status are no news to it."""
+LANE_KINDS = frozenset({EffectKind.SMS, EffectKind.POPUP, EffectKind.RISK_CASE})
+"""What a lane asks of people. Each set of reasons is an effect of its own, so that what was asked once is asked again
+for another reason only."""
 WMS_PUSH_KEY = "wms"
 """An order has one push: what is there stays as it is, but for an earlier due time, and a cancelled one is wanted again
 (`outbox.add_effects`)."""
@@ -27,14 +32,17 @@ def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
     """Return the outbox rows of one order.
 
     Regular orders go to the warehouse after the merge window, urgent ones at once; to-confirm orders give an SMS and
-    a popup with the confirm deadline; abnormal ones a risk case; urgent ones tell the warehouse to prepare. An order
-    that changed after its push tells the warehouse what changed; one whose push was dropped for a refund that is
-    withdrawn by now is pushed again.
+    a popup with the confirm deadline, unless only our own supply holds them, about which no buyer can say anything;
+    abnormal ones a risk case; urgent ones tell the warehouse to prepare. An order whose buyer changed it after its push
+    tells the warehouse what changed, or that it is over; one whose push was dropped for a refund that is withdrawn, or
+    for a hold of the channel that is lifted by now, is pushed again.
     """
     number = incoming.draft.external_no
     effects: list[NewEffect] = []
 
     def add(kind: str, key: str, after: timedelta = timedelta(), **payload: object) -> None:
+        if kind in LANE_KINDS:
+            key = f"{key}:{_mark_of(incoming.reasons)}"
         effects.append(
             NewEffect(batch.shop.pk, incoming.order_id, kind, f"{key}:{number}", batch.now + after, payload or None)
         )
@@ -48,6 +56,16 @@ def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
     if incoming.known and incoming.known.place in HANDED_TO_WAREHOUSE:
         _changed_after_push(incoming, add)
     return effects
+
+
+def held_before(batch: Batch) -> list[int]:
+    """Return the orders of which people may have been asked something by the lane that they were in."""
+    lanes = {Lane.TO_CONFIRM, Lane.ABNORMAL}
+    return [inc.order_id for inc in batch.changed if inc.known and inc.known.lane in lanes]
+
+
+def _mark_of(reasons: Iterable[str]) -> str:
+    return blake2b("\n".join(sorted(reasons)).encode(), digest_size=4).hexdigest()
 
 
 def _changed_after_push(incoming: Incoming, add: _Add) -> None:
@@ -67,7 +85,7 @@ def _lane_effects(batch: Batch, incoming: Incoming, add: _Add) -> None:
     if incoming.status == Status.READY:
         wait = 0 if incoming.is_urgent else batch.shop.merge_window_seconds
         add(EffectKind.WMS_PUSH, WMS_PUSH_KEY, timedelta(seconds=wait))
-    if incoming.lane == Lane.TO_CONFIRM:
+    if incoming.lane == Lane.TO_CONFIRM and incoming.needs_answer:
         confirm_by = (batch.now + timedelta(minutes=settings.HUB_CONFIRM_MINUTES)).isoformat()
         add(EffectKind.SMS, "sms-confirm", findings=findings)
         add(EffectKind.POPUP, "popup-confirm", findings=findings, confirm_by=confirm_by)

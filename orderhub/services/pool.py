@@ -76,12 +76,15 @@ def settle_claim(incoming: Incoming) -> None:
 
 
 def settle_status(incoming: Incoming) -> None:
-    """Set the order's status from the claim of the channel, the lane and the stock."""
+    """Set the order's status from the claim of the channel, the lane and the stock.
+
+    A short order that a person must look at is held: "short" would hide it from the queue where it is released.
+    """
     claim, known = incoming.claim, incoming.known
     incoming.under_refund = ""
     if incoming.triaged:
         held = incoming.lane in {Lane.TO_CONFIRM, Lane.ABNORMAL}
-        short = incoming.is_short and incoming.lane != Lane.ABNORMAL
+        short = incoming.is_short and incoming.lane != Lane.ABNORMAL and not incoming.needs_answer
         incoming.status = Status.SHORT if short else Status.IN_TRIAGE_HOLD if held else Status.READY
     elif known is None or (known.status in BEFORE_PAYMENT and RANK.get(Status(claim), 99) >= RANK[known.place]):
         # Nothing was done with it yet: the channel's word stands as for one that comes for the first time.

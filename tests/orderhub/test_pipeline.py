@@ -256,6 +256,77 @@ def test_a_doubtful_order_is_held_with_sms_and_popup(shop):
     assert set(Effect.objects.values_list("kind", flat=True)) == {"sms", "popup"}
 
 
+def test_a_doubtful_order_that_is_short_as_well_waits_for_the_answer(shop):
+    stock(on_hand=0)
+    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
+    order = Order.objects.get()
+    assert (order.status, order.lane) == ("in_triage_hold", "to_confirm")
+    assert set(Effect.objects.values_list("kind", flat=True)) == {"sms", "popup"}
+
+
+def test_nobody_is_asked_about_an_order_that_only_lacks_pieces(shop):
+    stock(on_hand=0)
+    deliver(shop, draft())
+    order = Order.objects.get()
+    assert (order.status, order.lane, Effect.objects.count()) == ("short", "to_confirm", 0)
+    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, modified_at=later(5)))
+    assert Order.objects.get().status == "in_triage_hold"
+    assert Effect.objects.count() == 2
+
+
+def test_nobody_is_asked_about_an_order_whose_article_is_not_matched(shop):
+    deliver(shop, draft(lines=[line(sku="")]))
+    order = Order.objects.get()
+    assert (order.status, order.lane, Effect.objects.count()) == ("in_triage_hold", "to_confirm", 0)
+
+
+NO_PHONE, NO_PLACE = {"receiver": RECEIVER | {"phone": "12345"}}, {"receiver": RECEIVER | {"detail": "测试"}}
+
+
+def asked(kind="sms"):
+    """Return the effects of one kind in the order of their making: state and the reasons that they tell."""
+    rows = Effect.objects.filter(kind=kind).order_by("id").values_list("state", "payload__findings")
+    return [(state, *findings) for state, findings in rows]
+
+
+def test_an_order_held_for_another_reason_is_asked_about_that_one(shop):
+    deliver(shop, draft(**NO_PHONE))
+    deliver(shop, draft(**NO_PLACE, modified_at=later(5)))
+    assert asked() == asked("popup") == [("cancelled", "phone_invalid"), ("pending", "address_placeholder")]
+    first, second = Effect.objects.filter(kind="popup").order_by("id").values_list("payload__confirm_by", flat=True)
+    assert first < second
+    deliver(shop, draft(**NO_PHONE, modified_at=later(6)))
+    assert asked() == [("pending", "phone_invalid"), ("cancelled", "address_placeholder")]
+    assert Effect.objects.filter(kind="popup").order_by("id").first().payload["confirm_by"] > second
+
+
+def test_what_was_asked_is_asked_again_for_another_reason_only(shop):
+    deliver(shop, draft(**NO_PHONE))
+    Effect.objects.update(state="done")
+    deliver(shop, draft(**NO_PHONE, seller_remark="called", modified_at=later(5)))
+    assert asked() == [("done", "phone_invalid")]
+    deliver(shop, draft(**NO_PLACE, modified_at=later(6)))
+    assert asked() == [("done", "phone_invalid"), ("pending", "address_placeholder")]
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"status": "cancelled"}, {"lines": [line(refund="asked")]}, {"channel_hold": "LOCKED"},
+    {"lines": [line(quantity=20)]},
+])  # fmt: skip
+def test_nobody_is_asked_about_an_order_that_has_left_the_lane(shop, changes):
+    deliver(shop, draft(**NO_PHONE), draft("T2", **NO_PHONE))
+    deliver(shop, draft(**changes, modified_at=later(5)))
+    rows = Effect.objects.filter(kind__in=["sms", "popup"]).order_by("kind", "order__external_no")
+    assert list(rows.values_list("order__external_no", "state")) == 2 * [("T1", "cancelled"), ("T2", "pending")]
+
+
+def test_a_frozen_order_that_is_cleared_has_no_risk_case_to_come(shop):
+    deliver(shop, draft(lines=[line(quantity=20)]))
+    assert asked("risk_case") == [("pending", "quantity_high")]
+    deliver(shop, draft(modified_at=later(5)))
+    assert asked("risk_case") == [("cancelled", "quantity_high")]
+
+
 def test_an_urgent_order_skips_the_merge_window_and_warns_the_warehouse(shop):
     deliver(shop, draft(buyer_remark="手术急需,拜托了"))
     order = Order.objects.get()

@@ -8,6 +8,8 @@ from orderhub.core.errors import TemporaryError
 from orderhub.models import Sku
 from tests.factories import make_buyer, make_order
 from tests.triage.judge import NOW, candidate, draft, line
+from triage.decisions import SUPPLY_CODES
+from triage.defaults.rules import RULES
 from triage.models import BuyerListing, IpListing, Rule
 from triage.selectors.context import batch_context
 from triage.selectors.rules import current_rules
@@ -72,6 +74,33 @@ def test_a_faultless_order_is_regular(rules):
 def test_starter_rules(rules, changes, lane, found):
     (decision,) = decide([candidate(**changes)], now=NOW)
     assert ([finding.code for finding in decision.findings], decision.lane) == (found, lane)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_asked"),
+    [
+        ({}, False),
+        ({"buyer_remark": "手术急需"}, False),
+        ({"short": ("SERUM-30",), "lines": (line(), line(line_no="2", sku=""))}, False),
+        ({"short": ("SERUM-30",), "receiver": {"phone": "12"}}, True),
+        ({"receiver": {"phone": "12"}}, True),
+    ],
+)
+def test_the_buyer_is_asked_about_anything_but_our_own_supply(rules, changes, is_asked):
+    (decision,) = decide([candidate(**changes)], now=NOW)
+    assert decision.needs_answer is is_asked
+
+
+def test_a_rule_in_shadow_asks_nobody(rules):
+    set_rule_state(rule_ids=[Rule.objects.get(code="phone_invalid").pk], state="shadow", actor="li")
+    (decision,) = decide([candidate(short=("A",), receiver={"phone": "12"})], now=NOW)
+    assert (decision.lane, decision.needs_answer) == ("to_confirm", False)
+
+
+def test_supply_codes_are_starter_rules_of_their_lane():
+    assert {rule["code"]: rule["outcome"] for rule in RULES if rule["code"] in SUPPLY_CODES} == dict.fromkeys(
+        SUPPLY_CODES, "to_confirm"
+    )
 
 
 def test_urgent_never_hides_a_risk(rules):
