@@ -42,11 +42,12 @@ from orderhub.services.outbox import Drained
 from orderhub.services.parking import Door, FrontDoor
 from orderhub.services.paths import (
     LANE_KINDS,
+    changes_after_push,
     effects_of,
     held_before,
 )
 from triage.decisions import Candidate, Decision
-from triage.services import hear, new_findings, replace_findings
+from triage.services import hear, new_findings, note_after_push, replace_findings
 
 WithCursor = Callable[[CursorWrapper], None]
 ALONE_FROM = 2
@@ -223,6 +224,8 @@ def _write_changed(
 ) -> None:
     pool.write_changed(cursor, batch)
     replace_findings(cursor, candidates, decisions)
+    changes = {inc.order_id: names for inc in batch.changed if (names := changes_after_push(inc))}
+    note_after_push(cursor, shop_id=batch.shop.pk, rule_set_id=decisions[0].rule_set_id, changes=changes)
     effects = [effect for inc in batch.changed for effect in effects_of(batch, inc)]
     outbox.add_effects(cursor, effects)
     outbox.drop_others(cursor, kinds=LANE_KINDS, order_ids=held_before(batch), wanted=effects)

@@ -26,7 +26,7 @@ from channels_sync.services.runs import prune_runs
 from orderhub import backlog, deliveries, pipeline, rejudging, remapping, stock_lane
 from orderhub.core.errors import HubError, words_of
 from orderhub.services import jobs, leases, retention
-from triage.services import refresh_baselines
+from triage.services import clear_after_push, refresh_baselines
 
 log = structlog.get_logger(__name__)
 
@@ -153,6 +153,7 @@ JOBS: dict[str, Periodic] = {
         Periodic("stock", 1, stock_lane.catch_up),
         Periodic("backlog", 1, drain_backlog),
         Periodic("siblings", 1, rejudging.recheck_siblings),
+        Periodic("after_push", 1, clear_after_push),
         Periodic("tokens", 1, tokens.keep_fresh),
         Periodic("events", 1, take_events),
         Periodic("reread", 5, reread),

@@ -1,12 +1,16 @@
-"""System gates: what keeps an order from being judged at all, and how it is told."""
+"""Reasons that no rule finds, and how they are told: the system gates, which keep an order from being judged at all,
+and changes of an order that the warehouse has."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orderhub.core.words import Refund
+from orderhub.core.words import Change, Refund
+
+AFTER_PUSH = "changed_after_push"
 
 
 class Gate(NamedTuple):
@@ -31,13 +35,22 @@ GATES: Mapping[str, Gate] = {
         _("A refund of line %(line)s is %(refund)s"),
         _("The refund is closed, refused or withdrawn"),
     ),
+    AFTER_PUSH: Gate(
+        _("Changed after the push"),
+        _("Changed after the warehouse was told: %(changed)s. The hub does not tell it; it works by what it knows."),
+        _("Somebody agrees it with the warehouse and accepts this, or the order leaves"),
+    ),
 }
 
 
-def gate_texts(code: str, values: Mapping[str, str]) -> tuple[str, str, str]:
+def gate_texts(code: str, values: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return name, reason and what clears it, in the active language."""
     gate = GATES[code]
     shown = dict(values)
     if "refund" in shown:
         shown["refund"] = str(dict(Refund.choices).get(shown["refund"], shown["refund"]))
-    return str(gate.name), str(gate.reason) % {"hold": "", "line": "", "refund": "", **shown}, str(gate.clears)
+    if "changed" in shown:
+        words = dict(Change.choices)
+        shown["changed"] = gettext(", ").join(str(words.get(name, name)) for name in shown["changed"])
+    empty = {"hold": "", "line": "", "refund": "", "changed": ""}
+    return str(gate.name), str(gate.reason) % {**empty, **shown}, str(gate.clears)

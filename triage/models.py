@@ -12,6 +12,7 @@ from orderhub.core.errors import FieldError
 from orderhub.core.words import Lane
 from orderhub.models import Order, Shop
 from triage.conditions import check
+from triage.gates import AFTER_PUSH
 from triage.matchers import PATTERNS, region_code
 from triage.networks import parse_network
 from triage.phrases import check_template
@@ -291,7 +292,13 @@ class Finding(models.Model):
         verbose_name = _("finding")
         verbose_name_plural = _("findings")
         constraints = [models.UniqueConstraint(fields=["order", "code", "shop"], name="finding_order_code")]
-        indexes = [models.Index(fields=["code", "found_at"], name="finding_code_found")]
+        indexes = [
+            models.Index(fields=["code", "found_at"], name="finding_code_found"),
+            models.Index(
+                fields=["found_at", "order"], name="finding_after_push",
+                condition=Q(code=AFTER_PUSH, cleared_at__isnull=True, accepted_at__isnull=True),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.code

@@ -25,7 +25,7 @@ from orderhub.admin.ship_rule import deadline_words
 from orderhub.console import columns
 from orderhub.console.actions import actor_of, asked_reason, each_row, report
 from orderhub.console.change_list import SavedView, chosen_view
-from orderhub.console.filters import ManyFilter, ShopFilter, TimeFilter, order_filters
+from orderhub.console.filters import ManyFilter, ShopFilter, TimeFilter, order_filters, order_views
 from orderhub.console.model_admin import ReadOnlyModelAdmin
 from orderhub.console.paging import Keyset
 from orderhub.console.panels import panels_for
@@ -54,7 +54,7 @@ def _held(lane: str) -> Q:
     return Q(status=Status.IN_TRIAGE_HOLD, lane=lane)
 
 
-VIEWS = (
+order_views[:0] = [
     SavedView("all", gettext_lazy("All"), empty=gettext_lazy("Orders appear here as soon as a channel delivers them.")),
     SavedView(
         "regular", Lane.REGULAR.label, lambda rows: rows.filter(lane=Lane.REGULAR, status__in=OPEN), True,
@@ -80,7 +80,8 @@ VIEWS = (
         "drift", gettext_lazy("Claims disagree"), lambda rows: rows.filter(has_drift=True), True,
         gettext_lazy("Channel, warehouse and carrier agree on every order."),
     ),
-)  # fmt: skip
+]  # fmt: skip
+"""The pool's own tabs come first."""
 
 
 @admin.register(Order)
@@ -89,7 +90,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
 
     change_list_template = "console/order_list.html"
     keyset = Keyset(("created_at", "id"))
-    views = VIEWS
+    views = order_views
     list_display = (
         "mark",
         "order_no",
@@ -135,7 +136,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
 
     def view_counts(self, request: HttpRequest) -> dict[str, int]:
         """Count the queues in one statement."""
-        return {key: queue.waiting for key, queue in overview.queues(overview.ORDER_QUEUES).items.items()}
+        keys = tuple(view.key for view in self.views)
+        return {key: queue.waiting for key, queue in overview.queues(keys).items.items()}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Tell the list which search it shows."""

@@ -13,7 +13,11 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from orderhub.console.change_list import SavedView
 from orderhub.models import Shop
+
+order_views: list[SavedView] = []
+"""Append a tab to the order list; `overview.add_queue` under the same key gives it its number."""
 
 order_filters: list[type[SimpleListFilter]] = []
 """Append a filter class; it is shown on the order list after the pool's own. It must narrow by an indexed column or a

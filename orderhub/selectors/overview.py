@@ -134,6 +134,13 @@ _QUEUES: dict[str, tuple[str, str, str, str]] = {
 """By key: table, condition (each served by an index), since when a row waits, when it is over its time."""
 
 ORDER_QUEUES = ("regular", "confirm", "abnormal", "urgent", "short", "drift")
+_ADDED: dict[str, tuple[str, str, str, str]] = {}
+
+
+def add_queue(key: str, table: str, condition: str, since: str) -> None:
+    """Add a feature's queue; `condition` and `since` are constant SQL, served by an index. It is counted where it is
+    asked for by name."""
+    _ADDED[key] = (table, condition, since, "false")
 
 
 def queues(keys: tuple[str, ...] = tuple(_QUEUES)) -> Queues:
@@ -144,7 +151,7 @@ def queues(keys: tuple[str, ...] = tuple(_QUEUES)) -> Queues:
     parts = [
         f"(SELECT '{key}', count(*), min(since), count(*) FILTER (WHERE is_late) FROM"  # noqa: S608  (constants only)
         f" (SELECT {since} AS since, ({late}) AS is_late FROM {table} WHERE {condition} LIMIT %(cap)s) q)"
-        for key, (table, condition, since, late) in _QUEUES.items()
+        for key, (table, condition, since, late) in (_QUEUES | _ADDED).items()
         if key in keys
     ]
     confirm_before = timezone.now() - timedelta(minutes=settings.HUB_CONFIRM_MINUTES)

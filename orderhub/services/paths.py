@@ -1,5 +1,6 @@
 """The path of each lane: which effects follow from a decided order."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import blake2b
@@ -7,7 +8,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from orderhub.core.words import Change, EffectKind, Lane, Status
+from orderhub.core.words import Change, EffectKind, Lane, Refund, Status
 from orderhub.services.batch import Batch, Incoming
 from orderhub.services.outbox import NewEffect
 
@@ -56,6 +57,24 @@ def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
     if incoming.known and incoming.known.place in HANDED_TO_WAREHOUSE:
         _changed_after_push(incoming, add)
     return effects
+
+
+def changes_after_push(incoming: Incoming) -> list[str]:
+    """Return what of an order that the warehouse has is no longer what it was told: receiver, articles or pieces."""
+    known = incoming.known
+    if known is None or not HANDED_TO_WAREHOUSE.issuperset({known.place, incoming.place}):
+        return []
+    had = _pieces((line["sku"], line["quantity"], line["refund"]) for line in known.lines)
+    has = _pieces((line.sku, line.quantity, line.refund) for line in incoming.draft.lines)
+    differs = {Change.RECEIVER: Change.RECEIVER in incoming.changes, Change.LINES: had != has}
+    return [change.value for change, is_so in differs.items() if is_so]
+
+
+def _pieces(lines: Iterable[tuple[str, int, str]]) -> Counter[str]:
+    pieces: Counter[str] = Counter()
+    for sku, quantity, refund in lines:
+        pieces[sku] += quantity if refund != Refund.DONE else 0
+    return pieces
 
 
 def held_before(batch: Batch) -> list[int]:

@@ -12,12 +12,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from orderhub.console.change_list import SavedView
 from orderhub.console.columns import PageColumn, order_columns
 from orderhub.console.dashboard import DashboardCard, add_card
-from orderhub.console.filters import order_filters
+from orderhub.console.filters import order_filters, order_views
 from orderhub.console.panels import OrderPanel, add_panel
+from orderhub.core.words import Status
 from orderhub.models import Order
-from triage.gates import GATES
+from orderhub.selectors.overview import add_queue
+from triage.gates import AFTER_PUSH, GATES
 from triage.models import Finding
 from triage.selectors.figures import filter_choices, reason_counts
 from triage.selectors.findings import CLEARED, OPEN, ShownFinding, findings_of
@@ -41,10 +44,15 @@ class FindingFilter(SimpleListFilter):
         code = self.value()
         if not code:
             return queryset
-        found = Finding.objects.filter(
-            order_id=OuterRef("pk"), code=code, cleared_at__isnull=True, accepted_at__isnull=True
-        )
-        return queryset.filter(Exists(found))
+        return with_open(queryset, code)
+
+
+def with_open(orders: QuerySet[Any], code: str) -> QuerySet[Any]:
+    """Keep the orders that have one reason open."""
+    found = Finding.objects.filter(
+        order_id=OuterRef("pk"), code=code, cleared_at__isnull=True, accepted_at__isnull=True
+    )
+    return orders.filter(Exists(found))
 
 
 def findings_panel(order: Order, request: HttpRequest) -> dict[str, Any]:
@@ -55,7 +63,14 @@ def findings_panel(order: Order, request: HttpRequest) -> dict[str, Any]:
         "shadows": [row for row in found if row.is_shadow and row.state == OPEN],
         "cleared": [row for row in found if row.state == CLEARED],
         "is_judged": bool(order.lane) or bool(found),
+        "accepts": AFTER_PUSH if _may_accept(order, request) else "",
+        "order": order,
     }
+
+
+def _may_accept(order: Order, request: HttpRequest) -> bool:
+    """A held order is released as a whole, by the button at its top."""
+    return order.status != Status.IN_TRIAGE_HOLD and request.user.has_perm("orderhub.release_order")
 
 
 def signals_panel(order: Order, request: HttpRequest) -> dict[str, Any]:
@@ -93,6 +108,15 @@ def reasons_card(request: HttpRequest) -> dict[str, Any]:
 
 
 order_filters.append(FindingFilter)
+order_views.append(
+    SavedView(
+        AFTER_PUSH, _("Changed after the push"), lambda rows: with_open(rows, AFTER_PUSH), True,
+        _("The warehouse has no order that changed since it was told."),
+    )
+)  # fmt: skip
+add_queue(
+    AFTER_PUSH, "triage_finding", f"code = '{AFTER_PUSH}' AND cleared_at IS NULL AND accepted_at IS NULL", "found_at"
+)
 order_columns.add("findings", PageColumn("findings", _("reasons"), reasons_column, rank=30))
 add_panel(OrderPanel("findings", _("Why it is here"), "triage/findings_panel.html", findings_panel, "left", 10))
 add_panel(OrderPanel("signals", _("What was judged"), "triage/signals_panel.html", signals_panel, "left", 15))

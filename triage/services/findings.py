@@ -14,6 +14,7 @@ from orderhub.models import Order
 from orderhub.services import timeline
 from orderhub.services.bulk import Table, records
 from triage.decisions import GATE_KEY, Candidate, Decision
+from triage.gates import AFTER_PUSH
 from triage.models import Finding
 
 COLUMNS = ("shop_id", "order_id", "code", "rule_set_id", "severity", "lane", "is_shadow", "values", "facts_key")
@@ -22,7 +23,7 @@ COLUMNS = ("shop_id", "order_id", "code", "rule_set_id", "severity", "lane", "is
 _CLEAR = """
 UPDATE triage_finding f SET cleared_at = now()
 WHERE f.cleared_at IS NULL AND f.accepted_at IS NULL
-  AND (f.order_id = ANY(%s) OR (f.order_id = ANY(%s) AND f.facts_key = %s))
+  AND (f.order_id = ANY(%s) OR (f.order_id = ANY(%s) AND f.facts_key = %s)) AND f.code <> %s
   AND NOT EXISTS (
     SELECT FROM json_to_recordset(%s::json) AS n (order_id bigint, code text)
     WHERE n.order_id = f.order_id AND n.code = f.code)
@@ -59,7 +60,8 @@ def replace_findings(cursor: CursorWrapper, candidates: Sequence[Candidate], dec
 
     The findings replace those of the last judgement: a reason that is gone gets its `cleared_at`, one that fires on
     changed facts is open again, an accepted one stays as it is. An order that was not judged this time (already
-    shipped, cancelled) keeps its reasons; only a system gate is lifted.
+    shipped, cancelled) keeps its reasons; only a system gate is lifted. What changed after the push is no judgement
+    and stays.
     """
     rows: list[tuple[object, ...]] = []
     judged: list[int] = []
@@ -70,7 +72,7 @@ def replace_findings(cursor: CursorWrapper, candidates: Sequence[Candidate], dec
             rows += _rows(candidate, decision)
     if judged or passed:
         document = records([dict(zip(COLUMNS, row, strict=True)) for row in rows])
-        cursor.execute(_CLEAR, [judged, passed, GATE_KEY, document])
+        cursor.execute(_CLEAR, [judged, passed, GATE_KEY, AFTER_PUSH, document])
         if rows:
             cursor.execute(_REPLACE, [document])
 

@@ -4,7 +4,9 @@ from django.test import Client
 
 from orderhub.console.columns import order_columns
 from orderhub.console.dashboard import dashboard_cards
+from orderhub.console.filters import order_views
 from orderhub.console.panels import order_panels
+from orderhub.selectors import overview
 from orderhub.services.roles import sync_roles
 from tests.factories import make_user
 
@@ -42,3 +44,5 @@ def only_pool(monkeypatch):
         items = {key: item for key, item in registry.items() if key in POOL}
         monkeypatch.setattr(registry, "_items", items)
     monkeypatch.setattr("orderhub.admin.order.order_filters", [])
+    views = [view for view in order_views if view.key == "all" or view.key in overview._QUEUES]
+    monkeypatch.setattr("orderhub.admin.order.OrderAdmin.views", views)

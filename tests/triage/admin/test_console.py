@@ -11,6 +11,7 @@ from orderhub.services.roles import sync_roles
 from tests.factories import make_order, make_user
 from tests.triage.selectors.test_findings import BAD, judged
 from triage.models import CampaignPrice, Rule, RuleSet, Vocabulary
+from triage.services import note_after_push
 
 RULES, LIST = "/ops/triage/rule/", "/ops/orderhub/order/"
 PAGES = ("rule", "ruleset", "vocabulary", "campaignprice", "skubaseline", "buyerlisting", "iplisting")
@@ -166,6 +167,23 @@ def test_the_order_list_is_filtered_by_reason_and_shows_it(supervisor, shop):
     assert bad.external_no in text
     assert good.external_no not in text
     assert "Invalid phone" in text
+
+
+def test_orders_changed_after_the_push_have_a_tab_and_are_accepted_on_their_page(supervisor, person, shop):
+    order, other = (make_order(shop, status="picking", channel_claim="paid") for _n in range(2))
+    with connection.cursor() as cursor:
+        note_after_push(cursor, shop_id=shop.pk, rule_set_id=1, changes={order.pk: ["receiver", "lines"]})
+    text = supervisor.get(LIST, {"view": "changed_after_push"}).content.decode()
+    assert (order.external_no in text, other.external_no in text) == (True, False)
+    assert supervisor.get(f"{LIST}counts/").json()["views"]["changed_after_push"] == "1"
+    page = supervisor.get(f"{LIST}{order.pk}/change/").content.decode()
+    assert "Changed after the warehouse was told: Receiver, Lines." in page
+    assert "accept-form" in page
+    assert "accept-form" not in person("auditor").get(f"{LIST}{order.pk}/change/").content.decode()
+    done = supervisor.post(f"{LIST}{order.pk}/release/", {"reason": "told by phone"}, follow=True).content.decode()
+    assert "The reasons count as accepted." in done
+    assert "accept-form" not in done
+    assert order.external_no not in supervisor.get(LIST, {"view": "changed_after_push"}).content.decode()
 
 
 def test_reasons_in_the_order_list_cost_the_same_for_any_page(supervisor, shop):

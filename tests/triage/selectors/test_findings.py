@@ -13,11 +13,11 @@ from triage.services import accept_findings, decide, publish_rules
 BAD = {"phone": "12345"}
 
 
-def judged(shop, **changes):
+def judged(shop, now=NOW, **changes):
     order = make_order(shop)
     made = candidate(draft(**changes), shop_id=shop.pk, order_id=order.pk)
     with transaction.atomic(), connection.cursor() as cursor:
-        store(cursor, [made], decide([made], now=NOW))
+        store(cursor, [made], decide([made], now=now))
     return order
 
 
