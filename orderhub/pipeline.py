@@ -33,6 +33,7 @@ from channels_sync.services.listings import map_drafts
 from orderhub.core.effects import shared_kinds
 from orderhub.core.errors import TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
+from orderhub.core.words import EffectKind
 from orderhub.models import Shop
 from orderhub.services import deadlines, outbox, pool, rejects, stock
 from orderhub.services.allocation import allocate, used_up
@@ -45,6 +46,8 @@ from orderhub.services.paths import (
     changes_after_push,
     effects_of,
     held_before,
+    refused_pushes,
+    settled_refunds,
 )
 from triage.decisions import Candidate, Decision
 from triage.services import hear, new_findings, note_after_push, replace_findings
@@ -229,6 +232,8 @@ def _write_changed(
     effects = [effect for inc in batch.changed for effect in effects_of(batch, inc)]
     outbox.add_effects(cursor, effects)
     outbox.drop_others(cursor, kinds=LANE_KINDS, order_ids=held_before(batch), wanted=effects)
+    outbox.try_again(cursor, kind=EffectKind.WMS_PUSH, order_ids=refused_pushes(batch))
+    outbox.try_again(cursor, kind=EffectKind.SHIPMENT, order_ids=settled_refunds(batch))
 
 
 def _write_new(

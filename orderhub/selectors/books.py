@@ -16,7 +16,8 @@ class Difference:
 
 
 def differences(limit: int = 100) -> list[Difference]:
-    """Return where the books disagree: reserved stock against the order lines, ready orders against their push.
+    """Return where the books disagree: reserved stock against the order lines, orders on their way to the
+    warehouse against their push.
 
     Reads every open line; meant for operators and tests, not for a page.
     """
@@ -34,6 +35,13 @@ def differences(limit: int = 100) -> list[Difference]:
             WHERE o.status = 'ready' AND NOT EXISTS (
                 SELECT FROM orderhub_effect e WHERE e.order_id = o.id AND e.kind = 'wms_push'
                     AND e.state IN ('pending', 'sending', 'dead'))
+            UNION ALL
+            SELECT CASE o.status WHEN 'wms_queued' THEN 'warehouse push of a queued order'
+                       ELSE 'warehouse push of a failed order' END,
+                   o.external_no, 1, 0 FROM orderhub_order o
+            WHERE o.status IN ('wms_queued', 'wms_failed') AND o.channel_hold = '' AND NOT EXISTS (
+                SELECT FROM orderhub_effect e WHERE e.order_id = o.id AND e.kind = 'wms_push'
+                    AND e.state IN ('pending', 'sending', 'done', 'dead'))
             LIMIT %s
             """,
             [limit],

@@ -51,8 +51,7 @@ def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
     if incoming.triaged:
         _lane_effects(batch, incoming, add)
         return effects
-    known = incoming.known
-    if known and known.status == Status.REFUNDING and incoming.status in {Status.WMS_QUEUED, Status.WMS_FAILED}:
+    if _is_wanted_again(incoming):
         add(EffectKind.WMS_PUSH, WMS_PUSH_KEY)
     if incoming.known and incoming.known.place in HANDED_TO_WAREHOUSE:
         _changed_after_push(incoming, add)
@@ -81,6 +80,28 @@ def held_before(batch: Batch) -> list[int]:
     """Return the orders of which people may have been asked something by the lane that they were in."""
     lanes = {Lane.TO_CONFIRM, Lane.ABNORMAL}
     return [inc.order_id for inc in batch.changed if inc.known and inc.known.lane in lanes]
+
+
+def refused_pushes(batch: Batch) -> list[int]:
+    """Return the orders that are free to go by now, of which a push may have been refused before: the channel said
+    something new since, an address or its token may be what was wrong."""
+    return [inc.order_id for inc in batch.changed if inc.known and inc.status == Status.READY != inc.known.place]
+
+
+def settled_refunds(batch: Batch) -> list[int]:
+    """Return the orders whose open refund is over: a platform takes no parcel while one is open."""
+    return [inc.order_id for inc in batch.changed if inc.known and inc.known.under_refund and not inc.under_refund]
+
+
+def _is_wanted_again(incoming: Incoming) -> bool:
+    """Tell whether the push of an order may have been dropped for a refund or a hold that is over by now. A hold that
+    came and went between two pulls leaves no trace on the order, so every one that is free to go counts."""
+    known, draft = incoming.known, incoming.draft
+    if known is None or draft.channel_hold or incoming.status not in {Status.WMS_QUEUED, Status.WMS_FAILED}:
+        return False
+    if known.status == Status.REFUNDING:
+        return True
+    return incoming.claim == Status.PAID and known.warehouse_claim != Status.WMS_FAILED
 
 
 def _mark_of(reasons: Iterable[str]) -> str:

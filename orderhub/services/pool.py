@@ -63,10 +63,15 @@ def claim_of(draft: OrderDraft) -> str:
 
 def is_triaged(incoming: Incoming) -> bool:
     """Tell whether an order goes through triage: paid in full, not held by the channel, no refund open, not yet in
-    the warehouse's hands."""
+    the warehouse's hands. What the warehouse refused counts as new once the channel says something else of it."""
+    known = incoming.known
     if incoming.claim != Status.PAID or incoming.draft.channel_hold:
         return False
-    return incoming.known is None or incoming.known.place in BEFORE_WAREHOUSE | {Status.REFUNDING}
+    if known is None or known.place in BEFORE_WAREHOUSE | {Status.REFUNDING}:
+        return True
+    return known.place == Status.WMS_FAILED != known.warehouse_claim and incoming.content_hash != known.content_hash
+
+
 def settle_claim(incoming: Incoming) -> None:
     """Say what the channel claims of an order and whether it is judged; where it is not, its status follows at once."""
     incoming.claim = claim_of(incoming.draft)

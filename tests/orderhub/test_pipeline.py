@@ -169,11 +169,80 @@ def test_a_deal_that_ends_without_a_hand_over_ends_the_order_and_its_pieces_are_
     assert StockLevel.objects.values_list("on_hand", "reserved").get() == (4, 0)
 
 
+@pytest.mark.parametrize(("changes", "status"), [
+    ({"receiver": {**RECEIVER, "detail": "老地方"}}, "in_triage_hold"), ({"lines": [line(quantity=9)]}, "short"),
+])  # fmt: skip
+def test_a_refused_order_that_changes_is_judged_again_before_it_goes(shop, changes, status):
+    stock(on_hand=5)
+    deliver(shop, draft())
+    Order.objects.update(status="wms_failed")
+    Effect.objects.update(state="dead", attempts=1)
+    deliver(shop, draft(**changes, modified_at=later(5)))
+    assert (Order.objects.get().status, Effect.objects.get(kind="wms_push").state) == (status, "dead")
+    deliver(shop, draft(modified_at=later(6)))
+    assert (Order.objects.get().status, Effect.objects.get(kind="wms_push").state) == ("ready", "pending")
+
+
 def test_a_receiver_whose_key_is_gone_is_replaced_by_what_the_channel_says(shop):
     deliver(shop, draft())
     Receiver.objects.update(sealed=b"0" * 60)
     deliver(shop, draft(freight_fen=1, modified_at=later(5)))
     assert Receiver.objects.get().open()["name"] == RECEIVER["name"]
+
+
+@pytest.mark.parametrize(("warehouse_claim", "changes", "state"), [
+    ("", {"receiver": {**RECEIVER, "oaid": "new"}}, "pending"), ("", {}, "dead"),
+    ("wms_failed", {"receiver": {**RECEIVER, "oaid": "new"}}, "dead"),
+])  # fmt: skip
+def test_a_refused_push_is_tried_again_once_the_channel_says_something_new(shop, warehouse_claim, changes, state):
+    deliver(shop, draft())
+    Order.objects.update(status="wms_failed", warehouse_claim=warehouse_claim)
+    Effect.objects.update(state="dead", attempts=1)
+    deliver(shop, draft(**changes, **({"modified_at": later(5)} if changes else {})))
+    assert Effect.objects.values_list("kind", "state").get() == ("wms_push", state)
+    assert Order.objects.get().status == ("ready" if state == "pending" else "wms_failed")
+
+
+def test_a_parcel_that_was_refused_for_a_refund_is_told_again_once_it_is_over(shop):
+    deliver(shop, draft())
+    order = Order.objects.get()
+    Order.objects.update(status="in_transit", warehouse_claim="in_transit")
+    at = {"created_at": later(0), "due_at": later(0)}
+    Effect.objects.create(shop=shop, order=order, kind="shipment", key="s", state="dead", attempts=1, **at)
+    states = []
+    for minute, refund in ((5, "asked"), (6, "refused")):
+        deliver(shop, draft(lines=[line(refund=refund)], modified_at=later(minute)))
+        states.append(Effect.objects.values_list("state", "attempts").get(kind="shipment"))
+    assert states == [("dead", 1), ("pending", 0)]
+
+
+@pytest.mark.parametrize(
+    "held", [{"channel_hold": "LOCKED"}, {"channel_hold": "", "receiver": RECEIVER | {"oaid": "n"}}]
+)
+def test_a_dead_push_stays_dead_while_the_channel_holds_the_order(shop, held):
+    deliver(shop, draft())
+    Order.objects.update(status="wms_failed")
+    Effect.objects.update(state="dead", attempts=1)
+    deliver(shop, draft(**held, modified_at=later(5)))
+    assert Effect.objects.get(kind="wms_push").state == ("dead" if held["channel_hold"] else "pending")
+    deliver(shop, draft(modified_at=later(6)))
+    assert Effect.objects.get(kind="wms_push").state == "pending"
+
+
+@pytest.mark.parametrize(("status", "warehouse_claim", "was", "state"), [
+    ("wms_queued", "", "cancelled", "pending"), ("ready", "", "cancelled", "pending"),
+    ("wms_queued", "", "done", "done"), ("wms_failed", "wms_failed", "cancelled", "cancelled"),
+    ("wms_accepted", "wms_accepted", "cancelled", "cancelled"),
+])  # fmt: skip
+def test_a_push_dropped_for_a_hold_is_wanted_again_once_the_hold_is_lifted(shop, status, warehouse_claim, was, state):
+    deliver(shop, draft())
+    Order.objects.update(status=status, warehouse_claim=warehouse_claim)
+    deliver(shop, draft(channel_hold="LOCKED", modified_at=later(5)))
+    Effect.objects.update(state=was)
+    deliver(shop, draft(channel_hold="LOCKED", buyer_remark="?", modified_at=later(6)))
+    assert Effect.objects.get(kind="wms_push").state == was
+    deliver(shop, draft(modified_at=later(7)))
+    assert (Effect.objects.get(kind="wms_push").state, Order.objects.get().status) == (state, status)
 
 
 MOVED = {"receiver": RECEIVER | {"detail": "文三路 91 号 1 幢 201 室"}}

@@ -1,6 +1,6 @@
 import pytest
 
-from orderhub.models import Effect, StockLevel
+from orderhub.models import Effect, Order, StockLevel
 from orderhub.selectors.books import Difference, differences
 from tests.drafts import deliver, draft
 from tests.factories import make_shop
@@ -27,3 +27,16 @@ def test_a_leaked_reservation_and_a_lost_push_are_found():
         Difference("reserved stock", "SERUM-30 @ HZ", 3, 1),
         Difference("warehouse push of a ready order", "T1", 1, 0),
     ]
+
+
+@pytest.mark.usefixtures("pool")
+@pytest.mark.parametrize(("status", "word"), [("wms_queued", "queued"), ("wms_failed", "failed")])
+def test_an_order_whose_push_was_dropped_is_found_unless_the_channel_holds_it(status, word):
+    Order.objects.update(status=status)
+    for state in ("pending", "sending", "done", "dead"):
+        Effect.objects.update(state=state)
+        assert differences() == []
+    Effect.objects.update(state="cancelled")
+    assert differences() == [Difference(f"warehouse push of a {word} order", "T1", 1, 0)]
+    Order.objects.update(channel_hold="LOCKED")
+    assert differences() == []
