@@ -38,6 +38,7 @@ WORDS: dict[str, str | Promise] = {
     "inbox": gettext_lazy("Intake waits"),
     "set_aside": gettext_lazy("Deliveries set aside"),
     "rejects": gettext_lazy("Rejects"),
+    "no_warehouse": gettext_lazy("No warehouse"),
     "dead": gettext_lazy("Dead letters"),
     "unmatched": gettext_lazy("Unmatched items"),
     "stock_failing": gettext_lazy("Stock not taken"),
@@ -126,6 +127,8 @@ def _link(key: str, facts: ChannelFacts) -> tuple[str, str | Promise]:
             return f"{link}?shop={shop}&view={view}", gettext_lazy("Inbox")
         case "dead":
             return f"{reverse('admin:orderhub_effect_changelist')}?shop={shop}&view=dead", WORDS["dead"]
+        case "no_warehouse":
+            return reverse("admin:orderhub_shop_change", args=[shop]), gettext_lazy("Shop settings")
         case "unmatched" | "stock_failing" | "stock_waiting" if admin.site.is_registered(Listing):
             link = reverse("admin:channels_sync_listing_changelist")
             view = "&view=unmatched" if key == "unmatched" else ""
@@ -200,6 +203,10 @@ _TEXTS: dict[str, Teller] = {
         _("%(count)s orders could not be read and are not in the pool, the oldest %(when)s.")
         % {"count": f"{t.count:,}", "when": _ago(t.at)},
         _("Open them: field and reason are there. Correct or run them again, or set them aside."),
+    ),
+    "no_warehouse": lambda _t, _f: (
+        _("The shop has no active warehouse: its regular orders wait."),
+        _("Choose a warehouse in the shop's settings, or switch its own on again; the orders go out by themselves."),
     ),
     "dead": lambda t, _f: (
         _("%(count)s effects were given up: the warehouse or the channel was not told.") % {"count": f"{t.count:,}"},

@@ -108,16 +108,11 @@ def writes_stock(shop: Shop) -> bool:
 def terms_of(shop: Shop) -> Terms:
     """Return the terms of a shop; a setting that makes no sense counts as not set."""
     given = shop.settings
-    houses = given.get("stock_warehouses")
-    if isinstance(houses, list) and houses and all(isinstance(code, str) for code in houses):
-        counted: list[str] | None = houses
-    else:
-        counted = [shop.warehouse.code] if shop.warehouse else None
     return Terms(
         shop_id=shop.pk,
         share=_whole(given, "stock_share", 100, 100),
         buffer=_whole(given, "stock_buffer", 0, BUFFER_LIMIT),
-        houses=counted,
+        houses=shop.stock_warehouses or None,
         spacing=_whole(given, "stock_seconds", SPACING_SECONDS, SPACING_LIMIT),
     )
 

@@ -119,6 +119,8 @@ def _intake(facts: ChannelFacts, now: datetime) -> Iterator[Trouble]:
 
 
 def _out(facts: ChannelFacts, now: datetime) -> Iterator[Trouble]:
+    if facts.shop.active_warehouse is None:
+        yield Trouble("no_warehouse", Level.WARN)
     if facts.dead.count:
         yield Trouble("dead", Level.WARN, facts.dead.count, facts.dead.oldest)
     if facts.unmatched:

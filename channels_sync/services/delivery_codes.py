@@ -35,7 +35,7 @@ def find_orders(codes: Iterable[tuple[Warehouse, str]]) -> dict[tuple[int, str],
 
     Shop code and number may hold hyphens and look like the end of a repeat: each way to read a code is looked up, and
     one that has two meanings counts as unknown. An order is its warehouse's when its shop sends there now, or when the
-    order was pushed there before the shop changed.
+    order itself was on its way there, answered or not.
     """
     wanted = {(house.pk, house.code, code) for house, code in codes}
     readings = [
@@ -55,7 +55,7 @@ def find_orders(codes: Iterable[tuple[Warehouse, str]]) -> dict[tuple[int, str],
             JOIN orderhub_order o ON o.shop_id = s.id AND o.external_no = r.number AND o.given_back >= r.given_back
             WHERE s.warehouse_id = r.house OR EXISTS (
                 SELECT FROM orderhub_timelineentry t
-                WHERE t.order_id = o.id AND t.kind = 'wms_push' AND t.data ->> 'warehouse' = r.house_code)
+                WHERE t.order_id = o.id AND t.kind IN ('wms_push', 'status') AND t.data ->> 'warehouse' = r.house_code)
             GROUP BY r.house, r.code HAVING count(*) = 1
             """,
             [records(readings)],

@@ -19,7 +19,7 @@ from channels_sync.tables.sniff import FileFacts
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult
 from orderhub.core.words import InboxState
-from orderhub.models import InboxItem, Reject, Shop
+from orderhub.models import InboxItem, Reject, Shop, Warehouse
 from orderhub.services import inbox
 
 Process = Callable[[int], IntakeResult]
@@ -42,17 +42,22 @@ class Summary:
 
 
 def file_shop(code: str) -> Shop:
-    """Return the shop with this code; a missing one is made as a file shop. Raises HubError for an unusable code."""
+    """Return the shop with this code; a missing one is made as a file shop, which sends to the warehouse where there is
+    but one. Raises HubError for an unusable code."""
     try:
         validate_slug(code)
     except ValidationError as error:
         raise HubError(f"a shop code is made of letters, digits, hyphens and underscores: {code!r}") from error
     if len(code) > 50:
         raise HubError("a shop code has at most 50 characters")
-    shop, _is_new = Shop.objects.select_related("warehouse").get_or_create(
-        code=code, defaults={"name": code, "platform": "file"}
-    )
+    new: dict[str, Any] = {"name": code, "platform": "file", "warehouse": _only_warehouse}
+    shop, _is_new = Shop.objects.select_related("warehouse").get_or_create(code=code, defaults=new)
     return shop
+
+
+def _only_warehouse() -> Warehouse | None:
+    active = list(Warehouse.objects.filter(is_active=True)[:2])
+    return active[0] if len(active) == 1 else None
 
 
 @dataclass(slots=True)

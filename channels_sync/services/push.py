@@ -1,7 +1,7 @@
 """The effect `wms_push`: ready orders become delivery orders of their warehouse."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -20,67 +20,75 @@ from channels_sync.warehouses.base import (
 )
 from orderhub.core.crypto import UnreadableError
 from orderhub.core.effects import Job, effect_handlers
-from orderhub.core.errors import HubError
-from orderhub.core.status_graph import Verdict
-from orderhub.core.words import ContactKind, EffectKind, EffectState, Presale, Refund, Source, Status
-from orderhub.models import Effect, Order, OrderLine, Receiver, Warehouse
+from orderhub.core.errors import HubError, TemporaryError
+from orderhub.core.status_graph import HAS_LEFT, Verdict
+from orderhub.core.words import OPEN_REFUND, ContactKind, EffectKind, EffectState, Presale, Refund, Source, Status
+from orderhub.models import Effect, Order, OrderLine, Receiver, TimelineEntry, Warehouse
 from orderhub.services.status import Claim, apply_claims, change_status
 from orderhub.services.timeline import Entry, record
 
 ACTOR = "outbox:wms_push"
+MARK = "status"
+"""The kind of the timeline's entry that an order is on its way to a warehouse."""
 WANTED = frozenset({Status.READY, Status.WMS_QUEUED, Status.WMS_FAILED})
 """Queued ones were tried before; failed ones are tried again because a person said so."""
-OPEN_REFUND = frozenset({Refund.ASKED, Refund.AGREED})
 _MASKED = frozenset({ContactKind.MASKED, ContactKind.CIPHER})
+
+
+class NoWarehouseError(TemporaryError):
+    """The shop has nowhere to send: a fault of its settings, so its orders wait until somebody sets a warehouse."""
+
+    concerns_all = True
 
 
 @dataclass(slots=True, frozen=True)
 class Prepared:
-    """What one `send` needs; `problem` when it is clear beforehand that it cannot work."""
+    """What one `send` needs; `problem` when it is clear beforehand that it cannot work, `waits` when it will once a
+    person has set a warehouse."""
 
     adapter: str
     access: WarehouseAccess | None
     order: PushOrder | None
     problem: str = ""
+    waits: bool = False
 
 
 class WarehousePush:
-    """Pushes ready orders to the warehouse of their shop."""
+    """Pushes ready orders to their warehouse: the one that keeps all their pieces, else that of their shop."""
 
     concurrency = 8
 
     def prepare(self, jobs: Sequence[Job]) -> Mapping[int, Prepared]:
-        """Read the orders as they are now and mark them as being sent. Four queries and one change for all of them.
+        """Mark the orders as being sent and read them as they are then: whatever changes them later meets the mark and
+        tells the warehouse. The number of queries does not depend on the number of orders.
 
         Left out, so that their effect is cancelled: orders that are no longer ready, that the channel holds, that have
-        an open refund, or nothing left to send. One that the warehouse gave back is sent again as a delivery order of
-        its own, when a person said so: that is a first try.
+        an open refund, or nothing left to send. Orders of a shop without a warehouse stay as they are. One that the
+        warehouse gave back is sent again as a delivery order of its own, when a person said so: that is a first try.
+        While the channel holds it, it waits for that person as a dead letter: nobody else starts it again.
         """
-        ids = [job.order_id for job in jobs if job.order_id is not None]
-        orders = (
-            Order.objects.filter(pk__in=ids, status__in=WANTED, channel_hold="")
-            .select_related("shop__warehouse", "buyer", "receiver")
-            .prefetch_related("lines")
-            .in_bulk()
-        )
-        wanted = {pk: lines for pk, order in orders.items() if (lines := _lines_to_send(order))}
-        by_itself = {job.order_id for job in jobs if job.attempts > 1}
-        back = {pk for pk, order in orders.items() if pk in by_itself and _is_given_back(order)}
-        verdicts = change_status(order_ids=list(wanted.keys() - back), to=Status.WMS_QUEUED, actor=ACTOR)
-        sendable = [pk for pk, verdict in verdicts.items() if verdict in {Verdict.APPLY, Verdict.SAME}]
-        counts = dict(Order.objects.filter(pk__in=sendable).values_list("pk", "given_back"))
+        orders = _read([job.order_id for job in jobs if job.order_id is not None])
+        wanted = {pk for pk, order in orders.items() if _lines_to_send(order)}
+        back = _left_to_people(jobs, orders)
+        targets = _targets([orders[pk] for pk in wanted - back.keys()])
+        homeless = {pk: orders[pk] for pk, house in targets.items() if house is None}
+        sent = _read(_marked({pk: house for pk, house in targets.items() if house})) | homeless
         accesses: dict[int, WarehouseAccess] = {}
-        prepared = {pk: _prepared(orders[pk], wanted[pk], count, accesses) for pk, count in counts.items()}
-        prepared |= {pk: Prepared("", None, None, _given_back()) for pk in back if pk in wanted}
+        going = {pk: order for pk, order in sent.items() if _lines_to_send(order)}
+        prepared = {pk: _prepared(order, targets[pk], accesses) for pk, order in going.items()}
+        prepared |= {pk: Prepared("", None, None, problem) for pk, problem in back.items() if pk in wanted}
         return {job.effect_id: found for job in jobs if (found := prepared.get(job.order_id or 0))}
 
     def send(self, prepared: Prepared) -> PushAnswer:
         """Hand one delivery order over. Raises HubError."""
+        if prepared.waits:
+            raise NoWarehouseError(prepared.problem)
         if prepared.access is None or prepared.order is None:
             raise HubError(prepared.problem)
         if prepared.adapter not in warehouses:
             raise HubError(_("No adapter knows the warehouse system %(key)s.") % {"key": prepared.adapter})
-        return warehouses.get(prepared.adapter).create_order(prepared.access, prepared.order)
+        answer = warehouses.get(prepared.adapter).create_order(prepared.access, prepared.order)
+        return replace(answer, sent_to=prepared.access.code)
 
     def settle(self, done: Sequence[tuple[Job, PushAnswer]]) -> None:
         """Note the warehouse's word on the orders that it took. One that came back meanwhile waits for a person."""
@@ -131,6 +139,44 @@ def _given_back() -> str:
     return _("The warehouse gave the order back: see its timeline.")
 
 
+def _read(order_ids: Iterable[int]) -> dict[int, Order]:
+    """Return those of the orders that may be sent, with all that sending them needs. Two queries."""
+    # What the channel calls shipped was shipped by hand: it must not leave twice.
+    by_hand = Q(channel_claim__in=HAS_LEFT)
+    is_wanted = Q(channel_hold="") | Q(status=Status.WMS_FAILED, warehouse_claim=Status.WMS_FAILED)
+    orders = Order.objects.filter(is_wanted, ~by_hand, pk__in=list(order_ids), status__in=WANTED)
+    return orders.select_related("shop__warehouse", "buyer", "receiver").prefetch_related("lines").in_bulk()
+
+
+def _targets(orders: Sequence[Order]) -> dict[int, Warehouse | None]:
+    """Return where each order goes: to the one warehouse that keeps all its pieces, else to that of its shop. One that
+    was on its way before goes to the same again: the warehouse may have it, and no other would know. Two queries."""
+    houses = {house.code: house for house in Warehouse.objects.filter(is_active=True)}
+    queued = [order.pk for order in orders if order.status == Status.WMS_QUEUED]
+    entries = TimelineEntry.objects.filter(order_id__in=queued, kind=MARK, status_to=Status.WMS_QUEUED).order_by("pk")
+    before = {pk: (data or {}).get("warehouse", "") for pk, data in entries.values_list("order_id", "data")}
+    return {order.pk: houses.get(before.get(order.pk, "")) or _target(order, houses) for order in orders}
+
+
+def _marked(targets: Mapping[int, Warehouse]) -> list[int]:
+    """Mark orders as being sent, each with where to, and return those that are: a warehouse may report on an order
+    whose answer was lost."""
+    whereto = {pk: {"warehouse": house.code} for pk, house in targets.items()}
+    verdicts = change_status(order_ids=list(targets), to=Status.WMS_QUEUED, actor=ACTOR, kind=MARK, data=whereto)
+    return [pk for pk, verdict in verdicts.items() if verdict in {Verdict.APPLY, Verdict.SAME}]
+
+
+def _left_to_people(jobs: Sequence[Job], orders: Mapping[int, Order]) -> dict[int, str]:
+    """Return which of the orders that the warehouse gave back are not sent now, each with the reason."""
+    by_itself = {job.order_id for job in jobs if job.attempts > 1}
+    held = _("The platform forbids shipping for now: try again once it lifts its hold.")
+    return {
+        pk: held if order.channel_hold else _given_back()
+        for pk, order in orders.items()
+        if _is_given_back(order) and (order.channel_hold or pk in by_itself)
+    }
+
+
 def _is_given_back(order: Order) -> bool:
     return order.status == order.warehouse_claim == Status.WMS_FAILED
 
@@ -145,11 +191,10 @@ def _locked(order_ids: Sequence[int | None]) -> dict[int, Order]:
 def _told(job: Job, answer: PushAnswer, order: Order) -> dict[str, Any]:
     """Return what the timeline keeps; by `warehouse` a later report of that warehouse finds the order, wherever the
     shop sends by then."""
-    warehouse = order.shop.warehouse.code if order.shop.warehouse else None
-    told = {"warehouse_order_id": answer.warehouse_order_id, "warehouse": warehouse}
+    told = {"warehouse_order_id": answer.warehouse_order_id, "warehouse": answer.sent_to}
     if order.given_back:
         told["code"] = delivery_order_code(order.shop.code, order.external_no, order.given_back)
-    if answer.warehouse_code != warehouse:
+    if answer.warehouse_code != answer.sent_to:
         told["warehouse_code"] = answer.warehouse_code
     kept: dict[str, Any] = {name: value for name, value in told.items() if value}
     if answer.is_repeat:
@@ -167,25 +212,29 @@ def _lines_to_send(order: Order) -> list[OrderLine]:
     return [line for line in lines if line.refund != Refund.DONE]
 
 
-def _prepared(
-    order: Order, lines: Sequence[OrderLine], given_back: int, accesses: dict[int, WarehouseAccess]
-) -> Prepared:  # fmt: skip
-    warehouse: Warehouse | None = order.shop.warehouse
-    if warehouse is None or not warehouse.is_active:
-        return Prepared("", None, None, _("Shop %(shop)s has no active warehouse.") % {"shop": order.shop.code})
+def _target(order: Order, houses: Mapping[str, Warehouse]) -> Warehouse | None:
+    own = order.shop.active_warehouse
+    kept = {line.warehouse for line in order.lines.all() if line.reserved}
+    return houses.get(kept.pop(), own) if own and len(kept) == 1 else own
+
+
+def _prepared(order: Order, warehouse: Warehouse | None, accesses: dict[int, WarehouseAccess]) -> Prepared:
+    if warehouse is None:
+        text = _("Shop %(shop)s has no active warehouse: set one in the shop's settings, then its orders go out.")
+        return Prepared("", None, None, text % {"shop": order.shop.code}, waits=True)
     if getattr(order, "receiver", None) is None:
         return Prepared("", None, None, _("The order has no receiver any more."))
     try:
         if warehouse.pk not in accesses:
             accesses[warehouse.pk] = WarehouseAccess(warehouse.code, warehouse.credentials, warehouse.settings)
-        return Prepared(warehouse.adapter, accesses[warehouse.pk], _push_order(order, lines, given_back))
+        return Prepared(warehouse.adapter, accesses[warehouse.pk], _push_order(order))
     except UnreadableError:
         return Prepared("", None, None, _("The sealed data cannot be opened: a data key is missing."))
 
 
-def _push_order(order: Order, lines: Sequence[OrderLine], given_back: int) -> PushOrder:
+def _push_order(order: Order) -> PushOrder:
     return PushOrder(
-        code=delivery_order_code(order.shop.code, order.external_no, given_back),
+        code=delivery_order_code(order.shop.code, order.external_no, order.given_back),
         platform=order.shop.platform,
         shop_name=order.shop.name,
         external_no=order.external_no,
@@ -204,7 +253,7 @@ def _push_order(order: Order, lines: Sequence[OrderLine], given_back: int) -> Pu
         receiver=_receiver(order.receiver),
         lines=[
             PushLine(line.line_no, line.sku, line.title, line.quantity, line.unit_price_fen, line.paid_fen)
-            for line in lines
+            for line in _lines_to_send(order)
         ],
     )
 

@@ -87,12 +87,13 @@ class WarehouseAccess:
 
 @dataclass(slots=True, frozen=True)
 class PushAnswer:
-    """The warehouse has the order; `is_repeat` when it says that it had it before."""
+    """The warehouse has the order; `is_repeat` when it says that it had it before, `sent_to` our code of it."""
 
     warehouse_order_id: str = ""
     warehouse_code: str = ""
     message: str = ""
     is_repeat: bool = False
+    sent_to: str = ""
 
 
 @dataclass(slots=True, frozen=True)

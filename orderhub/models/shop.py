@@ -113,6 +113,19 @@ class Shop(SealedSettings):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def active_warehouse(self) -> Warehouse | None:
+        """The warehouse that orders can be pushed to now; None where none is set or it is switched off."""
+        return self.warehouse if self.warehouse and self.warehouse.is_active else None
+
+    @property
+    def stock_warehouses(self) -> list[str]:
+        """The codes of the warehouses whose stock this shop sells: its setting, else where it sends; none means all."""
+        named = self.settings.get("stock_warehouses")
+        if isinstance(named, list) and named and all(isinstance(code, str) for code in named):
+            return named
+        return [self.warehouse.code] if self.warehouse else []
+
 
 class AgentGroup(models.Model):
     """A group of agents that takes the manual work of some shops."""

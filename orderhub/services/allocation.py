@@ -1,5 +1,7 @@
 """Reserving stock for a batch: what each line gets, old reservations kept or given back."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
@@ -22,6 +24,7 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
     skus |= {line["sku"] for inc in batch.changed if inc.known for line in inc.known.lines}
     shelf = read_shelf(cursor, skus)
     preferred = batch.shop.warehouse.code if batch.shop.warehouse else ""
+    serve = partial(shelf.serve, preferred=preferred, houses=batch.shop.stock_warehouses)
     for incoming in sorted(batch.all, key=_who_first):
         old = {line["line_no"]: line for line in incoming.known.lines} if incoming.known else {}
         if _has_left(incoming):
@@ -29,7 +32,7 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
         else:
             holds = incoming.triaged or incoming.place in HOLDS_STOCK
             lines = [
-                _line(shelf, line, old.pop(line.line_no, None), preferred, holds=holds) for line in incoming.draft.lines
+                _line(shelf, serve, line, old.pop(line.line_no, None), holds=holds) for line in incoming.draft.lines
             ]
         incoming.allocations = tuple(lines)
         for line in old.values():
@@ -75,7 +78,9 @@ def _is_same(line: LineDraft, old: dict[str, Any]) -> bool:
     return bool(old["sku"] == line.sku and old["quantity"] == line.quantity and old["refund"] == line.refund)
 
 
-def _line(shelf: Shelf, line: LineDraft, old: dict[str, Any] | None, preferred: str, *, holds: bool) -> Allocation:
+def _line(
+    shelf: Shelf, serve: Callable[[LineDraft], Allocation], line: LineDraft, old: dict[str, Any] | None, *, holds: bool
+) -> Allocation:
     if old is not None:
         if holds and _is_same(line, old) and old["reserved"] and not old["short"]:
             return Allocation(old["warehouse"], old["reserved"], 0)
@@ -83,4 +88,4 @@ def _line(shelf: Shelf, line: LineDraft, old: dict[str, Any] | None, preferred: 
             shelf.give_back(old["sku"], old["warehouse"], old["reserved"])
         if not holds:
             return Allocation(old["warehouse"], 0, 0)
-    return shelf.serve(line, preferred) if holds else NOTHING
+    return serve(line) if holds else NOTHING

@@ -1,6 +1,6 @@
 """The one status changes here: every claim is judged by the graph, every change is a timeline entry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,11 +76,12 @@ def apply_claims(*, claims: Sequence[Claim], actor: str) -> dict[int, Verdict]:
 
 def change_status(
     *, order_ids: Sequence[int], to: str, actor: str, source: str = Source.HUB, kind: str = "status",
-    data: dict[str, Any] | None = None,
+    data: Mapping[int, dict[str, Any]] | None = None,
 ) -> dict[int, Verdict]:  # fmt: skip
-    """Move orders to status `to` where the graph allows it and return each one's verdict."""
-    now = timezone.now()
-    return apply_claims(claims=[Claim(i, source, to, now, kind, data) for i in order_ids], actor=actor)
+    """Move orders to status `to` where the graph allows it and return each one's verdict; `data` is what the entry in
+    the timeline keeps, by order."""
+    now, told = timezone.now(), data or {}
+    return apply_claims(claims=[Claim(i, source, to, now, kind, told.get(i)) for i in order_ids], actor=actor)
 
 
 def move_stock(cursor: CursorWrapper, moves: dict[int, tuple[str, str]], *, actor: str) -> None:

@@ -51,14 +51,17 @@ class Shelf:
                 self.taken[level[0]] -= pieces
                 return
 
-    def serve(self, line: LineDraft, preferred: str) -> Allocation:
+    def serve(self, line: LineDraft, preferred: str, houses: Sequence[str] = ()) -> Allocation:
         """Take one line's pieces: from the preferred warehouse, else from the fullest; a refunded line takes none.
 
-        A SKU that no warehouse counts is neither reserved nor short: a missing figure is not a shortage.
+        Where one of `houses` counts the SKU, no other serves it: their stock is what the shop sells. A SKU that no
+        warehouse counts is neither reserved nor short: a missing figure is not a shortage.
         """
         levels = self.levels.get(line.sku)
         if not levels or line.refund in {Refund.DONE, Refund.AGREED}:
             return NOTHING
+        if len(levels) > 1:
+            levels = [level for level in levels if level[1] in houses] or levels
         level = levels[0] if len(levels) == 1 else self._choose(levels, line.quantity, preferred)
         got = min(line.quantity, max(level[2], 0))
         if got:

@@ -54,6 +54,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{parts}, rejected {summary.counts['rejected']}")
         if held := summary.counts["held"]:
             self.stdout.write(self.style.WARNING(f"{held} rows wait before the intake gate, which is not open"))
+        if task.shop.active_warehouse is None:
+            code = task.shop.code
+            where = f"its orders wait until one is set in the console (Channels, Shops, {code})"
+            self.stdout.write(self.style.WARNING(f"shop {code} has no active warehouse: {where}"))
         if summary.before:
             self.stdout.write(f"taken in by an earlier run: {summary.before.total()} rows")
         if summary.rejected:

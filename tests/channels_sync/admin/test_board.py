@@ -9,7 +9,7 @@ from channels_sync.connectors.causes import Cause, because
 from channels_sync.models import Listing, ShopSync
 from channels_sync.services import health
 from orderhub.core.errors import HubError, TemporaryError
-from orderhub.models import Effect, InboxItem, ParkedOrder, Reject
+from orderhub.models import Effect, InboxItem, ParkedOrder, Reject, Shop, Warehouse
 from orderhub.models.inbox import pack
 from orderhub.services.gate import set_gate
 from tests.factories import make_order, make_shop
@@ -83,6 +83,7 @@ def test_the_broken_shop_comes_first_and_says_what_to_do_next(log_in):
     health.record_failure(broken, because(Cause.SECRET, HubError("JD refuses the signature")))
     passing = make_channel("c-passing")
     health.record_failure(passing, because(Cause.NETWORK, TemporaryError("no answer within 10 seconds")))
+    Shop.objects.update(warehouse=Warehouse.objects.create(code="WH01", name="仓"))
     assert shown(client) == ["z-broken", "b-late", "c-passing", "0-file", "a-good", "0-off"]
     text = tile_of(client, "z-broken")
     assert "◆ Application key or secret wrong" in text
@@ -96,6 +97,15 @@ def test_the_broken_shop_comes_first_and_says_what_to_do_next(log_in):
     body = " ".join(client.get(BOARD).content.decode().split())
     assert "1 shop needs a person" in body
     assert "2 shops to watch" in body
+
+
+def test_a_shop_without_a_warehouse_says_where_to_set_one(log_in):
+    shop = make_channel("homeless")
+    client = log_in("supervisor")
+    text = tile_of(client, "homeless")
+    assert "● No warehouse" in text
+    assert "its regular orders wait" in text
+    assert f"/ops/orderhub/shop/{shop.pk}/change/" in client.get(BOARD).content.decode()
 
 
 def test_the_figures_of_a_shop(log_in):

@@ -10,7 +10,7 @@ from channels_sync.selectors.offers import ShopOffers
 from channels_sync.selectors.silence import Flow
 from channels_sync.selectors.troubles import Level, level_of, troubles
 from orderhub.core.words import GateState
-from orderhub.models import Shop
+from orderhub.models import Shop, Warehouse
 from orderhub.selectors.gate import GateView
 
 NOW = datetime(2026, 11, 11, 2, 0, tzinfo=UTC)
@@ -23,10 +23,11 @@ def ago(**values):
 
 def facts(platform="taobao", *, sync=None, **values):
     """A shop that is well, but for what a test says."""
-    shop = Shop(code="tb", name="tb", platform=platform, is_active=values.pop("is_active", True))
+    shop = Shop(code="tb", name="tb", platform=platform, is_active=values.pop("is_active", True), warehouse=Warehouse())
+    shop.settings = values.pop("settings", {})
     state = {"cursor": ago(seconds=40), "last_success_at": ago(seconds=30), **(sync or {})}
     connector = connectors.get(platform) if platform in connectors else None
-    return ChannelFacts(shop, connector, ShopSync(**state), stock=WELL, told_at=NOW, **values)
+    return ChannelFacts(shop, connector, ShopSync(shop=shop, **state), stock=WELL, told_at=NOW, **values)
 
 
 def judged(one):
@@ -117,6 +118,13 @@ def test_stock_that_the_channel_was_not_told(differing, failing, state, error, t
 def test_the_worst_comes_first():
     one = facts(sync={"error_kind": "permanent", "consecutive_failures": 1}, unmatched=2, rejects=Waiting(1, NOW))
     assert judged(one) == [("error", Level.BAD), ("rejects", Level.WARN), ("unmatched", Level.NOTE)]
+
+
+@pytest.mark.parametrize("warehouse", [None, Warehouse(is_active=False)])
+def test_a_shop_whose_orders_have_nowhere_to_go_needs_a_warehouse(warehouse):
+    one = facts()
+    one.shop.warehouse = warehouse
+    assert judged(one) == [("no_warehouse", Level.WARN)]
 
 
 def test_a_platform_without_code_needs_a_person_and_a_switched_off_shop_nobody():

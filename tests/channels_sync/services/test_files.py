@@ -11,9 +11,10 @@ from channels_sync.tables.columns import ColumnMapping
 from channels_sync.tables.sniff import inspect
 from orderhub import deliveries, reruns
 from orderhub.core.errors import HubError, TemporaryError
-from orderhub.models import InboxItem, Order, Reject, Shop
+from orderhub.models import InboxItem, Order, Reject, Shop, Warehouse
 from tests.channels_sync.tables.test_chunks import row, write_csv
 from tests.drafts import draft
+from tests.factories import make_shop
 from tests.processes import running
 
 
@@ -46,6 +47,21 @@ def test_a_missing_shop_is_made_as_a_file_shop(db):
     shop = file_shop("new-shop")
     assert (shop.platform, shop.is_active, Shop.objects.count()) == ("file", True, 1)
     assert file_shop("new-shop").pk == shop.pk
+
+
+@pytest.mark.parametrize(("active", "gets"), [((), None), (("A",), "A"), (("A", "B"), None)])
+def test_a_new_file_shop_gets_the_warehouse_where_there_is_but_one(db, active, gets):
+    for code in ("A", "B", "OLD"):
+        Warehouse.objects.create(code=code, name=code, is_active=code in active)
+    shop = file_shop("new-shop")
+    assert (shop.warehouse and shop.warehouse.code) == gets
+    assert file_shop("new-shop").warehouse == shop.warehouse
+
+
+def test_a_file_shop_whose_warehouse_was_taken_away_gets_none_by_itself(db):
+    make_shop("f")
+    Warehouse.objects.create(code="A", name="A")
+    assert file_shop("f").warehouse is None
 
 
 @pytest.mark.parametrize("code", ["", "a b", "店", "x" * 51])

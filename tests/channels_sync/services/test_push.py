@@ -5,14 +5,15 @@ from django.db import connection
 from django.utils import timezone
 
 from channels_sync.services import push
+from channels_sync.services.delivery_codes import find_orders
 from channels_sync.services.push import WarehousePush
 from orderhub import pulls
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.words import EffectState, Status
-from orderhub.models import Effect, Order, OrderLine, TimelineEntry, Warehouse
+from orderhub.models import Effect, Order, OrderLine, Shop, TimelineEntry, Warehouse
 from orderhub.services import outbox
 from orderhub.services.outbox import NewEffect, add_effects
-from tests.drafts import deliver, draft, later, line
+from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_order, make_shop
 
 
@@ -34,6 +35,14 @@ def due_again():
 
 def now_of(*orders):
     return [Order.objects.get(pk=order.pk).status for order in orders]
+
+
+def other_house(shop, **values):
+    own = shop.warehouse
+    other = Warehouse(code="GZ", name="GZ", adapter=own.adapter, settings=own.settings, **values)
+    other.credentials = own.credentials
+    other.save()
+    return other
 
 
 def deliveries(platform):
@@ -60,6 +69,50 @@ def test_a_ready_order_reaches_the_warehouse(platform, shop):
     assert TimelineEntry.objects.last().data == {"warehouse_order_id": "WMS0000000001", "warehouse": "WH01"}
 
 
+@pytest.mark.parametrize(
+    ("kept", "is_active", "sent_to"),
+    [
+        (["GZ", "GZ"], True, "GZ"),
+        (["GZ", "WH01"], True, "WH01"),
+        (["GZ", "GZ"], False, "WH01"),
+        (["", ""], True, "WH01"),
+    ],
+)
+def test_an_order_goes_where_all_its_pieces_are_kept_else_where_its_shop_sends(
+    platform, shop, kept, is_active, sent_to
+):
+    other_house(shop, is_active=is_active)
+    order = make_order(shop, status="ready", lines=2)
+    for item, house in zip(order.lines.order_by("pk"), kept, strict=True):
+        OrderLine.objects.filter(pk=item.pk).update(warehouse=house, reserved=int(bool(house)))
+    queue(order)
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert TimelineEntry.objects.filter(kind="wms_push").last().data["warehouse"] == sent_to
+
+
+def test_an_order_whose_answer_was_lost_goes_to_the_same_warehouse_again_and_is_known_there(platform, shop):
+    other = other_house(shop)
+    order = make_order(shop, status="ready")
+    order.lines.update(warehouse="GZ", reserved=1)
+    queue(order)
+    platform.faults.add({"kind": "truncated", "times": 1})
+    assert outbox.drain(kinds=["wms_push"]).retried == 1
+    code = f"mini-{order.external_no}"
+    assert find_orders([(other, code)])[other.pk, code].order_id == order.pk
+    order.lines.update(warehouse="WH01")
+    platform.faults.clear()
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert TimelineEntry.objects.filter(kind="wms_push").last().data["warehouse"] == "GZ"
+
+
+def test_what_was_given_back_and_shipped_by_hand_is_not_sent_again(platform, shop):
+    order = make_order(shop, status="wms_failed", warehouse_claim="wms_failed", channel_claim="in_transit")
+    queue(order)
+    assert outbox.drain(kinds=["wms_push"]).cancelled == 1
+    assert (now_of(order), deliveries(platform)) == ([Status.WMS_FAILED], {})
+
+
 def test_masked_orders_go_with_their_token(platform, taobao_shop, rules):
     platform.live.make(6)
     pulls.pull_shop(taobao_shop.pk)
@@ -76,7 +129,8 @@ def test_masked_orders_go_with_their_token(platform, taobao_shop, rules):
 @pytest.mark.parametrize(
     "changes",
     [{"status": "cancelled"}, {"status": "in_triage_hold"}, {"status": "refunding"}, {"status": "in_transit"},
-     {"status": "ready", "channel_hold": "PAID_FORBID_CONSIGN"}],
+     {"status": "ready", "channel_hold": "PAID_FORBID_CONSIGN"}, {"status": "ready", "channel_claim": "in_transit"},
+     {"status": "wms_failed", "channel_claim": "completed"}],
 )  # fmt: skip
 def test_an_order_that_must_not_go_is_not_sent(platform, shop, changes):
     order, good = make_order(shop, **changes), make_order(shop, status="ready")
@@ -86,6 +140,19 @@ def test_an_order_that_must_not_go_is_not_sent(platform, shop, changes):
     assert now_of(order, good) == [changes["status"], Status.WMS_ACCEPTED]
     assert list(deliveries(platform)) == [f"mini-{good.external_no}"]
     assert Effect.objects.get(order=order).state == EffectState.CANCELLED
+
+
+def test_what_the_warehouse_gave_back_stays_with_a_person_while_the_channel_holds_it(platform, shop):
+    order = make_order(shop, status="wms_failed", warehouse_claim="wms_failed", channel_hold="LOCKED")
+    queue(order)
+    assert outbox.drain(kinds=["wms_push"]).dead == 1
+    assert Effect.objects.values_list("state", "last_error").get() == (
+        "dead", "平台暂不允许发货：待平台解除后再重试。",
+    )  # fmt: skip
+    assert (now_of(order), deliveries(platform)) == ([Status.WMS_FAILED], {})
+    Order.objects.update(channel_hold="")
+    assert outbox.retry_dead(effect_ids=[Effect.objects.get().pk], actor="boss") == 1
+    assert outbox.drain(kinds=["wms_push"]).done == 1
 
 
 @pytest.mark.parametrize("refund", ["asked", "agreed"])
@@ -176,6 +243,38 @@ def test_a_refund_between_looking_and_marking_keeps_the_order_here(platform, sho
     assert now_of(taken_in) == [Status.WMS_ACCEPTED]
 
 
+def test_an_address_that_changes_while_the_order_is_marked_goes_out_new(platform, shop, taken_in, monkeypatch):
+    marks = push.change_status
+
+    def late(**told):
+        deliver(shop, draft(receiver=RECEIVER | {"detail": "文三路 91 号 2 幢 101 室"}, modified_at=later(5)))
+        return marks(**told)
+
+    monkeypatch.setattr(push, "change_status", late)
+    (prepared,) = WarehousePush().prepare([Job(1, "k", shop.pk, taken_in.pk, None, 1)]).values()
+    assert prepared.order.receiver.detail == "文三路 91 号 2 幢 101 室"
+
+
+def test_an_address_corrected_while_the_old_one_is_refused_goes_out_by_itself(platform, shop, taken_in, monkeypatch):
+    prepare, better = WarehousePush.prepare, RECEIVER | {"detail": "文三路 91 号 2 幢 101 室"}
+
+    def late(self, jobs):
+        prepared = prepare(self, jobs)
+        deliver(shop, draft(receiver=better, modified_at=later(5)))
+        return prepared
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WarehousePush, "prepare", late)
+        platform.faults.add({"kind": "failure", "times": 1, "message": "地址不存在"})
+        due_again()
+        result = outbox.drain(kinds=["wms_push"])
+    assert (result.retried, result.dead, now_of(taken_in)) == (1, 0, [Status.WMS_QUEUED])
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    (sent,) = deliveries(platform).values()
+    assert "文三路 91 号 2 幢 101 室" in sent["body"]
+
+
 def test_a_push_that_a_refund_overtook_is_made_once_the_refund_is_withdrawn(platform, shop, taken_in):
     platform.faults.add({"kind": "truncated", "times": 1, "method": "deliveryorder.create"})
     due_again()
@@ -201,13 +300,31 @@ def test_the_warehouses_answer_to_a_push_does_not_hide_a_refund(platform, shop, 
     )  # fmt: skip
 
 
-def test_a_shop_without_a_warehouse_fails_with_a_reason(platform, shop):
-    homeless = make_order(make_shop("homeless"), status="ready")
-    queue(homeless)
-    result = outbox.drain(kinds=["wms_push"])
-    assert result.dead == 1
+@pytest.mark.parametrize("is_active", [None, False])
+def test_without_a_warehouse_a_shops_orders_wait_and_go_out_once_it_has_one(platform, shop, is_active):
+    off = None if is_active is None else Warehouse.objects.create(code="off", name="off", is_active=is_active)
+    homeless = make_shop("homeless", warehouse=off)
+    order = make_order(homeless, status="ready")
+    queue(order)
+    for _ in range(outbox.MAX_ATTEMPTS + 1):
+        result = outbox.drain(kinds=["wms_push"])
+        assert (result.retried, result.dead) == (1, 0)
+        due_again()
     assert "homeless" in result.errors[0]
-    assert now_of(homeless) == [Status.WMS_FAILED]
+    effect = Effect.objects.get()
+    assert (effect.state, effect.attempts, now_of(order)) == ("pending", 0, [Status.READY])
+    assert not order.timeline.exists()
+    Shop.objects.filter(pk=homeless.pk).update(warehouse=shop.warehouse)
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert now_of(order) == [Status.WMS_ACCEPTED]
+
+
+def test_orders_of_another_shop_go_out_meanwhile(platform, shop):
+    homeless, good = make_order(make_shop(), status="ready"), make_order(shop, status="ready")
+    queue(homeless, good)
+    result = outbox.drain(kinds=["wms_push"])
+    assert (result.done, result.retried) == (1, 1)
+    assert now_of(homeless, good) == [Status.READY, Status.WMS_ACCEPTED]
 
 
 def test_an_unknown_adapter_fails_with_a_reason(platform, shop):
@@ -238,8 +355,8 @@ def test_the_number_of_queries_does_not_grow_with_the_orders(platform, shop, dja
     for number in (1, 3):
         orders = [make_order(shop, status="ready") for _ in range(number)]
         jobs = [Job(order.pk, "k", shop.pk, order.pk, None, 1) for order in orders]
-        with django_assert_num_queries(7) as asked:
+        with django_assert_num_queries(9) as asked:
             prepared = WarehousePush().prepare(jobs)
         counts.append(len(asked))
         assert len(prepared) == number
-    assert counts == [7, 7]
+    assert counts == [9, 9]

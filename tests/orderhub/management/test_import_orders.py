@@ -4,11 +4,17 @@ import orjson
 import pytest
 from django.core.management import CommandError, call_command
 
-from orderhub.models import Order, Reject
+from orderhub.models import Order, Reject, Shop, Warehouse
 from orderhub.services.gate import set_gate
 from tests.drafts import draft
 
-pytestmark = pytest.mark.usefixtures("rules")
+pytestmark = pytest.mark.usefixtures("rules", "warehouse")
+HOMELESS = "shop f has no active warehouse: its orders wait until one is set in the console (Channels, Shops, f)"
+
+
+@pytest.fixture
+def warehouse(db):
+    return Warehouse.objects.create(code="WH01", name="仓")
 
 
 def ndjson(tmp_path, *rows):
@@ -29,6 +35,19 @@ def test_orders_go_in_and_the_result_is_told(tmp_path, capsys):
     assert "new 0" in again
     assert "taken in by an earlier run: 2 rows" in again
     assert Order.objects.count() == 2
+
+
+def test_a_shop_without_a_warehouse_is_told_at_each_run(tmp_path, capsys, warehouse):
+    Warehouse.objects.create(code="WH02", name="仓二")
+    path = ndjson(tmp_path, draft("A"))
+    assert command(path, shop="f", capsys=capsys).splitlines() == [
+        "new 1, changed 0, unchanged 0, stale 0, rejected 0", HOMELESS,
+    ]  # fmt: skip
+    assert HOMELESS in command(path, shop="f", capsys=capsys)
+    Shop.objects.update(warehouse=warehouse)
+    assert HOMELESS not in command(path, shop="f", capsys=capsys)
+    Warehouse.objects.update(is_active=False)
+    assert HOMELESS in command(path, shop="f", capsys=capsys)
 
 
 def test_rows_that_wait_before_the_gate_are_told(tmp_path, capsys):

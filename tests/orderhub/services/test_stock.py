@@ -54,6 +54,14 @@ def test_the_preferred_warehouse_serves_when_it_can_else_the_fullest():
     assert shelf.serve(line(1), "HZ").warehouse == "GZ"
 
 
+def test_the_shops_own_warehouses_serve_alone_where_they_count_the_sku():
+    level(on_hand=1, warehouse="HZ")
+    level(on_hand=9, warehouse="GZ")
+    assert shelf_of("A").serve(line(5), "HZ", ["HZ"]) == stock.Allocation("HZ", 1, 4)
+    assert shelf_of("A").serve(line(5), "HZ", ["HZ", "GZ"]) == stock.Allocation("GZ", 5, 0)
+    assert shelf_of("A").serve(line(5), "BJ", ["BJ"]) == stock.Allocation("GZ", 5, 0)
+
+
 def test_what_another_batch_took_meanwhile_is_noticed_and_nothing_is_booked():
     level(sku="A", on_hand=1)
     level(sku="B", on_hand=9)
