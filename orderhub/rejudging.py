@@ -11,6 +11,7 @@ from orderhub.core.errors import HubError
 from orderhub.core.words import Lane
 from orderhub.models import Order, Shop
 from orderhub.pipeline import Intake, take_batch
+from orderhub.selectors.shortages import orders_to_restock
 from orderhub.services import stock
 from orderhub.services.pool_door import PoolDoor
 from triage.selectors.outdated import outdated_price_findings
@@ -41,6 +42,9 @@ def recheck_siblings() -> int:
     shop's own mean was known.
     """
     return retriage(list(dict.fromkeys([*unmarked_siblings(), *outdated_price_findings()])), "hub")
+def restock() -> int:
+    """Judge short orders again whose pieces came (counted, reported, given back), and return how many."""
+    return retriage(orders_to_restock(), "hub")
 
 
 @transaction.atomic

@@ -153,6 +153,7 @@ JOBS: dict[str, Periodic] = {
         Periodic("stock", 1, stock_lane.catch_up),
         Periodic("backlog", 1, drain_backlog),
         Periodic("siblings", 1, rejudging.recheck_siblings),
+        Periodic("restock", 1, rejudging.restock),
         Periodic("after_push", 1, clear_after_push),
         Periodic("tokens", 1, tokens.keep_fresh),
         Periodic("events", 1, take_events),

@@ -1,10 +1,12 @@
 import pytest
 
 from orderhub import rejudging
-from orderhub.models import Effect, Order, StockLevel
 from orderhub.core.errors import HubError
+from orderhub.models import Effect, Order, StockLevel, TimelineEntry
 from orderhub.pipeline import take_batch
-from orderhub.rejudging import recheck_siblings, release_order, retriage
+from orderhub.rejudging import recheck_siblings, release_order, restock, retriage
+from orderhub.services import stock
+from orderhub.services.status import change_status
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_order, make_shop
 from triage.models import Finding
@@ -15,6 +17,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
 @pytest.fixture
 def shop():
     return make_shop("flagship", merge_window_seconds=600)
+
+
+def statuses():
+    return dict(Order.objects.values_list("external_no", "status"))
 
 
 def test_when_stock_comes_a_short_order_becomes_ready(shop):
@@ -41,6 +47,39 @@ def test_an_order_that_is_not_judged_any_more_keeps_its_reasons(shop):
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, modified_at=later(5)))
     assert Order.objects.get().lane == "regular"
     assert list(Finding.objects.values_list("code", flat=True)) == ["changed_after_push"]
+
+
+def test_pieces_that_come_go_to_the_order_that_would_be_late_first(shop):
+    StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=0)
+    other = make_shop("other")
+    deliver(shop, draft("T1", ship_by="2026-11-14T00:00:00+08:00"), draft("T3", lines=[line(quantity=3)]))
+    deliver(other, draft("T2", ship_by="2026-11-12T00:00:00+08:00"))
+    assert restock() == 0
+    stock.import_levels(rows=[stock.read_level({"sku": "SERUM-30", "warehouse": "HZ", "on_hand": 1})], actor="count")
+    assert (restock(), restock()) == (1, 0)
+    assert statuses() == {"T1": "short", "T2": "ready", "T3": "short"}
+    assert Effect.objects.get(kind="wms_push").key == "wms:T2"
+
+
+def test_pieces_of_a_cancelled_order_go_to_a_short_one(shop):
+    StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=1)
+    deliver(shop, draft("T1"), draft("T2"))
+    change_status(order_ids=[Order.objects.get(external_no="T1").pk], to="cancelled", actor="boss")
+    assert (restock(), restock()) == (1, 0)
+    assert statuses() == {"T1": "cancelled", "T2": "ready"}
+
+
+def test_an_order_that_stays_short_is_judged_once_for_what_came(shop):
+    for warehouse in ("HZ", "SH"):
+        StockLevel.objects.create(sku="SERUM-30", warehouse=warehouse, on_hand=0)
+    deliver(shop, draft(lines=[line(quantity=5)]))
+    StockLevel.objects.update(on_hand=2)
+    assert (restock(), restock()) == (1, 0)
+    assert (statuses(), TimelineEntry.objects.count()) == ({"T1": "short"}, 2)
+    StockLevel.objects.filter(warehouse="SH").update(on_hand=5)
+    assert restock() == 1
+    assert statuses() == {"T1": "ready"}
+    assert dict(StockLevel.objects.values_list("warehouse", "reserved")) == {"HZ": 0, "SH": 5}
 
 
 def test_many_orders_are_judged_again_in_batches_of_one_shop(shop, settings, monkeypatch):
@@ -83,6 +122,17 @@ def test_a_released_order_goes_on_and_stays_released(shop):
     assert Effect.objects.filter(kind="wms_push", state="pending").count() == 1
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, seller_remark="ok", modified_at=later(5)))
     assert Order.objects.get().status == "ready"
+
+
+def test_a_released_order_that_is_short_waits_for_its_pieces_only(shop):
+    StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=0)
+    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
+    assert statuses() == {"T1": "in_triage_hold"}
+    release_order(Order.objects.get().pk, "boss", "已电话确认", False)
+    assert statuses() == {"T1": "short"}
+    StockLevel.objects.update(on_hand=1)
+    assert (restock(), statuses()) == (1, {"T1": "ready"})
+    assert Effect.objects.filter(kind="wms_push", state="pending").count() == 1
 
 
 def test_a_frozen_order_needs_the_right_to_release_frozen_ones(shop):

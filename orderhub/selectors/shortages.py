@@ -1,0 +1,38 @@
+"""Orders that lack pieces, and which of them the free pieces of now can help."""
+
+from django.db import connection
+
+from orderhub.selectors.pools import HOUSES, POOL
+
+
+def orders_to_restock(*, limit: int = 1000) -> list[int]:
+    """Return short orders that get pieces when they are judged again, the one that would be late first.
+
+    Every article that an order lacks must be there: a warehouse that serves its shop (`POOL`) has more of it than the
+    line holds already. At each article the orders of the same warehouses stand in one queue, and only those are named
+    whose pieces are there once the ones before them are served; the first takes what there is. So an order that no
+    judgement helps is not named minute after minute, in the place of those that could be served. Where two shops share
+    only some of their warehouses, two orders may be named for one piece: the second is judged for nothing, once.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH {HOUSES},
+            gap AS (
+                SELECT w.id, w.ship_by, w.sku, pool.houses, pool.free, sum(w.short) AS pieces, bool_and(EXISTS (
+                    SELECT FROM orderhub_stocklevel s
+                    WHERE s.sku = w.sku AND s.warehouse = ANY(pool.houses) AND s.on_hand > s.reserved
+                        AND (s.warehouse = w.warehouse OR s.on_hand - s.reserved > w.reserved))) AS is_there
+                FROM (SELECT o.id, o.ship_by, o.shop_id, l.sku, l.warehouse, l.short, l.reserved
+                      FROM orderhub_order o JOIN orderhub_orderline l ON l.shop_id = o.shop_id AND l.order_id = o.id
+                      WHERE o.status = 'short' AND l.short > 0) w {POOL}
+                GROUP BY w.id, w.ship_by, w.sku, pool.houses, pool.free),
+            queue AS (
+                SELECT *, sum(pieces) OVER (PARTITION BY sku, houses ORDER BY ship_by, id) AS up_to_here
+                FROM (SELECT *, bool_and(is_there) OVER (PARTITION BY id) AS has_all FROM gap) g WHERE has_all)
+            SELECT id FROM queue GROUP BY id, ship_by
+            HAVING bool_and(up_to_here <= free OR up_to_here = pieces) ORDER BY ship_by, id LIMIT %s
+            """,  # noqa: S608  (constant texts)
+            [limit],
+        )
+        return [order_id for (order_id,) in cursor.fetchall()]
