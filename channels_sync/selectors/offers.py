@@ -1,8 +1,10 @@
 """What each listing should show: figured out in SQL from stock, the shop's terms and the listing's parts.
 
-    quantity = the smallest over the parts of  floor((available - buffer) * share% / pieces of the part)
+    quantity = the smallest over the parts of  floor((available - waiting - buffer) * share% / pieces of the part)
 
 `available` is what the shop's warehouses can still promise; nothing is shown for a SKU that no warehouse counts.
+`waiting` is what orders before the intake gate ask for: all of it where a warehouse that will serve them (`POOL`) is
+among those of this shop, otherwise what those warehouses do not have, which has to come from somewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,7 @@ from django.db import connection
 from channels_sync.connectors.base import abilities_of
 from orderhub.core.words import EffectKind
 from orderhub.models import Effect, Shop
+from orderhub.selectors.pools import HOUSES, POOL
 from orderhub.services.bulk import records
 
 BUFFER_LIMIT = 1_000_000
@@ -22,27 +25,39 @@ SPACING_SECONDS = 1
 """Default time between two writes to one shop: changes within it go out together, each is out within five seconds."""
 SPACING_LIMIT = 3600
 
-FIGURES = """
+FIGURES = f"""
     terms AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(terms)s::json)
             AS t(shop_id bigint, share int, buffer bigint, houses text[], spacing int)),
+    {HOUSES},
+    waiting AS MATERIALIZED (
+        SELECT t.shop_id, p.sku, sum(CASE WHEN t.houses IS NULL OR t.houses && p.houses THEN p.pieces
+                                          ELSE greatest(p.pieces - p.free, 0) END)::bigint AS pieces
+        FROM terms t CROSS JOIN (
+            SELECT w.sku, pool.houses, pool.free, sum(w.pieces) AS pieces
+            FROM (SELECT shop_id, sku, sum(quantity) AS pieces FROM orderhub_parkedline GROUP BY shop_id, sku) w {POOL}
+            GROUP BY w.sku, pool.houses, pool.free) p
+        GROUP BY t.shop_id, p.sku),
     figures AS MATERIALIZED (
         SELECT l.id, l.shop_id,
             CASE WHEN bool_and(s.is_counted) THEN least(min(
-                greatest(s.available - t.buffer, 0) * coalesce(l.share_percent, t.share) / (100 * p.quantity)
+                greatest(s.available - coalesce(w.pieces, 0) - t.buffer, 0)
+                    * coalesce(l.share_percent, t.share) / (100 * p.quantity)
             ), 2147483647)::int END AS quantity
         FROM channels_sync_listing l
         JOIN terms t USING (shop_id)
         JOIN channels_sync_listingpart p ON p.listing_id = l.id
+        LEFT JOIN waiting w ON w.shop_id = l.shop_id AND w.sku = p.sku
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(greatest(on_hand - reserved, 0))
                        FILTER (WHERE t.houses IS NULL OR warehouse = ANY(t.houses)), 0)::bigint AS available,
                    count(*) > 0 AS is_counted
             FROM orderhub_stocklevel WHERE sku = p.sku) s
-        WHERE l.state = 'matched' AND (l.item_id <> '' OR l.sku_id <> '') AND {narrow}
+        WHERE l.state = 'matched' AND (l.item_id <> '' OR l.sku_id <> '') AND {{narrow}}
         GROUP BY l.id, l.shop_id)
-"""
-"""Two common table expressions: `terms` of the shops and `figures` (id, shop_id, quantity) of their listings."""
+"""  # noqa: S608  (constant texts)
+"""Common table expressions, of which others read `terms` of the shops and `figures` (id, shop_id, quantity) of their
+listings."""
 
 DUE = """
     f.quantity IS NOT NULL

@@ -30,15 +30,16 @@ REOPEN_SECONDS = 300
 def want(*, since: datetime | None = None, shop_ids: Sequence[int] | None = None) -> list[int]:
     """Ask for a write to each shop where something differs and return the shops that wait now because of it.
 
-    `since` looks only at SKUs whose stock moved after that moment. One statement for all shops; a write that waits or
-    runs already is left as it is.
+    `since` looks only at SKUs of which, after that moment, the stock moved or orders were parked before the gate. One
+    statement for all shops; a write that waits or runs already is left as it is.
     """
     terms = writing_terms(shop_ids)
     if not terms:
         return []
     moved = """
-        l.id IN (SELECT p.listing_id FROM channels_sync_listingpart p
-                 JOIN orderhub_stocklevel s USING (sku) WHERE s.updated_at >= %(since)s)
+        l.id IN (SELECT p.listing_id FROM channels_sync_listingpart p JOIN (
+            SELECT sku FROM orderhub_stocklevel WHERE updated_at >= %(since)s
+            UNION SELECT sku FROM orderhub_parkedline WHERE at >= %(since)s) moved USING (sku))
     """
     with connection.cursor() as cursor:
         cursor.execute(

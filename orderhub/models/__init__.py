@@ -1,7 +1,7 @@
 """The tables of the order pool."""
 
 from orderhub.models.access import ApiToken, IdempotentRequest, Reveal
-from orderhub.models.gate import Gate, GateChange, ParkedOrder
+from orderhub.models.gate import Gate, GateChange, ParkedLine, ParkedOrder
 from orderhub.models.inbox import InboxItem, Reject
 from orderhub.models.job import JobHeartbeat, Lease
 from orderhub.models.order import Buyer, Order, OrderLine, Receiver
@@ -28,6 +28,7 @@ __all__ = [
     "OrderLine",
     "Parcel",
     "ParcelLine",
+    "ParkedLine",
     "ParkedOrder",
     "Receiver",
     "Reject",

@@ -95,3 +95,27 @@ class ParkedOrder(models.Model):
     def raw_row(self) -> bytes:
         """The row as it came."""
         return unpack(self.packed_row)
+
+
+class ParkedLine(models.Model):
+    """Pieces of one SKU that a waiting order will reserve: what channels show is less by them.
+
+    They are what its items were made of when it came. What a newer version needs no more stays with no pieces and the
+    time of that version, so that the change is seen.
+    """
+
+    shop = models.ForeignKey(Shop, models.PROTECT, related_name="+", db_index=False, verbose_name=_("shop"))
+    parked = models.ForeignKey(ParkedOrder, models.CASCADE, related_name="lines", db_index=False)
+    sku = models.CharField(_("SKU"), max_length=100)
+    quantity = models.PositiveIntegerField(_("pieces"))
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("line of a parked order")
+        verbose_name_plural = _("lines of parked orders")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["parked", "sku", "shop"], name="parkedline_order_sku")]
+        indexes = [models.Index(fields=["at"], name="parkedline_at")]
+
+    def __str__(self) -> str:
+        return f"{self.sku} × {self.quantity}"

@@ -1,5 +1,6 @@
 """Reserving stock for a batch: what each line gets, old reservations kept or given back."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from orderhub.core.draft import LineDraft
 from orderhub.core.status_graph import HAS_LEFT, HOLDS_STOCK
 from orderhub.core.words import Status
 from orderhub.services.batch import Batch, Incoming
-from orderhub.services.stock import NOTHING, Allocation, Shelf, read_shelf
+from orderhub.services.stock import NOTHING, TAKES_NONE, Allocation, Shelf, read_shelf
 
 ON_ITS_WAY = HAS_LEFT | {Status.RETURNING}
 
@@ -30,7 +31,7 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
         if _has_left(incoming):
             lines = [_left(shelf, line, old.pop(line.line_no, None)) for line in incoming.draft.lines]
         else:
-            holds = incoming.triaged or incoming.place in HOLDS_STOCK
+            holds = _holds(incoming)
             lines = [
                 _line(shelf, serve, line, old.pop(line.line_no, None), holds=holds) for line in incoming.draft.lines
             ]
@@ -38,6 +39,23 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
         for line in old.values():
             shelf.give_back(line["sku"], line["warehouse"], line["reserved"])
     return shelf
+
+
+def pieces_wanted(incoming: Incoming) -> dict[str, int]:
+    """Return how many pieces an order would reserve beyond those that it has, by SKU; its status is settled."""
+    if _has_left(incoming) or not _holds(incoming):
+        return {}
+    wanted = Counter[str]()
+    for line in incoming.draft.lines:
+        if line.refund not in TAKES_NONE:
+            wanted[line.sku] += line.quantity
+    for known in incoming.known.lines if incoming.known else ():
+        wanted[known["sku"]] -= known["reserved"]
+    return {sku: pieces for sku, pieces in wanted.items() if sku and pieces > 0}
+
+
+def _holds(incoming: Incoming) -> bool:
+    return incoming.triaged or incoming.place in HOLDS_STOCK
 
 
 def _who_first(incoming: Incoming) -> tuple[Any, ...]:

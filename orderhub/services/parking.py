@@ -6,6 +6,9 @@ meanwhile (the mapping of items, a reader) counts.
 An order that triage has judged once is inside: its changes, a cancellation or a new address, must not wait while the
 order itself goes on to the warehouse. So the gate keeps back new orders and those that were never judged.
 
+The pieces that a waiting order will reserve stand beside it (`ParkedLine`), from the transaction that parks it to the
+one that reserves them: they are sold, and no channel may sell them once more.
+
 Locks are taken in this order: the lock of all batches, the gates (drains only), waiting orders by number, orders.
 """
 
@@ -24,10 +27,13 @@ from orderhub.core.results import Outcome, RowResult
 from orderhub.core.words import RejectState
 from orderhub.models import Reject, ShipRule, Shop
 from orderhub.models.inbox import pack, unpack
-from orderhub.services import gate
+from orderhub.services import gate, pool
+from orderhub.services.allocation import pieces_wanted
 from orderhub.services.batch import Batch, DraftRow, Incoming
 from orderhub.services.bulk import WANTED, listed, records
 from orderhub.services.deadlines import deadline_of, rules_for
+
+MOST_PIECES = 2**31 - 1
 
 
 class ToldRow(Protocol):
@@ -53,6 +59,14 @@ class Door(Protocol):
         """Finish, after the batch was written."""
 
 
+@dataclass(slots=True, frozen=True)
+class Held:
+    """One waiting order that is locked, and its version."""
+
+    pk: int
+    modified_at: datetime
+
+
 @dataclass(slots=True)
 class FrontDoor:
     """The gate before rows that just came: while it is not open, they are parked. `told` is by row number."""
@@ -62,7 +76,7 @@ class FrontDoor:
     inbox_id: int | None
     told: Mapping[int, ToldRow]
     _is_shut: bool = False
-    _waiting: dict[str, datetime] = field(default_factory=dict)
+    _waiting: dict[str, Held] = field(default_factory=dict)
     _overtaken: list[DraftRow] = field(default_factory=list)
 
     def before(self, cursor: CursorWrapper, rows: Sequence[DraftRow]) -> Sequence[DraftRow]:
@@ -75,9 +89,9 @@ class FrontDoor:
         going_on: list[DraftRow] = []
         for row in rows:
             newest = self._waiting.get(row.draft.external_no)
-            (self._overtaken if newest and newest > row.draft.modified_at else going_on).append(row)
+            (self._overtaken if newest and newest.modified_at > row.draft.modified_at else going_on).append(row)
         gone_on = {row.draft.external_no for row in going_on}
-        self._waiting = {number: at for number, at in self._waiting.items() if number in gone_on}
+        self._waiting = {number: held for number, held in self._waiting.items() if number in gone_on}
         return going_on
 
     def after(self, cursor: CursorWrapper, batch: Batch) -> None:
@@ -88,10 +102,7 @@ class FrontDoor:
             self._park(cursor, batch, held)
         gone = self._waiting.keys() - {incoming.draft.external_no for incoming in held}
         if gone:
-            cursor.execute(
-                "DELETE FROM orderhub_parkedorder WHERE shop_id = %s AND external_no = ANY(%s)",
-                [self.shop.pk, sorted(gone)],
-            )
+            _take_away(cursor, [self._waiting[number].pk for number in gone])
 
     def close(self, cursor: CursorWrapper) -> None:
         """Nothing is left to do."""
@@ -108,6 +119,7 @@ class FrontDoor:
         rules = rules_for(self.shop)
         rows = [self._record(incoming, rules) for incoming in held]
         kept = _park(cursor, self.shop.pk, sorted(rows, key=lambda row: str(row["external_no"])))
+        _count(cursor, self.shop.pk, {pk: inc for inc in held if (pk := kept.get(inc.draft.external_no))})
         outcomes = {
             inc.row: Outcome.HELD if inc.draft.external_no in kept else Outcome.STALE for inc in held
         }  # fmt: skip
@@ -183,7 +195,7 @@ class BackDoor:
             """,
             [self._entered],
         )
-        cursor.execute("DELETE FROM orderhub_parkedorder WHERE id = ANY(%s)", [self._entered])
+        _take_away(cursor, self._entered)
         gate.charge(cursor, self._costs, len(self._entered))
 
 
@@ -233,7 +245,7 @@ def refuse(*, shop: Shop, refused: Iterable[tuple[Waiting, str, str]]) -> int:
             # The same row may have been refused before and tried again: it is open once more.
             update_fields=["field_path", "reason", "packed_row", "reader", "state", "closed_at", "closed_by"],
         )
-        cursor.execute("DELETE FROM orderhub_parkedorder WHERE id = ANY(%s)", [sorted(mine)])
+        _take_away(cursor, sorted(mine))
     return len(mine)
 
 
@@ -244,7 +256,7 @@ def _reject(shop: Shop, waiting: Waiting, path: str, reason: str) -> Reject:
     )  # fmt: skip
 
 
-def _lock(cursor: CursorWrapper, shop_id: int, rows: Iterable[DraftRow]) -> dict[str, datetime]:
+def _lock(cursor: CursorWrapper, shop_id: int, rows: Iterable[DraftRow]) -> dict[str, Held]:
     cursor.execute(
         f"""
         SELECT p.id FROM {WANTED} CROSS JOIN LATERAL (
@@ -261,7 +273,7 @@ def _lock(cursor: CursorWrapper, shop_id: int, rows: Iterable[DraftRow]) -> dict
         """,
         [waiting],
     )
-    return {number: modified_at for number, _pk, modified_at in cursor.fetchall()}
+    return {number: Held(pk, modified_at) for number, pk, modified_at in cursor.fetchall()}
 
 
 def _still_there(cursor: CursorWrapper, chosen: Sequence[Waiting]) -> set[int]:
@@ -276,9 +288,9 @@ def _still_there(cursor: CursorWrapper, chosen: Sequence[Waiting]) -> set[int]:
     return {row[0] for row in cursor.fetchall()}
 
 
-def _park(cursor: CursorWrapper, shop_id: int, rows: Sequence[dict[str, Any]]) -> set[str]:
-    """Keep each row unless a newer version of it waits, and return the numbers that were kept. An order that waits
-    already keeps the moment since when it does."""
+def _park(cursor: CursorWrapper, shop_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Keep each row unless a newer version of it waits, of two of one time that which was delivered later, and return
+    the key of each that was kept by its number. An order that waits already keeps the moment since when it does."""
     cursor.execute(
         """
         INSERT INTO orderhub_parkedorder
@@ -290,8 +302,45 @@ def _park(cursor: CursorWrapper, shop_id: int, rows: Sequence[dict[str, Any]]) -
             ship_by = excluded.ship_by, packed_row = excluded.packed_row, reader = excluded.reader,
             source = excluded.source, inbox_id = excluded.inbox_id, row = excluded.row
         WHERE orderhub_parkedorder.modified_at <= excluded.modified_at
-        RETURNING external_no
+        RETURNING external_no, id
         """,
         [shop_id, records(list(rows))],
     )
-    return {row[0] for row in cursor.fetchall()}
+    return dict(cursor.fetchall())
+
+
+def _count(cursor: CursorWrapper, shop_id: int, kept: Mapping[int, Incoming]) -> None:
+    """Note the pieces that orders just parked, by their keys, will reserve; those of their former versions no more."""
+    rows = [
+        {"parked_id": pk, "sku": sku, "quantity": min(pieces, MOST_PIECES)}
+        for pk, incoming in kept.items()
+        for sku, pieces in _pieces(incoming).items()
+    ]
+    cursor.execute(
+        """
+        INSERT INTO orderhub_parkedline AS l (shop_id, parked_id, sku, quantity)
+        SELECT %s, parked_id, sku, coalesce(r.quantity, 0)
+        FROM json_to_recordset(%s::json) AS r(parked_id bigint, sku text, quantity int)
+        FULL JOIN (SELECT parked_id, sku FROM orderhub_parkedline WHERE parked_id = ANY(%s)) AS former
+            USING (parked_id, sku)
+        ON CONFLICT (parked_id, sku, shop_id) DO UPDATE SET quantity = excluded.quantity, at = now()
+        WHERE l.quantity <> excluded.quantity
+        """,
+        [shop_id, records(rows), list(kept)],
+    )
+
+
+def _pieces(incoming: Incoming) -> dict[str, int]:
+    pool.settle_claim(incoming)
+    return pieces_wanted(incoming)
+
+
+def _take_away(cursor: CursorWrapper, waiting: Sequence[int]) -> None:
+    """Delete waiting orders that the caller holds locked, with their pieces."""
+    cursor.execute(
+        """
+        WITH lines AS (DELETE FROM orderhub_parkedline WHERE parked_id = ANY(%s))
+        DELETE FROM orderhub_parkedorder WHERE id = ANY(%s)
+        """,
+        [list(waiting), list(waiting)],
+    )

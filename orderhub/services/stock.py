@@ -33,6 +33,8 @@ class Allocation(Struct, frozen=True):
 
 
 NOTHING = Allocation()
+TAKES_NONE = frozenset({Refund.DONE, Refund.AGREED})
+"""Lines under these take no pieces."""
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Shelf:
         warehouse counts is neither reserved nor short: a missing figure is not a shortage.
         """
         levels = self.levels.get(line.sku)
-        if not levels or line.refund in {Refund.DONE, Refund.AGREED}:
+        if not levels or line.refund in TAKES_NONE:
             return NOTHING
         if len(levels) > 1:
             levels = [level for level in levels if level[1] in houses] or levels

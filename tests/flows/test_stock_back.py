@@ -1,13 +1,18 @@
 """From an order on one channel to what the other channels show: reserved once, told everywhere."""
 
+from datetime import timedelta
+
 import pytest
 from django.db.models import F, Sum
+from django.utils import timezone
 
 from channels_sync.models import Listing
-from channels_sync.sandbox import catalogue
+from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.selectors.offers import offers
 from channels_sync.services.stock import want
-from orderhub.models import Effect, Order, OrderLine, StockLevel
+from orderhub.backlog import drain_backlog
+from orderhub.management.demo import load_prices, load_stock
+from orderhub.models import Effect, Order, OrderLine, ParkedLine, StockLevel
 from orderhub.pulls import pull_shop
 from orderhub.services import outbox, stock
 from orderhub.services.gate import set_gate
@@ -22,7 +27,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def stores(settings):
     """Four shops that sell the same sixty articles out of one warehouse."""
     load_defaults()
-    stock.import_levels(rows=[stock.read_level(row) for row in catalogue.stock_rows("WH01")], actor="test")
+    load_stock(SANDBOX)
+    load_prices(SANDBOX)
     with sandbox(settings) as running:
         yield {name: Store(name, running) for name in PLATFORMS}
 
@@ -44,7 +50,9 @@ def pull_all(stores, orders):
 
 
 def left(sku):
-    return StockLevel.objects.filter(sku=sku).aggregate(left=Sum(F("on_hand") - F("reserved")))["left"]
+    free = StockLevel.objects.filter(sku=sku).aggregate(left=Sum(F("on_hand") - F("reserved")))["left"]
+    waiting = ParkedLine.objects.filter(sku=sku).aggregate(pieces=Sum("quantity"))["pieces"] or 0
+    return max(free - waiting, 0)
 
 
 def all_right(stores):
@@ -77,6 +85,7 @@ def test_what_one_channel_sells_every_channel_shows(stores):
 def test_what_a_cancelled_order_gives_back_is_shown_again(stores):
     pull_all(stores, 60)
     write_all()
+    assert Order.objects.filter(status="ready").count() > 20
     line = OrderLine.objects.filter(reserved__gt=0, order__status="ready").order_by("pk").first()
     shown = left(line.sku)
     change_status(order_ids=[line.order_id], to="cancelled", actor="boss")
@@ -85,15 +94,25 @@ def test_what_a_cancelled_order_gives_back_is_shown_again(stores):
     all_right(stores)
 
 
-def test_a_closed_gate_does_not_stop_the_stock(stores):
+def test_what_waits_before_a_closed_gate_counts_as_sold(stores):
     pull_all(stores, 40)
     write_all()
     orders = Order.objects.count()
     set_gate(shop_id=None, state="paused", reason="count", actor="boss")
     pull_all(stores, 20)
     assert Order.objects.count() == orders
-    stock.import_levels(rows=[{"sku": "SERUM-30", "warehouse": "WH01", "on_hand": 5000, "title": "",
-                               "list_price_fen": None}], actor="count")  # fmt: skip
-    assert want() != []
+    waiting = ParkedLine.objects.aggregate(pieces=Sum("quantity"))["pieces"]
+    assert waiting > 10
+    assert want(since=timezone.now() - timedelta(minutes=1)) != []
     write_all()
     all_right(stores)
+    stock.import_levels(rows=[{"sku": "SERUM-30", "warehouse": "WH01", "on_hand": 5000, "title": "",
+                               "list_price_fen": None}], actor="count")  # fmt: skip
+    write_all()
+    all_right(stores)
+    shown = dict(Listing.objects.values_list("pk", "shown"))
+    set_gate(shop_id=None, state="open", reason="counted", actor="boss")
+    while ParkedLine.objects.exists():
+        drain_backlog()
+    assert want() == []
+    assert dict(Listing.objects.values_list("pk", "shown")) == shown

@@ -7,7 +7,7 @@ from hypothesis.extra.django import TestCase
 
 from channels_sync.models import Listing, ListingPart
 from channels_sync.selectors.offers import SPACING_SECONDS, offers, shop_offers, terms_of
-from orderhub.models import Effect, StockLevel, Warehouse
+from orderhub.models import Effect, ParkedLine, ParkedOrder, StockLevel, Warehouse
 from tests.factories import make_shop
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +96,68 @@ def test_only_the_shops_warehouses_count(shop):
     assert shows(row) == 4
     with_settings(shop, stock_warehouses=["WH01", "WH02"])
     assert shows(row) == 14
+
+
+def parked(shop, sku, quantity):
+    order, _made = ParkedOrder.objects.get_or_create(
+        shop=shop, external_no="T1", defaults={"modified_at": shop.created_at, "ship_by": shop.created_at}
+    )
+    ParkedLine.objects.create(shop=shop, parked=order, sku=sku, quantity=quantity)
+
+
+def test_what_waits_before_the_gate_is_sold_on_every_channel(shop):
+    other = make_shop("jd", platform="jd")
+    stock("A", 50, reserved=8)
+    stock("B", 9)
+    parked(shop, "A", 30)
+    parked(shop, "B", 10)
+    assert [shows(listing(one, {"A": 1})) for one in (shop, other)] == [12, 12]
+    assert shows(listing(other, {"A": 5})) == 2
+    assert shows(listing(other, {"A": 1, "B": 1})) == 0
+    with_settings(shop, stock_buffer=2, stock_share=50)
+    assert shows(listing(shop, {"A": 1})) == 5
+
+
+def test_what_waits_is_taken_from_its_own_warehouse_first(shop):
+    north, south = (Warehouse.objects.create(code=code, name=code) for code in ("WH01", "WH02"))
+    other = make_shop("jd", platform="jd", warehouse=south)
+    whole = make_shop("dy", platform="douyin")
+    shop.warehouse = north
+    shop.save()
+    stock("A", 10)
+    stock("A", 8, warehouse="WH02")
+    stock("B", 8, warehouse="WH02")
+    parked(shop, "A", 7)
+    parked(shop, "B", 3)
+    assert [shows(listing(one, {"A": 1})) for one in (shop, other, whole)] == [3, 8, 11]
+    ParkedLine.objects.filter(sku="A").update(quantity=12)
+    assert [shows(listing(one, {"A": 1})) for one in (shop, other, whole)] == [0, 6, 6]
+    assert [shows(listing(one, {"B": 1})) for one in (shop, other, whole)] == [0, 5, 5]
+
+
+def test_what_waits_is_taken_where_its_shop_sells_not_where_it_sends(shop):
+    north, south = (Warehouse.objects.create(code=code, name=code) for code in ("WH01", "WH02"))
+    others = [make_shop("jd", platform="jd", warehouse=north), make_shop("dy", platform="douyin", warehouse=south)]
+    whole = make_shop("wx", platform="wechat", settings={"stock_warehouses": ["WH01", "WH02"]})
+    shop.warehouse = north
+    with_settings(shop, stock_warehouses=["WH02"])
+    stock("A", 10)
+    stock("A", 8, warehouse="WH02")
+    stock("B", 9)
+    parked(shop, "A", 5)
+    parked(shop, "B", 4)
+    assert [shows(listing(one, {"A": 1})) for one in (shop, *others, whole)] == [3, 10, 3, 13]
+    assert [shows(listing(one, {"B": 1})) for one in (*others, whole)] == [5, 0, 5]
+
+
+def test_shops_that_sell_out_of_one_warehouse_wait_for_its_pieces_together(shop):
+    stock("A", 10)
+    stock("A", 8, warehouse="WH02")
+    with_settings(shop, stock_warehouses=["WH02"])
+    parked(shop, "A", 5)
+    parked(make_shop("jd", platform="jd", settings={"stock_warehouses": ["WH03", "WH02"]}), "A", 7)
+    north = make_shop("dy", platform="douyin", settings={"stock_warehouses": ["WH01"]})
+    assert shows(listing(north, {"A": 1})) == 6
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,14 @@ def test_dead_rows_of_a_queue_are_cleared_soon_also_from_its_indexes_and_payload
     assert payloads == ["autovacuum_vacuum_scale_factor=0.01"]
 
 
+def test_dead_lines_of_waiting_orders_are_cleared_as_soon():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'orderhub_parkedline'")
+        assert sorted(cursor.fetchone()[0]) == [
+            "autovacuum_analyze_scale_factor=0.02", "autovacuum_vacuum_scale_factor=0.01", "vacuum_index_cleanup=on",
+        ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("table", "index"), [("orderhub_inboxitem", "inbox_dead"), ("orderhub_warehousereport", "report_dead")]
 )
