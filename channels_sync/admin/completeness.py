@@ -85,8 +85,8 @@ class BackfillAdmin(RangeAdmin):
     number_columns = ("rows", "new", "changed", "unchanged", "rejected")
     fields = (
         "shop", "state_pill", "start", "end", "progress_text", "slices_done", "slices_total", "pages", "rows", "new",
-        "changed", "unchanged", "stale", "held", "rejected", "actor", "created_at", "started_at", "finished_at",
-        "closed_by", "failures", "next_attempt_at", "last_error", "log_of_pages",
+        "changed", "unchanged", "stale", "held", "rejected", "counted", "seen", "actor", "created_at", "started_at",
+        "finished_at", "closed_by", "failures", "next_attempt_at", "last_error", "log_of_pages",
     )  # fmt: skip
     readonly_fields = ("state_pill", "progress_text", "log_of_pages")
     actions = ("stop", "try_again")

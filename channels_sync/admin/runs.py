@@ -61,7 +61,7 @@ class ShopSyncAdmin(ReadOnlyModelAdmin):
     number_columns = ("consecutive_failures",)
     fields = (
         "shop", "kind", "lag_text", "cursor", "last_success_at", "last_attempt_at", "token", "consecutive_failures",
-        "last_error", "next_attempt_at",
+        "last_error", "next_attempt_at", "clock_ahead",
     )  # fmt: skip
     readonly_fields = ("kind", "lag_text", "token")
     actions = ("try_now",)

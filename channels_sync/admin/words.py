@@ -27,6 +27,9 @@ WORDS: dict[str, str | Promise] = {
     "error": gettext_lazy("Cannot be pulled"),
     "never": gettext_lazy("Not pulled yet"),
     "late": gettext_lazy("Behind"),
+    "clock": gettext_lazy("Clock ahead"),
+    "short": gettext_lazy("Fewer than counted"),
+    "given_up": gettext_lazy("Orders missing"),
     "silent": gettext_lazy("Silent"),
     "token_refused": gettext_lazy("Authorisation refused"),
     "token_over": gettext_lazy("Authorisation over"),
@@ -125,6 +128,10 @@ def _link(key: str, facts: ChannelFacts) -> tuple[str, str | Promise]:
             view = "waiting" if key == "inbox" else "dead"
             link = reverse("admin:orderhub_inboxitem_changelist")
             return f"{link}?shop={shop}&view={view}", gettext_lazy("Inbox")
+        case "short" | "given_up":
+            view = "open" if key == "short" else "failed"
+            link = reverse("admin:channels_sync_backfill_changelist")
+            return f"{link}?shop={shop}&view={view}", gettext_lazy("Back-fills")
         case "dead":
             return f"{reverse('admin:orderhub_effect_changelist')}?shop={shop}&view=dead", WORDS["dead"]
         case "no_warehouse":
@@ -159,6 +166,20 @@ _TEXTS: dict[str, Teller] = {
     "late": lambda t, _f: (
         _("Orders are complete only up to %(when)s.") % {"when": _ago(t.at)},
         _("The pull is catching up; watch whether the lag falls. If it grows, look at the runs on the shop's page."),
+    ),
+    "clock": lambda t, _f: (
+        _("The clock of this machine is %(count)s s ahead of the platform.") % {"count": f"{t.count:,}"},
+        _("Let the machine set its clock by the network (NTP). Orders come that much later; none is lost meanwhile."),
+    ),
+    "short": lambda t, _f: (
+        _("The platform counted %(count)s orders that its list did not show, from %(when)s on.")
+        % {"count": f"{t.count:,}", "when": _ends(t)},
+        _("Nothing to do yet: that time is read again by itself, three times within half an hour."),
+    ),
+    "given_up": lambda t, _f: (
+        _("The platform counted %(count)s orders, from %(when)s on, that its list never showed.")
+        % {"count": f"{t.count:,}", "when": _ends(t)},
+        _("Look there. Press “Go on” at the back-fill once the list is right, “Stop” if the count is wrong."),
     ),
     "token_refused": lambda _t, f: (_("The platform refuses the shop's authorisation."), _renew(f)),
     "token_over": lambda t, f: (_("The authorisation ended %(when)s.") % {"when": _ago(t.at)}, _renew(f)),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from channels_sync.connectors.exchange import (
     Memo,
@@ -43,7 +44,7 @@ class TooManyRowsError(HubError):
     """A window holds more rows than one slice should; nothing was handed out yet, a shorter window is wanted."""
 
     def __init__(self, rows: int) -> None:
-        super().__init__(f"{rows} rows in one window")
+        super().__init__(_("%(rows)s orders in one window are more than can be listed.") % {"rows": rows})
         self.rows = rows
 
 
@@ -98,10 +99,16 @@ class CallBudget(Protocol):
         """Let nobody call for `seconds`, because the platform said so."""
 
 
+def _unheard(_counted: int, _seen: int) -> None:
+    """Nobody listens."""
+
+
 @dataclass(slots=True, frozen=True)
 class ShopAccess:
     """What a connector may know of a shop. `budget(key, calls_per_second)` gives the budget of an application key;
-    `known({order number: modified})` returns the numbers that the pool has in this version or a newer one."""
+    `known({order number: modified})` returns the numbers that the pool has in this version or a newer one. With
+    `short(counted, seen)` it tells, before its last page, that a list shows fewer rows than its platform counts however
+    often it is read: what it showed is good, but not all."""
 
     shop_id: int
     code: str
@@ -109,6 +116,7 @@ class ShopAccess:
     settings: Mapping[str, Any]
     budget: Callable[[str, float], CallBudget]
     known: Callable[[Mapping[str, datetime]], set[str]]
+    short: Callable[[int, int], None] = _unheard
 
     def credential(self, name: str) -> str:
         """Return one credential. Raises AuthorisationError when it is missing."""

@@ -8,10 +8,11 @@ import atexit
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -32,6 +33,42 @@ TRIES = 3
 PATIENCE = 2.0
 """Seconds that a retry on the spot may wait; what takes longer is for the next run."""
 _DEADLINE: ContextVar[float] = ContextVar("deadline")
+
+
+LONGEST_AHEAD = 86_400.0
+"""Seconds beyond which a date in an answer is no clock but nonsense."""
+
+
+class ClockWatch:
+    """How many seconds the clock of this machine is ahead of those that dated their answers: the most that was seen, 0
+    where it is not; None while no answer was dated."""
+
+    def __init__(self) -> None:
+        self.ahead: float | None = None
+
+    def look(self, headers: Mapping[str, str]) -> None:
+        """Take the date of one answer, that of a cache excepted, right after its head has come."""
+        try:
+            moment = parsedate_to_datetime(headers["date"]).timestamp()
+        except (KeyError, ValueError):
+            return
+        ahead = time.time() - moment
+        if "age" not in headers and abs(ahead) < LONGEST_AHEAD:
+            self.ahead = max(self.ahead or 0.0, ahead)
+
+
+_CLOCK: ContextVar[ClockWatch | None] = ContextVar("clock", default=None)
+
+
+@contextmanager
+def watching_clock() -> Iterator[ClockWatch]:
+    """Hold the clock of this machine against the dates of all answers to this thread."""
+    watch = ClockWatch()
+    token = _CLOCK.set(watch)
+    try:
+        yield watch
+    finally:
+        _CLOCK.reset(token)
 
 
 class StatusError(HubError):
@@ -82,6 +119,8 @@ def _send(
         headers = {**headers, "accept-encoding": "gzip", "user-agent": "orderhub"}
         request = _client().build_request(method, url, content=content, params=query, headers=headers)
         with closing(_client().send(request, stream=True)) as response:
+            if watch := _CLOCK.get():
+                watch.look(response.headers)
             body = _whole_body(response, host)
             return _judged(response, body, host)
     except httpcore2.TimeoutException:

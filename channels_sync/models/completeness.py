@@ -102,6 +102,12 @@ class Backfill(RangeJob, Counted):
     slices_total = models.PositiveIntegerField(_("slices"), default=0)
     pages = models.PositiveIntegerField(_("pages"), default=0)
     closed_by = models.CharField(_("ended by"), max_length=150, blank=True, default="")
+    counted = models.PositiveIntegerField(_("orders counted by the platform"), null=True)
+    """What the platform counted in a part of the range whose list showed only `seen`; None: that never happened, or was
+    settled since."""
+    seen = models.PositiveIntegerField(_("orders seen"), null=True)
+    short_tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    """How often the slice at `position` came short so far."""
 
     class Meta:
         verbose_name = _("back-fill")
@@ -110,7 +116,17 @@ class Backfill(RangeJob, Counted):
             models.Index(fields=["shop", "created_at"], name="backfill_shop"),
             models.Index(fields=["created_at", "id"], name="backfill_created"),
             models.Index(fields=["created_at"], name="backfill_open", condition=Q(state__in=["waiting", "running"])),
+            models.Index(
+                fields=["shop", "start"],
+                name="backfill_short",
+                condition=Q(counted__isnull=False, state__in=["waiting", "running", "failed"]),
+            ),
         ]
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether people may end it: also when it was given up because the platform lists less than it counts."""
+        return self.is_open or (self.state == JobState.FAILED and self.counted is not None)
 
 
 class StockCompared(models.TextChoices):

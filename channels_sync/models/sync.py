@@ -80,6 +80,9 @@ class ShopSync(models.Model):
     token_asked_at = models.DateTimeField(null=True, editable=False)
     """When a renewal was asked for whose answer is not stored (yet)."""
 
+    clock_ahead = models.PositiveIntegerField(_("clock ahead (s)"), default=0)
+    """Seconds by which the clock of the machine that pulled last was ahead of the platform's; 0: too few to matter."""
+
     reread_at = models.DateTimeField(_("open orders read again"), null=True)
     reread_to = models.DateTimeField(null=True, editable=False)
     """Back to which creation time a re-reading that is not finished has come."""

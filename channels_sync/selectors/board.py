@@ -45,6 +45,10 @@ class ChannelFacts:
     """Deliveries of the last hour that could not be taken in at all."""
     last_delivery_at: datetime | None = None
     inbox: Waiting = field(default_factory=Waiting)
+    short: Waiting = field(default_factory=Waiting)
+    """Orders that the platform counted and did not list; their time is read again."""
+    given_up: Waiting = field(default_factory=Waiting)
+    """The same after the last try."""
     rejects: Waiting = field(default_factory=Waiting)
     dead: Waiting = field(default_factory=Waiting)
     gate: GateView = OPEN
@@ -124,18 +128,21 @@ def _add_traffic(facts: Mapping[int, ChannelFacts]) -> None:
         one.pushes, one.polls, one.others, one.set_aside, one.last_delivery_at = pushes, polls, others, aside, last
 
 
+_MISSING = "sum(greatest(counted - seen, 1))"
 _WAITING = {
-    "inbox": ("orderhub_inboxitem", "received_at", "state IN ('new', 'working')"),
-    "rejects": ("orderhub_reject", "created_at", "state = 'open'"),
-    "dead": ("orderhub_effect", "created_at", "state = 'dead'"),
+    "inbox": ("orderhub_inboxitem", "count(*)", "received_at", "state IN ('new', 'working')"),
+    "short": ("channels_sync_backfill", _MISSING, "start", "counted IS NOT NULL AND state IN ('waiting', 'running')"),
+    "given_up": ("channels_sync_backfill", _MISSING, "start", "counted IS NOT NULL AND state = 'failed'"),
+    "rejects": ("orderhub_reject", "count(*)", "created_at", "state = 'open'"),
+    "dead": ("orderhub_effect", "count(*)", "created_at", "state = 'dead'"),
 }
-"""By attribute: table, since when a row waits, condition (each has a partial index)."""
+"""By attribute: table, how much a group of rows is, since when a row waits, condition (each has a partial index)."""
 
 
 def _add_waiting(facts: Mapping[int, ChannelFacts]) -> None:
     parts = [
-        f"SELECT '{name}', shop_id, count(*), min({since}) FROM {table} WHERE {condition} GROUP BY shop_id"  # noqa: S608
-        for name, (table, since, condition) in _WAITING.items()
+        f"SELECT '{name}', shop_id, {much}, min({since}) FROM {table} WHERE {condition} GROUP BY shop_id"  # noqa: S608
+        for name, (table, much, since, condition) in _WAITING.items()
     ]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts))

@@ -45,7 +45,7 @@ def troubles(facts: ChannelFacts, now: datetime) -> list[Trouble]:
     if not facts.shop.is_active:
         return []
     found = [
-        *_sync(facts, now), *_token(facts, now), *_silence(facts), *_gate(facts), *_intake(facts, now),
+        *_sync(facts, now), *_short(facts), *_token(facts, now), *_silence(facts), *_gate(facts), *_intake(facts, now),
         *_out(facts, now),
     ]  # fmt: skip
     return sorted(found, key=lambda trouble: -trouble.level)
@@ -67,11 +67,20 @@ def _sync(facts: ChannelFacts, now: datetime) -> Iterator[Trouble]:
         yield Trouble("never", Level.WARN)
         return
     is_far = sync.lag is None or sync.lag > FAR_BEHIND
+    if sync.clock_ahead:
+        yield Trouble("clock", Level.WARN, sync.clock_ahead)
     if sync.consecutive_failures or sync.error_kind:
         needs_person = sync.error_kind in {ErrorKind.AUTHORISATION, ErrorKind.PERMANENT}
         yield Trouble("error", Level.BAD if needs_person or is_far else Level.WARN, sync.consecutive_failures)
     elif sync.lag is None or sync.lag > LATE:
         yield Trouble("late", Level.BAD if is_far else Level.WARN, at=sync.cursor)
+
+
+def _short(facts: ChannelFacts) -> Iterator[Trouble]:
+    if facts.given_up.count:
+        yield Trouble("given_up", Level.BAD, facts.given_up.count, facts.given_up.oldest)
+    if facts.short.count:
+        yield Trouble("short", Level.WARN, facts.short.count, facts.short.oldest)
 
 
 def _token(facts: ChannelFacts, now: datetime) -> Iterator[Trouble]:

@@ -8,14 +8,15 @@ same page does not hide what the pool has lost since.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 from django.db import transaction
 
-from channels_sync.connectors.base import RawPage, Window
+from channels_sync.connectors.base import RawPage, ShopAccess, Window
 from channels_sync.models import COUNTS, Backfill
-from channels_sync.services import ranges
+from channels_sync.services import gaps, ranges
 from channels_sync.services.pages import PageLog
 from channels_sync.services.ranges import FIRST_SLICE, Turn, Worked, checked_range, connector_of, gentle_access, slices
 from orderhub.core import hooks
@@ -56,25 +57,32 @@ def run(backfill_id: int, *, seconds: float | None = ranges.TURN_SECONDS) -> boo
 
 
 def due() -> list[int]:
-    """Return the back-fills that may have a turn now, one of each shop."""
-    return ranges.due(Backfill)
+    """Return the back-fills that may have a turn now, one of each shop. Those that wait for a platform to list what it
+    counts hold up no other."""
+    return ranges.due(Backfill, aside=gaps.paused)
 
 
 def cancel(backfill_id: int, actor: str) -> bool:
-    """Stop a back-fill for good; what it brought stays. False when it had ended already."""
-    return ranges.cancel(backfill_id, Backfill, actor, closed_by=actor)
+    """Stop a back-fill for good; what it brought stays. False when it had ended already.
+
+    One that came short again and again has not: people end it where it is the count that is wrong.
+    """
+    return ranges.cancel(backfill_id, Backfill, actor, also=gaps.GIVEN_UP, closed_by=actor)
 
 
 def try_again(backfill_id: int, actor: str) -> bool:
     """Let a back-fill that failed go on from where it stood."""
+    Backfill.objects.filter(pk=backfill_id).update(short_tries=0)
     return ranges.try_again(backfill_id, Backfill, actor)
 
 
 def _one_slice(job: Backfill, window: Window, turn: Turn) -> Worked:
     found: Counter[str] = Counter()
+    short: list[tuple[int, int]] = []
+    access = replace(gentle_access(job.shop), short=lambda counted, seen: short.append((counted, seen)))
     pages_log = PageLog(job.shop_id, backfill_id=job.pk, before=job.pages)
     try:
-        for page in _pages(job.shop, window):
+        for page in _pages(job.shop, access, window):
             turn.page()
             pages_log.came(page)
             key = f"backfill:{job.pk}:{page.delivery_key}"
@@ -84,12 +92,14 @@ def _one_slice(job: Backfill, window: Window, turn: Turn) -> Worked:
     except HubError as error:
         pages_log.failed(str(error))
         raise
-    return Worked(found)
+    if short:
+        raise gaps.came_short(job, window, short)
+    return Worked(found, gaps.settled(job))
 
 
-def _pages(shop: Shop, window: Window) -> Iterator[RawPage]:
+def _pages(shop: Shop, access: ShopAccess, window: Window) -> Iterator[RawPage]:
     """Yield what was ordered in the window, then what changed in it and the pool does not have by then."""
-    connector, access = connector_of(shop), gentle_access(shop)
+    connector = connector_of(shop)
     if connector.rereads:
         yield from connector.reread(access, window)
     if connector.pulls:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -29,6 +29,7 @@ from channels_sync.connectors.base import (
 from channels_sync.models import OPEN_JOB, Backfill, JobState, Reconciliation
 from channels_sync.services import tokens
 from channels_sync.services.access import shop_access
+from channels_sync.services.health import sentence_of
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import Shop
 from orderhub.services import leases
@@ -173,9 +174,9 @@ def work(job_id: int, model: type[J], one_slice: Slice, *, seconds: float | None
     return True
 
 
-def cancel(job_id: int, model: type[J], actor: str, **values: Any) -> bool:
-    """Stop a job for good at its next page; false when it had ended already."""
-    rows = model.objects.filter(pk=job_id, state__in=OPEN_JOB)
+def cancel(job_id: int, model: type[J], actor: str, *, also: Q | None = None, **values: Any) -> bool:
+    """Stop a job for good at its next page; false when it had ended already. `also`: others that may be stopped."""
+    rows = model.objects.filter(Q(state__in=OPEN_JOB) | (also or Q(pk__in=[])), pk=job_id)
     return bool(rows.update(state=JobState.CANCELLED, finished_at=timezone.now(), **values)) and _told(job_id, actor)
 
 
@@ -186,10 +187,13 @@ def try_again(job_id: int, model: type[J], actor: str) -> bool:
     return bool(changed) and _told(job_id, actor)
 
 
-def due(model: type[J]) -> list[int]:
-    """Return the jobs that may have a turn now: of each active shop the one that was asked for first."""
+def due(model: type[J], *, aside: Callable[[datetime], Q] | None = None) -> list[int]:
+    """Return the jobs that may have a turn now: of each active shop the one that was asked for first, but for those
+    that stand `aside` now."""
     now = timezone.now()
     rows = model.objects.filter(state__in=OPEN_JOB, shop__is_active=True).order_by("shop_id", "created_at", "pk")
+    if aside:
+        rows = rows.exclude(aside(now))
     firsts = rows.distinct("shop_id").values_list("pk", "next_attempt_at")
     return [pk for pk, next_attempt_at in firsts if next_attempt_at is None or next_attempt_at <= now]
 
@@ -285,8 +289,7 @@ def _halve(job: Any, error: Exception) -> None:
 
 def _fail(job: Any, error: Exception) -> None:
     """Note what went wrong and when to go on, or that a person is needed."""
-    known = isinstance(error, HubError)
-    sentence = str(error) if known else _("The hub itself failed: %(reason)s") % {"reason": type(error).__name__}
+    sentence = sentence_of(error)
     failures = job.failures + 1
     asked = error.retry_after if isinstance(error, HubError) else None
     wait = asked or min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)

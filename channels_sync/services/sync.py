@@ -13,23 +13,26 @@ it was: the next one reads the window again, what is known already is skipped, a
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
+from math import ceil
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from channels_sync.connectors import options
+from channels_sync.connectors import http, options
 from channels_sync.connectors.base import (
     AuthorisationError,
     Connector,
     RawPage,
+    ShopAccess,
     TooManyRowsError,
     Window,
     connectors,
 )
 from channels_sync.models import RunKind, RunState, ShopSync, SyncRun
-from channels_sync.services import health, runs, tokens
+from channels_sync.services import gaps, health, runs, tokens
 from channels_sync.services.access import shop_access
 from channels_sync.services.pages import PageLog
 from orderhub.core.errors import TemporaryError
@@ -42,6 +45,9 @@ LEASE_SECONDS = 150
 OVERLAP = timedelta(minutes=5)
 DELAY = timedelta(seconds=10)
 """The end of a window stays this far behind now, and does not move while the window is read."""
+AHEAD_NOTICED = 30.0
+"""Seconds by which this machine's clock may be ahead of the platform's: the overlap has room for them. Were it ahead by
+more than the overlap, no window would reach back to where the one before found the platform."""
 LONGEST_SLICE = timedelta(minutes=30)
 SHORTEST_SLICE = timedelta(minutes=1)
 LOOK_BACK_HOURS = 24.0
@@ -99,10 +105,13 @@ class PullRun:
         self._stop_at = time.monotonic() + RUN_SECONDS
         self._state = RunState.DONE
         self._is_renewed = False
-        self._end = timezone.now().replace(microsecond=0) - DELAY
+        self._clock = stack.enter_context(http.watching_clock())
+        self._latest = timezone.now().replace(microsecond=0) - DELAY
+        self._end = self._latest - timedelta(seconds=sync.clock_ahead)
         self._start = min(self._first_moment(), self._end - SHORTEST_SLICE)
         self._cursor_to: datetime | None = None
         self._complete_to: datetime | None = None
+        self._short: list[str] = []
         self.log = self._open_log()
         self._pages = PageLog(shop.pk, run_id=self.log.pk)
 
@@ -121,10 +130,9 @@ class PullRun:
 
     def cursor_mover(self, page: RawPage) -> Callable[[CursorWrapper], None] | None:
         """Return what moves the cursor inside the transaction that takes `page` in; None unless it ends a window."""
-        to = self._cursor_to
-        if not page.is_last or to is None:
+        if not page.is_last or self._cursor_to is None:
             return None
-        shop_id = self.shop.pk
+        shop_id, to = self.shop.pk, self._reached(self._cursor_to)
         return lambda cursor: move_cursor(cursor, shop_id, to)
 
     def count(self, result: IntakeResult) -> None:
@@ -140,9 +148,11 @@ class PullRun:
                 with connection.cursor() as cursor:
                     move_cursor(cursor, self.shop.pk, self._complete_to)
             health.record_success(self.shop, is_complete=self._state == RunState.DONE)
-            runs.end(self.log, self._state)
+            if not self._short:
+                gaps.revive(self.shop.pk, since=self._start)
+            runs.end(self.log, self._state, " ".join(self._short))
         finally:
-            self._stack.close()
+            self._close()
 
     def fail(self, error: Exception) -> None:
         """Close the run after a failure: what went wrong, for people, and when to try again."""
@@ -154,7 +164,7 @@ class PullRun:
             self._pages.failed(sentence)
             runs.end(self.log, RunState.FAILED, sentence)
         finally:
-            self._stack.close()
+            self._close()
 
     def _first_moment(self) -> datetime:
         if self.sync.cursor is not None:
@@ -173,7 +183,7 @@ class PullRun:
             window = Window(start, start + span)
             self._cursor_to = window.end
             try:
-                yield from self._checked(self._connector.pull(shop_access(self.shop), window))
+                yield from self._checked(self._connector.pull(self._access(window), window))
             except TooManyRowsError as error:
                 if span <= SHORTEST_SLICE:
                     raise TemporaryError(str(error)) from error
@@ -185,8 +195,33 @@ class PullRun:
                 self._is_renewed = True
                 continue
             if self._state != RunState.STOPPED:
-                self._complete_to = window.end
+                self._complete_to = self._reached(window.end)
             return window.end
+
+    def _reached(self, end: datetime) -> datetime:
+        """Return how far a window that was read to its `end` takes the cursor: not beyond the platform's own time, or
+        what happens there next would lie before the next window."""
+        return min(end, self._latest - timedelta(seconds=self._ahead()))
+
+    def _ahead(self) -> int:
+        seconds = self._clock.ahead
+        if seconds is None:
+            return self.sync.clock_ahead
+        return ceil(seconds) if seconds > AHEAD_NOTICED else 0
+
+    def _close(self) -> None:
+        """Let go of the shop and keep what was seen of the clock, for the end of the next window and the board."""
+        if self._ahead() != self.sync.clock_ahead:
+            ShopSync.objects.filter(pk=self.sync.pk).update(clock_ahead=self._ahead())
+        self._stack.close()
+
+    def _access(self, window: Window) -> ShopAccess:
+        """Return the access for one window; one that comes short is noted at once, before the cursor passes it."""
+
+        def short(counted: int, seen: int) -> None:
+            self._short.append(gaps.note(self.shop, window, counted, seen))
+
+        return replace(shop_access(self.shop), short=short)
 
     def _checked(self, pages: Iterator[RawPage]) -> Iterator[RawPage]:
         for page in pages:

@@ -91,6 +91,7 @@ class Walk:
                 break
         if len(self._seen) < total:
             log.warning("fewer rows than counted", method=self._listing.method, counted=total, seen=len(self._seen))
+            self._gateway.access.short(total, len(self._seen))
 
     def _one_pass(self) -> Iterator[list[Row]]:
         moment, number = self._start, 0

@@ -144,6 +144,7 @@ class Pull:
             rows, total = self._list(window.start, window.end, 1, by_change=by_change)
         if len(self._seen) < total:
             log.warning("fewer orders than counted", shop=self._access.code, counted=total, seen=len(self._seen))
+            self._access.short(total, len(self._seen))
 
     def _one_pass(
         self, window: Window, rows: list[Row], total: int, *, by_change: bool

@@ -101,6 +101,7 @@ class Pull:
                 break
         if len(self._seen) < total:
             log.warning("fewer orders than counted", shop=self._access.code, counted=total, seen=len(self._seen))
+            self._access.short(total, len(self._seen))
 
     def single(self, numbers: Sequence[str]) -> Iterator[RawPage]:
         """Yield the present version of single trades; one that the platform refuses comes back marked."""

@@ -1,5 +1,6 @@
 import gzip
 import time
+from email.utils import formatdate
 
 import pytest
 
@@ -114,3 +115,25 @@ def test_tries_are_bounded(wire):
 
 def test_secrets_do_not_come_back_in_messages():
     assert http.redact("bad session abc-secret!", ["abc-secret", ""]) == "bad session …!"
+
+
+@pytest.mark.parametrize(
+    ("behind", "more", "ahead"),
+    [(400, "", 400), (-400, "", 0), (90_000, "", None), (400, "Age: 400\r\n", None), (None, "", None)],
+)
+def test_the_clock_is_held_against_the_dates_of_answers(wire, behind, more, ahead):
+    date = "Date: soon\r\n" if behind is None else f"Date: {formatdate(time.time() - behind, usegmt=True)}\r\n"
+    wire.body(b"", headers=date + more)
+    with http.watching_clock() as clock:
+        post(wire)
+    assert clock.ahead == (pytest.approx(ahead, abs=2) if ahead else ahead)
+
+
+def test_the_most_that_was_seen_counts_and_only_while_somebody_watches(wire):
+    for behind in (100, 400, 200):
+        wire.body(b"", headers=f"Date: {formatdate(time.time() - behind, usegmt=True)}\r\n")
+    with http.watching_clock() as clock:
+        post(wire)
+        post(wire)
+    post(wire)
+    assert clock.ahead == pytest.approx(400, abs=2)

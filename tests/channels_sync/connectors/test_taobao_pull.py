@@ -40,6 +40,7 @@ class Puller:
         self.platform = platform
         self.budget = Budget()
         self.known = {}
+        self.short = []
         self.settings = settings
         self.credentials = {
             "app_key": SANDBOX.app_key, "app_secret": SANDBOX.app_secret, "session": SANDBOX.session,
@@ -51,6 +52,7 @@ class Puller:
             shop_id=1, code="tb", credentials=self.credentials, settings=self.settings,
             budget=lambda _key, _rate: self.budget,
             known=lambda versions: {n for n, at in versions.items() if self.known.get(n, at) > at},
+            short=lambda counted, seen: self.short.append((counted, seen)),
         )  # fmt: skip
         window = Window(now - timedelta(hours=2), now - timedelta(seconds=10))
         return connectors.get("taobao").pull(access, window)
@@ -145,6 +147,7 @@ def test_a_count_that_the_list_never_bears_out_ends_the_pull(puller, platform):
     platform.faults.add({"kind": "wrong_page", "method": LIST, "times": 99})
     assert puller.trades() == {}
     assert platform.faults.listing()[0]["fired"] == 5
+    assert puller.short == [(4, 0)]
 
 
 @pytest.mark.parametrize("kind", ["http500", "disconnect", "truncated", "remote_error"])

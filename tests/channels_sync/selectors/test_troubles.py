@@ -48,6 +48,8 @@ def test_a_shop_that_is_well_has_no_trouble(platform):
         ({"cursor": ago(minutes=5)}, []),
         ({"cursor": ago(minutes=6)}, [("late", Level.WARN)]),
         ({"cursor": ago(minutes=31)}, [("late", Level.BAD)]),
+        ({"cursor": ago(minutes=11), "clock_ahead": 400}, [("clock", Level.WARN)]),
+        ({"cursor": ago(minutes=12), "clock_ahead": 400}, [("clock", Level.WARN), ("late", Level.WARN)]),
         ({"error_kind": "temporary", "consecutive_failures": 1}, [("error", Level.WARN)]),
         (
             {"error_kind": "temporary", "consecutive_failures": 9, "cursor": ago(minutes=31)},
@@ -69,6 +71,11 @@ def test_a_shop_that_is_well_has_no_trouble(platform):
 )
 def test_what_the_pull_and_the_authorisation_tell(sync, expected):
     assert judged(facts(sync=sync)) == expected
+
+
+def test_orders_that_a_platform_counted_and_did_not_list():
+    one = facts(short=Waiting(3, ago(minutes=9)), given_up=Waiting(2, ago(hours=1)))
+    assert judged(one) == [("given_up", Level.BAD), ("short", Level.WARN)]
 
 
 @pytest.mark.parametrize(

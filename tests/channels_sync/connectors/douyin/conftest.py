@@ -30,6 +30,7 @@ class DouyinShop:
         self.connector = connectors.get("douyin")
         self.budget = Budget()
         self.known = {}
+        self.short = []
         self.settings = settings or {}
         self.credentials = {
             "app_key": SANDBOX.douyin_app_key, "app_secret": SANDBOX.douyin_secret, "shop_id": SANDBOX.douyin_shop_id,
@@ -42,6 +43,7 @@ class DouyinShop:
             shop_id=1, code="dy", credentials=self.credentials, settings=self.settings,
             budget=lambda _key, _rate: self.budget,
             known=lambda versions: {n for n, at in versions.items() if self.known.get(n, at) > at},
+            short=lambda counted, seen: self.short.append((counted, seen)),
         )  # fmt: skip
 
     def window(self, hours=2):

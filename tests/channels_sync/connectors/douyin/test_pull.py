@@ -138,6 +138,10 @@ def test_a_wrong_page_that_says_that_it_is_the_right_one_is_noticed_by_the_count
     monkeypatch.setitem(platform.douyin._methods, LIST, lambda params: {**search(params), "page": params["page"]})
     shop.fault("wrong_page", LIST, times=2)
     assert numbers_of(shop.pages()) == shown(platform)
+    assert shop.short == []
+    shop.fault("wrong_page", LIST, times=99)
+    found = numbers_of(shop.connector.reread(shop.access, shop.window()))
+    assert found < shown(platform) and shop.short == [(len(shown(platform)), len(found))]
 
 
 def test_a_page_that_stays_wrong_is_temporary(shop, platform):
