@@ -15,6 +15,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from channels_sync.admin.offer_columns import say_what_stays_on_sale
 from channels_sync.services.listing_files import Imported, export_items, import_items
 from channels_sync.tables.sniff import inspect
 from orderhub.console.actions import actor_of
@@ -71,10 +72,12 @@ def _import(request: HttpRequest, form: ImportForm) -> Imported | None:
         with path.open("wb") as file:
             file.writelines(upload.chunks())
         try:
-            return import_items(shop=form.cleaned_data["shop"], facts=inspect(path), actor=actor_of(request))
+            result = import_items(shop=form.cleaned_data["shop"], facts=inspect(path), actor=actor_of(request))
         except HubError as error:
             form.add_error("file", str(error))
             return None
+    say_what_stays_on_sale(request, result.put_aside)
+    return result
 
 
 def _counts(result: Imported) -> list[tuple[str, int]]:

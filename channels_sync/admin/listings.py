@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 
 from channels_sync.admin import listing_files
 from channels_sync.admin.listing_forms import PartInline
-from channels_sync.admin.offer_columns import FAILING, OfferColumns
+from channels_sync.admin.offer_columns import FAILING, OfferColumns, say_what_stays_on_sale
 from channels_sync.models import Listing, ListingPart, ListingState
 from channels_sync.services import mapping, suggestions
 from orderhub.console import columns
@@ -161,6 +161,7 @@ class ListingAdmin(OfferColumns):
                 mapping.set_parts(listing_id=listing_id, parts=formset.parts, actor=actor)
             else:
                 mapping.reopen(listing_ids=[listing_id], actor=actor)
+                say_what_stays_on_sale(request, [listing_id])
             follow(request, [listing_id])
 
     def construct_change_message(
@@ -204,6 +205,7 @@ class ListingAdmin(OfferColumns):
         count = do(listing_ids=listing_ids, actor=actor_of(request))
         text = ngettext("%(count)d item changed.", "%(count)d items changed.", count)
         messages.success(request, text % {"count": count})
+        say_what_stays_on_sale(request, listing_ids)
         follow(request, listing_ids)
 
     @admin.display(description=gettext_lazy("item"))

@@ -12,16 +12,34 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from channels_sync.models import Listing
-from channels_sync.selectors.offers import Offer, offers
+from channels_sync.selectors.listings import current
+from channels_sync.selectors.offers import Offer, left_on_sale, offers
 from channels_sync.services import stock
 from orderhub.console import columns
 from orderhub.console.change_list import SavedView
 from orderhub.console.model_admin import ConsoleModelAdmin
 
 FAILING = SavedView(
-    "failing", gettext_lazy("Stock refused"), lambda rows: rows.exclude(stock_error=""), True,
+    "failing", gettext_lazy("Stock refused"), lambda rows: current(rows.exclude(stock_error="")), True,
     gettext_lazy("Every channel took the stock of its items."),
 )  # fmt: skip
+SUPERSEDED = gettext_lazy("The channel has another merchant code for this item and is told the stock of that one.")
+
+
+MOST_NAMED = 10
+
+
+def say_what_stays_on_sale(request: HttpRequest, listing_ids: Sequence[int]) -> None:
+    """Warn of what channels go on selling of items that were put aside: the hub tells them nothing more."""
+    left = left_on_sale(listing_ids)
+    for listing, pieces in left[:MOST_NAMED]:
+        text = _(
+            "%(item)s: the channel keeps the stock of %(count)d that it was told last and goes on selling. Change it "
+            "on the platform if that must not be."
+        )
+        messages.warning(request, text % {"item": listing, "count": pieces})
+    if len(left) > MOST_NAMED:
+        messages.warning(request, _("… and %(count)d more.") % {"count": len(left) - MOST_NAMED})
 
 
 class OfferColumns(ConsoleModelAdmin):
@@ -37,6 +55,8 @@ class OfferColumns(ConsoleModelAdmin):
     def stock(self, listing: Listing) -> SafeString:
         """What the channel was last told, what it should show where that differs, and why it did not take it."""
         offer = self._offer(listing)
+        if offer is not None and offer.is_superseded:
+            return format_html('<span class="dim" title="{}">{}</span>', SUPERSEDED, _("newer code"))
         if offer is None or (offer.should_show is None and offer.shown is None):
             return columns.NOTHING
         now = "?" if offer.shown is None or offer.is_unanswered else str(offer.shown)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from channels_sync.models import Listing, ListingState
 from orderhub.core.told import TOLD
@@ -23,10 +23,30 @@ def is_open(place: str) -> bool:
     return place in BEFORE_WAREHOUSE
 
 
+NEWER = """
+    channels_sync_listing n WHERE n.shop_id = l.shop_id AND n.item_id = l.item_id AND n.sku_id = l.sku_id
+        AND (n.last_seen_at, n.id) > (l.last_seen_at, l.id)
+"""
+"""The same channel item as that of `l`, which has ids, under merchant codes (`n`) that were seen later: the channel has
+one stock for it, that of the code seen last."""
+
+
+def current(rows: QuerySet[Listing]) -> QuerySet[Listing]:
+    """Leave out what `NEWER` has a newer code for."""
+    same = Listing.objects.filter(
+        shop_id=OuterRef("shop_id"), item_id=OuterRef("item_id"), sku_id=OuterRef("sku_id")
+    ).exclude(item_id="", sku_id="")  # fmt: skip
+    later = Q(last_seen_at__gt=OuterRef("last_seen_at")) | Q(
+        last_seen_at=OuterRef("last_seen_at"), pk__gt=OuterRef("pk")
+    )
+    return rows.exclude(Exists(same.filter(later)))
+
+
 def sellable(shop: Shop) -> QuerySet[Listing]:
-    """Return the matched items of a shop that the channel knows by an id of its own, with their parts. Two queries."""
+    """Return the matched items of a shop that the channel knows by an id of its own, each under the code seen last,
+    with their parts. Two queries."""
     rows = Listing.objects.filter(shop=shop, state=ListingState.MATCHED).exclude(item_id="", sku_id="")
-    return rows.prefetch_related("parts").order_by("id")
+    return current(rows).prefetch_related("parts").order_by("id")
 
 
 def open_orders(listing_ids: Sequence[int]) -> dict[int, list[int]]:

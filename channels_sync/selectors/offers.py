@@ -15,6 +15,8 @@ from typing import Any
 from django.db import connection
 
 from channels_sync.connectors.base import abilities_of
+from channels_sync.models import Listing, ListingState
+from channels_sync.selectors.listings import NEWER, current
 from orderhub.core.words import EffectKind
 from orderhub.models import Effect, Shop
 from orderhub.selectors.pools import HOUSES, POOL
@@ -54,6 +56,7 @@ FIGURES = f"""
                    count(*) > 0 AS is_counted
             FROM orderhub_stocklevel WHERE sku = p.sku) s
         WHERE l.state = 'matched' AND (l.item_id <> '' OR l.sku_id <> '') AND {{narrow}}
+            AND NOT EXISTS (SELECT FROM {NEWER})
         GROUP BY l.id, l.shop_id)
 """  # noqa: S608  (constant texts)
 """Common table expressions, of which others read `terms` of the shops and `figures` (id, shop_id, quantity) of their
@@ -91,6 +94,8 @@ class Offer:
     retry_at: datetime | None
     is_unanswered: bool
     """The outcome of the last write is not known."""
+    is_superseded: bool = False
+    """The channel has another merchant code for the item by now, whose stock it is told."""
 
     @property
     def differs(self) -> bool:
@@ -153,12 +158,22 @@ def offers(listing_ids: Sequence[int]) -> dict[int, Offer]:
     rows = _rows(
         f"""
         WITH {FIGURES.format(narrow="l.id = ANY(%(ids)s)")}
-        SELECT l.id, l.shown, l.shown_at, f.quantity, l.stock_error, l.stock_retry_at, l.asked IS NOT NULL
+        SELECT l.id, l.shown, l.shown_at, f.quantity, l.stock_error, l.stock_retry_at, l.asked IS NOT NULL,
+               (l.item_id <> '' OR l.sku_id <> '') AND EXISTS (SELECT FROM {NEWER})
         FROM channels_sync_listing l LEFT JOIN figures f USING (id) WHERE l.id = ANY(%(ids)s)
         """,  # noqa: S608  (constant texts)
         {"terms": as_json(writing_terms()), "ids": list(listing_ids)},
     )
     return {row[0]: Offer(*row) for row in rows}
+
+
+def left_on_sale(listing_ids: Sequence[int]) -> list[tuple[Listing, int]]:
+    """Return those of the items that are not matched although the hub told the channel pieces of them, with how many:
+    nobody tells it otherwise now. One query."""
+    rows = Listing.objects.filter(pk__in=listing_ids).exclude(state=ListingState.MATCHED).exclude(item_id="", sku_id="")
+    rows = current(rows).select_related("shop").defer("shop__sealed_credentials").order_by("pk")
+    told = [(row, max(row.shown or 0, row.asked or 0)) for row in rows if writes_stock(row.shop)]
+    return [(row, pieces) for row, pieces in told if pieces]
 
 
 def shop_offers(shop_ids: Sequence[int]) -> dict[int, ShopOffers]:

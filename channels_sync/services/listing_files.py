@@ -33,10 +33,14 @@ class Refused:
 
 @dataclass(slots=True)
 class Imported:
-    """What became of a file: items by outcome (`new`, `changed`, `unchanged`, `skipped`, `rejected`)."""
+    """What became of a file: items by outcome (`new`, `changed`, `unchanged`, `skipped`, `rejected`).
+
+    `put_aside` names the listings that it says are to be ignored from now on.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     refused: list[Refused] = field(default_factory=list)
+    put_aside: list[int] = field(default_factory=list)
 
 
 def import_items(
@@ -126,6 +130,7 @@ def _write(shop: Shop, items: Mapping[Key, Item], actor: str, result: Imported) 
         mapping.write_parts(changing)
     if leaving:
         mapping.leave(leaving, ListingState.IGNORED, actor)
+        result.put_aside += leaving
     touched = {*changing, *leaving}
     for key in items:
         pk = known[key].pk

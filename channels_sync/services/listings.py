@@ -7,7 +7,7 @@ reserved, and a mark by which triage holds the order: no warehouse knows that co
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from channels_sync.bundles import Part, components, noted
 from channels_sync.readers import ReadRow
-from channels_sync.selectors.listings import OPEN_ORDER
+from channels_sync.selectors.listings import NEWER, OPEN_ORDER
 from orderhub.core.draft import LineDraft, OrderDraft
 from orderhub.core.told import TOLD, notes_of
 from orderhub.models import Shop
@@ -25,6 +25,9 @@ from orderhub.services.bulk import listed, records
 Key = tuple[str, str, str]
 """Item id, SKU id and code of a line."""
 Parts = tuple[Part, ...]
+Sight = tuple[LineDraft, datetime]
+"""A line with an item, and when its order was placed."""
+NOTED_EVERY = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -33,13 +36,24 @@ class Plan:
 
     `is_noted` tells that it is among the listings, `is_unmatched` that nobody knows its own SKU. While the hub knows no
     SKU at all nothing is unmatched: there is nothing to match with, and an order must not wait for that.
+    `superseded_at` is when the same channel item was last seen under a newer merchant code.
     """
 
     parts: Parts
     mapped_at: datetime | None
-    is_stale: bool
+    last_seen_at: datetime | None
     is_noted: bool
     is_unmatched: bool
+    superseded_at: datetime | None
+
+    def is_news(self, seen_at: datetime) -> bool:
+        """Tell whether that an order of then has the item is worth noting: once an hour, but at once where the code
+        has changed. News of an older order says nothing of the code that the item has now."""
+        if self.last_seen_at is None:
+            return False
+        if self.superseded_at is not None:
+            return seen_at > self.superseded_at
+        return seen_at - self.last_seen_at > NOTED_EVERY
 
 
 def map_drafts(cursor: CursorWrapper | None, shop: Shop, rows: Sequence[ReadRow]) -> Sequence[ReadRow]:
@@ -60,16 +74,16 @@ def map_drafts(cursor: CursorWrapper | None, shop: Shop, rows: Sequence[ReadRow]
 
 
 def _map(
-    cursor: CursorWrapper, shop: Shop, rows: Sequence[ReadRow], lines: Mapping[Key, LineDraft], *, is_plain: bool
+    cursor: CursorWrapper, shop: Shop, rows: Sequence[ReadRow], lines: Mapping[Key, Sight], *, is_plain: bool
 ) -> None:
     plans = plans_of(cursor, shop.pk, lines)
     unseen = {key: line for key, line in lines.items() if _is_unseen(key, plans.get(key))}
     if unseen:
         note(cursor, shop.pk, unseen)
         plans |= plans_of(cursor, shop.pk, unseen)
-    stale = {key: lines[key] for key, plan in plans.items() if plan.is_stale}
-    if stale:
-        _touch(cursor, shop.pk, stale)
+    news = {key: lines[key] for key, plan in plans.items() if plan.is_news(lines[key][1])}
+    if news:
+        _touch(cursor, shop.pk, news)
     changing = {
         key: plan.parts
         for key, plan in plans.items()
@@ -152,23 +166,24 @@ def plans_of(cursor: CursorWrapper, shop_id: int, keys: Iterable[Key]) -> dict[K
 _NAMES = ("item_id", "sku_id", "outer_id")
 # An item whose code is an own SKU is matched within a minute, unless somebody said that it is not that one.
 _COLUMNS = """
-    SELECT k.item_id, k.sku_id, k.outer_id, l.mapped_at, l.last_seen_at < now() - interval '1 hour', l.id IS NOT NULL,
+    SELECT k.item_id, k.sku_id, k.outer_id, l.mapped_at, l.last_seen_at, l.id IS NOT NULL,
            coalesce(l.state, 'unmatched') = 'unmatched' AND EXISTS (SELECT FROM orderhub_sku)
                AND (l.mapped_at IS NOT NULL OR NOT EXISTS (SELECT FROM orderhub_sku own
-                   WHERE own.code = coalesce(nullif(k.outer_id, ''), nullif(k.sku_id, ''), k.item_id))),
-           p.sku, p.quantity, p.value_fen, s.title
+                   WHERE own.code = coalesce(nullif(k.outer_id, ''), nullif(k.sku_id, ''), k.item_id)))
 """
+_PART = "p.sku, p.quantity, p.value_fen, s.title"
 _PARTS = """
     LEFT JOIN channels_sync_listingpart p ON p.listing_id = l.id AND l.state = 'matched'
     LEFT JOIN orderhub_sku s ON s.code = p.sku
 """
-_BY_ID = f"""{_COLUMNS} FROM json_to_recordset(%s::json) AS k(item_id text, sku_id text, outer_id text)
+_BY_ID = f"""{_COLUMNS}, (SELECT max(n.last_seen_at) FROM {NEWER}), {_PART}
+    FROM json_to_recordset(%s::json) AS k(item_id text, sku_id text, outer_id text)
     JOIN channels_sync_listing l
       ON l.shop_id = %s AND l.item_id = k.item_id AND l.sku_id = k.sku_id AND l.outer_id = k.outer_id
-    {_PARTS} ORDER BY p.id"""
+    {_PARTS} ORDER BY p.id"""  # noqa: S608  (constant texts)
 # Most shops have no listing by code alone: asking for all of those first costs less than looking every code up. A code
 # that is an own SKU needs none; one that nobody knows is told as what it would be.
-_BY_CODE = f"""{_COLUMNS}
+_BY_CODE = f"""{_COLUMNS}, NULL, {_PART}
     FROM (SELECT '' AS item_id, '' AS sku_id, code AS outer_id FROM json_array_elements_text(%s::json) AS code) k
     LEFT JOIN (
         SELECT * FROM channels_sync_listing WHERE shop_id = %s AND item_id = '' AND sku_id = '' OFFSET 0) l
@@ -179,21 +194,21 @@ _BY_CODE = f"""{_COLUMNS}
     ORDER BY p.id"""  # noqa: S608  (constant texts)
 
 
-def note(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, LineDraft]) -> None:
+def note(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, Sight]) -> None:
     """Keep items that were never seen, in one statement; another worker's rows stay as they are.
 
     One whose code is an own SKU, or stands for parts in this shop, is matched from the start.
     """
     rows = [
         {"item_id": item, "sku_id": sku, "outer_id": _outer_id(item, sku, code), "code": code,
-         "title": lines[item, sku, code].title, "spec": lines[item, sku, code].spec}
-        for item, sku, code in sorted(lines)
+         "title": line.title, "spec": line.spec, "seen_at": seen_at}
+        for (item, sku, code), (line, seen_at) in sorted(lines.items(), key=lambda entry: entry[0])
     ]  # fmt: skip
     cursor.execute(
         """
         WITH given AS MATERIALIZED (
             SELECT * FROM json_to_recordset(%(rows)s::json) AS r(
-                item_id text, sku_id text, outer_id text, code text, title text, spec text)),
+                item_id text, sku_id text, outer_id text, code text, title text, spec text, seen_at timestamptz)),
         parts AS MATERIALIZED (
             SELECT g.item_id, g.sku_id, g.outer_id, p.sku, p.quantity, p.value_fen, p.id
             FROM given g
@@ -207,9 +222,9 @@ def note(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, LineDraft]) ->
                 SELECT FROM channels_sync_listing l WHERE l.shop_id = %(shop)s AND l.item_id = '' AND l.sku_id = ''
                     AND l.outer_id = g.code AND l.state = 'matched')),
         made AS (
-            INSERT INTO channels_sync_listing (shop_id, item_id, sku_id, outer_id, title, spec, state, suggestions,
-                stock_error)
-            SELECT %(shop)s, item_id, sku_id, outer_id, title, spec,
+            INSERT INTO channels_sync_listing (shop_id, item_id, sku_id, outer_id, title, spec, last_seen_at, state,
+                suggestions, stock_error)
+            SELECT %(shop)s, item_id, sku_id, outer_id, title, spec, seen_at,
                 CASE WHEN EXISTS (SELECT FROM parts p WHERE (p.item_id, p.sku_id, p.outer_id)
                     = (g.item_id, g.sku_id, g.outer_id)) THEN 'matched' ELSE 'unmatched' END, '[]', ''
             FROM given g ORDER BY item_id, sku_id, outer_id
@@ -223,24 +238,30 @@ def note(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, LineDraft]) ->
     )
 
 
-def _touch(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, LineDraft]) -> None:
-    """Note that items were seen again, at most once an hour each, with the names that they have now."""
-    rows = [
-        {"item_id": item, "sku_id": sku, "outer_id": _outer_id(item, sku, code), "title": line.title, "spec": line.spec}
-        for (item, sku, code), line in lines.items()
-    ]
+def _touch(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, Sight]) -> None:
+    """Note that items were seen again, with the names that they have now.
+
+    Where the channel had another merchant code meanwhile, it was told the stock of that one: forget what it shows.
+    """
+    rows = {
+        (item, sku, _outer_id(item, sku, code)): {"title": line.title, "spec": line.spec, "seen_at": seen_at}
+        for (item, sku, code), (line, seen_at) in sorted(lines.items(), key=lambda entry: entry[1][1])
+    }
     cursor.execute(
-        """
+        f"""
         WITH seen AS (
-            SELECT l.id, r.title, r.spec FROM json_to_recordset(%s::json) AS r(
-                item_id text, sku_id text, outer_id text, title text, spec text)
+            SELECT l.id, r.title, r.spec, r.seen_at,
+                (l.item_id <> '' OR l.sku_id <> '') AND EXISTS (SELECT FROM {NEWER}) AS was_superseded
+            FROM json_to_recordset(%s::json) AS r(
+                item_id text, sku_id text, outer_id text, title text, spec text, seen_at timestamptz)
             JOIN channels_sync_listing l USING (item_id, sku_id, outer_id)
             WHERE l.shop_id = %s FOR NO KEY UPDATE OF l SKIP LOCKED)
-        UPDATE channels_sync_listing l SET last_seen_at = now(),
-            title = coalesce(nullif(seen.title, ''), l.title), spec = coalesce(nullif(seen.spec, ''), l.spec)
+        UPDATE channels_sync_listing l SET last_seen_at = greatest(l.last_seen_at, seen.seen_at),
+            title = coalesce(nullif(seen.title, ''), l.title), spec = coalesce(nullif(seen.spec, ''), l.spec),
+            shown = CASE WHEN NOT was_superseded THEN l.shown END
         FROM seen WHERE l.id = seen.id
-        """,
-        [records(rows), shop_id],
+        """,  # noqa: S608  (a constant text)
+        [records([dict(zip(_NAMES, key, strict=True)) | row for key, row in rows.items()]), shop_id],
     )
 
 
@@ -287,20 +308,22 @@ def _is_older(draft: OrderDraft, changed_at: Mapping[Key, datetime]) -> bool:
     )
 
 
-def _lines_by_key(rows: Sequence[ReadRow]) -> tuple[dict[Key, LineDraft], bool]:
-    """Return one line of each item, and whether all of them are told by their codes alone."""
-    lines: dict[Key, LineDraft] = {}
-    is_plain = True
+def _lines_by_key(rows: Sequence[ReadRow]) -> tuple[dict[Key, Sight], bool]:
+    """Return the line of the newest order with each item, and whether all of them are told by their codes alone."""
+    lines: dict[Key, Sight] = {}
+    is_plain, now = True, datetime.now(UTC)
     for row in rows:
         draft = row.told or row.draft
         if draft is None:
             continue
         if TOLD in draft.raw:
             is_plain = False
+        placed_at = min(draft.created_at, now)
         for line in draft.lines:
             key = (line.item_id, line.sku_id, line.sku)
-            if key not in lines:
-                lines[key] = line
+            known = lines.get(key)
+            if known is None or known[1] < placed_at:
+                lines[key] = (line, placed_at)
     lines.pop(("", "", ""), None)
     return lines, is_plain and not any(item or sku for item, sku, _code in lines)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import Case, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -87,8 +88,10 @@ def write_parts(parts_of: Mapping[int, Sequence[Part]]) -> int:
         for pk in listing_ids
         for part in changing[pk]
     )  # fmt: skip
+    # Of an item that was put aside the stock may have been changed on the platform meanwhile.
+    shown = Case(When(state=ListingState.MATCHED, then="shown"))
     return Listing.objects.filter(pk__in=listing_ids).update(
-        state=ListingState.MATCHED, mapped_at=Now(), remap_until=Now() + REMAP_FOR, suggestions=[]
+        state=ListingState.MATCHED, mapped_at=Now(), remap_until=Now() + REMAP_FOR, suggestions=[], shown=shown
     )
 
 

@@ -116,6 +116,32 @@ def test_items_are_put_aside_and_back(log_in, shop, action, state):
     assert (Listing.objects.get(pk=listing.pk).state, parts_of(listing)) == (state, [])
 
 
+ON_SALE = (
+    "%s: the channel keeps the stock of %d that it was told last and goes on selling. Change it on the platform if "
+    "that must not be."
+)
+
+
+@pytest.mark.parametrize("action", ["ignore", "reopen"])
+def test_what_stays_on_sale_of_an_item_put_aside_is_told(log_in, shop, action):
+    rows = [make_listing(shop, ("MASK-10", 1), item_id=str(n), outer_id=f"M{n}", shown=n) for n in range(13)]
+    selected = {"action": action, "_selected_action": [row.pk for row in rows]}
+    assert said(log_in("supervisor").post(f"{LIST}?view=all", selected, follow=True)) == [
+        "13 items changed.", *(ON_SALE % (f"M{n}", n) for n in range(1, 11)), "… and 2 more.",
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_stays_on_sale_is_told_by_form_and_file_too(log_in, shop):
+    listing = make_listing(shop, ("SERUM-30", 1), shown=50, item_id="11", sku_id="")
+    data = form(("SERUM-30", "1", ""), initial=1) | {"parts-0-id": listing.parts.get().pk, "parts-0-DELETE": "on"}
+    client = log_in("supervisor")
+    assert ON_SALE % ("SET-1", 50) in said(client.post(f"{LIST}{listing.pk}/change/", data, follow=True))
+    text = "item_id,outer_id,sku,state\n11,SET-1,,ignored\n"
+    response = client.post(f"{LIST}import/", {"shop": shop.pk, "file": upload(text)})
+    assert (said(response), Listing.objects.get().state) == ([ON_SALE % ("SET-1", 50)], "ignored")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_form_says_what_an_item_is_made_of(log_in, shop):
     deliver(shop, draft(lines=[line(**ITEM)]))

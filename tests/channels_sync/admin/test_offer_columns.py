@@ -50,6 +50,14 @@ def test_a_refused_item_has_a_view_a_reason_and_a_way_out(log_in, listing):
     assert listing.stock_retry_at is None
 
 
+def test_an_item_with_a_newer_code_says_so(log_in, listing):
+    Listing.objects.filter(pk=listing.pk).update(stock_error="商品不存在")
+    Listing.objects.create(shop=listing.shop, item_id="1", sku_id="11", outer_id="B")
+    client = log_in("supervisor")
+    assert "newer code" in client.get(f"{LIST}?view=matched").content.decode()
+    assert "商品不存在" not in client.get(f"{LIST}?view=failing").content.decode()
+
+
 def test_an_item_is_told_again(log_in, listing):
     act(log_in("supervisor"), listing, "tell_stock")
     listing.refresh_from_db()

@@ -1,12 +1,14 @@
 """What a listing should show."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from channels_sync.models import Listing, ListingPart
-from channels_sync.selectors.offers import SPACING_SECONDS, offers, shop_offers, terms_of
+from channels_sync.selectors.offers import SPACING_SECONDS, left_on_sale, offers, shop_offers, terms_of
 from orderhub.models import Effect, ParkedLine, ParkedOrder, StockLevel, Warehouse
 from tests.factories import make_shop
 
@@ -168,6 +170,35 @@ def test_what_is_no_matched_item_of_the_channel_is_not_told(shop, values):
     assert shows(listing(shop, {"A": 1}, **values)) is None
 
 
+def test_of_one_item_with_two_codes_the_one_last_seen_is_told(shop):
+    stock("A", 10)
+    stock("B", 20)
+    other = make_shop("tb2", platform="taobao")
+    first = listing(shop, {"A": 1}, item_id="7", sku_id="8", outer_id="A", shown=4, stock_error="no such item")
+    assert shows(first) == 10
+    second = listing(shop, {"B": 1}, item_id="7", sku_id="8", outer_id="B", last_seen_at=first.last_seen_at)
+    for near in ({"sku_id": "9"}, {"item_id": "6"}, {"shop": other}):
+        listing(**{"shop": shop, "parts": {"A": 1}, "item_id": "7", "sku_id": "8", "outer_id": "C", **near})
+    assert [shows(row) for row in (first, second)] == [None, 20]
+    found = offers([first.pk, second.pk])
+    assert [found[row.pk].is_superseded for row in (first, second)] == [True, False]
+    assert (shop_offers([shop.pk])[shop.pk].listings, shop_offers([shop.pk])[shop.pk].failing) == (3, 0)
+    Listing.objects.filter(pk=first.pk).update(last_seen_at=first.last_seen_at + timedelta(seconds=1))
+    assert [shows(row) for row in (first, second)] == [10, None]
+
+
+def test_nothing_is_told_while_nobody_knows_the_newer_code(shop):
+    stock("A", 10)
+    first = listing(shop, {"A": 1}, item_id="7", outer_id="A")
+    listing(shop, {}, item_id="7", outer_id="B", state="unmatched")
+    assert shows(first) is None
+
+
+def test_codes_without_ids_do_not_supersede_each_other(shop):
+    rows = [listing(shop, {"A": 1}, item_id="", outer_id=code) for code in ("A", "B")]
+    assert not any(offer.is_superseded for offer in offers([row.pk for row in rows]).values())
+
+
 def test_a_shop_that_is_not_told_should_show_nothing(shop):
     stock("A", 10)
     row = listing(shop, {"A": 1})
@@ -201,6 +232,21 @@ def test_the_shop_in_figures(shop):
     found = shop_offers([shop.pk])[shop.pk]
     assert (found.listings, found.differing, found.failing) == (5, 2, 1)
     assert (found.state, found.error, found.due_at) == ("pending", "throttled", shop.created_at)
+
+
+def test_items_that_are_told_no_longer_stay_on_sale(shop):
+    silent = make_shop("silent", platform="taobao", settings={"stock_writes": 0})
+    aside = {"state": "ignored", "outer_id": "A"}
+    told = [listing(shop, {}, **aside, shown=5), listing(shop, {}, **aside, shown=5, asked=7)]
+    others = [
+        listing(shop, {"A": 1}, shown=5), listing(shop, {}, **aside, shown=0), listing(shop, {}, **aside),
+        listing(shop, {}, **aside, shown=5, item_id=""), listing(silent, {}, **aside, shown=5),
+        listing(shop, {}, **aside, shown=5, item_id="7"),
+    ]  # fmt: skip
+    listing(shop, {}, state="unmatched", item_id="7", outer_id="B")
+    assert [(row.pk, pieces) for row, pieces in left_on_sale([row.pk for row in told + others])] == [
+        (told[0].pk, 5), (told[1].pk, 7),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("rows", [1, 3])

@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from threading import Barrier, Thread
 
 import orjson
@@ -9,6 +10,7 @@ from django.utils import timezone
 from channels_sync.bundles import TOLD
 from channels_sync.models import Listing, ListingPart
 from channels_sync.readers import read
+from channels_sync.selectors.offers import offers
 from channels_sync.services import listings
 from channels_sync.services.listings import map_drafts
 from orderhub.core.draft import read_draft
@@ -214,16 +216,65 @@ def test_rows_that_cannot_be_read_go_past(shop):
     assert second.draft.lines[0].sku == "SET-1"
 
 
+def ordered(minutes):
+    """The time of an order, some minutes after those of the drafts."""
+    return datetime.fromisoformat("2026-11-11T00:00:07+08:00") + timedelta(minutes=minutes)
+
+
+def order_of(number, minutes, code="SET-1", **changes):
+    return draft(number, created_at=ordered(minutes).isoformat(), lines=[line(**{**ITEM, "sku": code}, **changes)])
+
+
 def test_names_are_renewed_and_the_sight_is_noted_once_an_hour(shop):
-    listing = make_listing(shop, ("OWN-1", 1), title="old")
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE channels_sync_listing SET last_seen_at = now() - interval '2 hours'")
-    deliver(shop, draft(lines=[line(**ITEM, title="new", spec="")]))
+    listing = make_listing(shop, ("OWN-1", 1), title="old", last_seen_at=ordered(0))
+    deliver(shop, order_of("T1", 61, title="new"), order_of("T0", 30, title="between"))
     seen = Listing.objects.get(pk=listing.pk)
-    assert (seen.title, seen.spec) == ("new", "")
-    deliver(shop, draft("T2", lines=[line(**ITEM, title="newer")]))
+    assert (seen.title, seen.spec, seen.last_seen_at) == ("new", "", ordered(61))
+    deliver(shop, order_of("T2", 120, title="newer"))
+    deliver(shop, order_of("T3", 0, title="older"))
     again = Listing.objects.get(pk=listing.pk)
-    assert (again.title, again.last_seen_at) == ("new", seen.last_seen_at)
+    assert (again.title, again.last_seen_at) == ("new", ordered(61))
+
+
+def told_code(shop):
+    """The merchant code whose stock the channel item is told."""
+    rows = Listing.objects.filter(shop=shop)
+    found = offers([row.pk for row in rows])
+    return [(row.outer_id, found[row.pk].should_show) for row in rows if found[row.pk].should_show is not None]
+
+
+def test_a_changed_code_counts_from_its_first_order(shop):
+    stocked(A=10, B=20)
+    deliver(shop, order_of("T1", 1, "A"))
+    assert told_code(shop) == [("A", 9)]
+    deliver(shop, order_of("T2", 2, "B"))
+    assert told_code(shop) == [("B", 19)]
+    deliver(shop, order_of("T3", 3, "A"))
+    assert told_code(shop) == [("A", 8)]
+    deliver(shop, order_of("T4", 4, "B"), order_of("T5", 5, "A"), order_of("T6", 6, "B"))
+    assert told_code(shop) == [("B", 17)]
+
+
+def test_news_of_an_older_order_does_not_bring_its_code_back(shop):
+    stocked(A=10, B=20)
+    deliver(shop, order_of("T1", 1, "A"), order_of("T2", 2, "B"))
+    deliver(shop, {**order_of("T1", 1, "A"), "modified_at": later(9), "seller_remark": "new"})
+    deliver(shop, order_of("T0", 0, "C"))
+    assert told_code(shop) == [("B", 19)]
+    assert lines_of("T1")[0][1] == "A"
+
+
+def test_a_code_that_comes_back_is_told_whatever_it_was_told_before(shop):
+    stocked(A=10, B=20)
+    deliver(shop, order_of("T1", 1, "A"), order_of("T2", 2, "B"))
+    Listing.objects.update(shown=8, shown_at=timezone.now())
+    deliver(shop, order_of("T3", 3, "A"))
+    assert dict(Listing.objects.values_list("outer_id", "shown")) == {"A": None, "B": 8}
+
+
+def test_an_order_dated_ahead_is_seen_now(shop):
+    deliver(shop, draft(created_at=(timezone.now() + timedelta(hours=1)).isoformat(), lines=[line(**ITEM)]))
+    assert Listing.objects.get().last_seen_at <= timezone.now()
 
 
 def change_parts(listing, *parts):

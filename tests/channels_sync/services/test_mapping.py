@@ -81,6 +81,17 @@ def test_items_with_a_code_follow_it_unless_somebody_said_otherwise(shop):
     ]
 
 
+def test_an_item_that_was_put_aside_is_told_its_stock_anew(shop):
+    """Somebody may have changed it on the platform, as the console says."""
+    listing = make_listing(shop, ("A", 1), shown=5)
+    mapping.set_parts(listing_id=listing.pk, parts=[Part("B", 1)], actor="ada")
+    assert Listing.objects.get().shown == 5
+    mapping.ignore(listing_ids=[listing.pk], actor="ada")
+    assert Listing.objects.get().shown == 5
+    mapping.set_parts(listing_id=listing.pk, parts=[Part("A", 1)], actor="ada")
+    assert Listing.objects.get().shown is None
+
+
 def test_ignored_and_reopened_items_have_no_parts(shop):
     first, second = make_listing(shop, ("A", 1), item_id="1"), make_listing(shop, item_id="2", state="ignored")
     assert mapping.ignore(listing_ids=[first.pk, second.pk], actor="ada") == 1

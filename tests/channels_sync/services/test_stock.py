@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from channels_sync.models import Listing
+from channels_sync.models import Listing, ListingPart
+from channels_sync.selectors import sellable
 from channels_sync.selectors.offers import offers, shop_offers
 from channels_sync.services import stock
 from channels_sync.services.stock import want
@@ -193,6 +194,24 @@ def test_a_fault_passes_without_a_person(platforms, settings, name, kind):
     assert outbox.drain(kinds=["stock"]).done == 1
     assert (store.told(SERUM)[-1], Listing.objects.get().shown) == (8, 8)
     assert shop_offers([store.shop.pk])[store.shop.pk].error == ""
+
+
+def test_one_channel_item_is_told_the_stock_of_its_newest_code_only(store):
+    old = store.list(SERUM)
+    stocked(SERUM, 50)
+    stocked(MASK, 8)
+    write()
+    new = Listing.objects.create(
+        shop=store.shop, item_id=old.item_id, sku_id=old.sku_id, outer_id="NEW", state="matched",
+        last_seen_at=old.last_seen_at + timedelta(seconds=1),
+    )  # fmt: skip
+    ListingPart.objects.create(listing=new, sku=MASK)
+    write()
+    stocked(SERUM, 40)
+    due_now()
+    assert write().total == 0
+    assert store.told(SERUM) == [50, 8]
+    assert [row.pk for row in sellable(store.shop)] == [new.pk]
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
