@@ -3,6 +3,7 @@
 import structlog
 
 from channels_sync.services import sync
+from orderhub.core import hooks
 from orderhub.core.errors import words_of
 from orderhub.deliveries import process
 from orderhub.models import Shop
@@ -15,7 +16,7 @@ def pull_shop(shop_id: int, *, force: bool = False) -> dict[str, int] | None:
     """Pull what changed in one shop since its cursor and return the counts; None when it is not due or in other hands.
 
     Each page is stored before it is taken in; the cursor moves with the last page of a window. A failure is told in
-    the shop's sync state, not raised.
+    the shop's sync state, not raised. A run whose time is over asks for another turn, behind whatever else waits.
     """
     shop = Shop.objects.select_related("warehouse").get(pk=shop_id)
     run = sync.begin(shop, force=force)
@@ -34,4 +35,6 @@ def pull_shop(shop_id: int, *, force: bool = False) -> dict[str, int] | None:
         run.fail(error)
     else:
         run.finish()
+        if run.was_stopped:
+            hooks.start_pull(shop_id)
     return run.log.counts

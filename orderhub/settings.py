@@ -182,7 +182,7 @@ Q_CLUSTER = {
     "name": "hub",
     "label": _("Jobs"),
     "orm": "default",
-    "workers": env.number("HUB_WORKERS", 2),
+    "workers": env.number("HUB_WORKERS", 4),
     "timeout": 120,
     "retry": 600,
     "queue_limit": 2,

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django_q.status import Stat
 
+from channels_sync.selectors import retries
 from orderhub import schedules, stock_lane
 from orderhub.schedules import Periodic
 from orderhub.selectors import vitals
@@ -52,6 +53,8 @@ class Watch:
         self._told_at: dict[str, float] = {}
         self._last: dict[str, float] = {}
         self._cluster_seen = self.started
+        self._retried: dict[int, datetime] = {}
+        """The end of the wait, by shop, for which a pull was started already."""
 
     def look(self) -> Alarms:
         """Look once, start what waits, tell what changed, and return what is wrong now."""
@@ -91,6 +94,10 @@ class Watch:
         for name, waits in waiting.items():
             if waits and f"job:{name}" not in seen.held and seen.queued_tasks < QUEUE_LIMIT:
                 schedules.start(name)
+        for shop_id, since in retries().items():
+            if self._retried.get(shop_id) != since and seen.queued_tasks < QUEUE_LIMIT:
+                self._retried[shop_id] = since
+                schedules.pull_when_due(shop_id)
         if self._is_time("begin", float("inf")):
             # A fresh hub need not wait for the first look of the scheduler.
             for name in schedules.JOBS.keys() - seen.beats.keys():

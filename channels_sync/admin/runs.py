@@ -33,7 +33,7 @@ def lag_text(sync: ShopSync | None) -> SafeString:
         return columns.NOTHING
     seconds = int(sync.lag.total_seconds())
     text = _("%(count)s s") % {"count": seconds} if seconds < 120 else _("%(count)s min") % {"count": seconds // 60}
-    return columns.pill(text, "red" if sync.lag > selectors.LATE else "plain")
+    return columns.pill(text, "red" if selectors.is_late(sync) else "plain")
 
 
 def kind_pill(sync: ShopSync) -> SafeString:
@@ -43,7 +43,7 @@ def kind_pill(sync: ShopSync) -> SafeString:
             return columns.NOTHING
         return (
             columns.pill(f"● {_('Behind')}", "amber")
-            if sync.lag > selectors.LATE
+            if selectors.is_late(sync)
             else columns.pill(f"✓ {_('Healthy')}", "green")
         )
     needs_person = sync.error_kind in health.NEEDS_PERSON

@@ -13,7 +13,7 @@ from channels_sync.admin.words import MARKS, Told, shop_link, tell
 from channels_sync.models import TokenState
 from channels_sync.selectors.board import ChannelFacts, Waiting
 from channels_sync.selectors.silence import OK, SILENT
-from channels_sync.selectors.sync import LATE
+from channels_sync.selectors.sync import is_late
 from channels_sync.selectors.troubles import Level, level_of, troubles
 from orderhub.console import columns
 from orderhub.core.words import EffectState
@@ -117,7 +117,7 @@ def _lag(facts: ChannelFacts) -> Cell:
     sync = facts.sync
     if not facts.pulls or sync is None or sync.lag is None or sync.cursor is None:
         return Cell(_("Lag"), columns.NOTHING, hint=hint)
-    tone = "bad" if sync.lag > LATE else ""
+    tone = "bad" if is_late(sync) else ""
     note = _("up to %(when)s") % {"when": columns.exact(sync.cursor)[11:]}
     if sync.lag > timedelta(hours=12):
         note = _("up to %(when)s") % {"when": columns.exact(sync.cursor)[5:16]}

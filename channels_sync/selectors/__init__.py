@@ -2,22 +2,26 @@
 
 from channels_sync.selectors.listings import sellable
 from channels_sync.selectors.sync import (
-    LATE,
     Health,
     due_shops,
+    has_rested,
+    is_late,
     known_versions,
     pulling_platforms,
     recent_failures,
+    retries,
     sync_health,
 )
 
 __all__ = [
-    "LATE",
     "Health",
     "due_shops",
+    "has_rested",
+    "is_late",
     "known_versions",
     "pulling_platforms",
     "recent_failures",
+    "retries",
     "sellable",
     "sync_health",
 ]

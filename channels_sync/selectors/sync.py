@@ -3,25 +3,58 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.functional import Promise
 
+from channels_sync.connectors import options
 from channels_sync.connectors.base import connectors
 from channels_sync.models import ErrorKind, ShopSync
 from orderhub.models import Reject, Shop
 from orderhub.services.bulk import WANTED, listed
 
 LATE = timedelta(minutes=5)
-"""A shop this far behind its channel is shown as late: five missed runs."""
+"""A shop that is pulled every minute is shown as late when it is this far behind its channel: five missed runs."""
+PULL_MINUTES, MOST_PULL_MINUTES = 1, 30
+"""How often a shop is pulled unless its settings say `pull_minutes`, and the longest that they may say."""
+ALMOST = timedelta(seconds=30)
+"""The job that starts pulls is not on time to the second: what is due within this is due."""
 REJECTS_LOOKED_AT = timedelta(hours=1)
 
 
 def pulling_platforms() -> list[str]:
     """Return the platforms that are pulled from."""
     return [key for key, connector in connectors.items() if connector.pulls]
+
+
+def pull_interval(shop_settings: Mapping[str, Any]) -> timedelta:
+    """Return how much time a shop wants between two of its pulls."""
+    return timedelta(
+        minutes=options.number(shop_settings, "pull_minutes", PULL_MINUTES, PULL_MINUTES, MOST_PULL_MINUTES)
+    )
+
+
+def may_lag(shop_settings: Mapping[str, Any], limit: timedelta = LATE) -> timedelta:
+    """Return how far behind its channel a shop may be before that says anything: `limit` and what it rests by its own
+    wish."""
+    return limit + pull_interval(shop_settings) - timedelta(minutes=PULL_MINUTES)
+
+
+def is_late(sync: ShopSync, limit: timedelta = LATE) -> bool:
+    """Tell whether a shop is too far behind its channel, or nobody knows how far."""
+    allowed = may_lag(sync.shop.settings, limit) + timedelta(seconds=sync.clock_ahead)
+    return sync.lag is None or sync.lag > allowed
+
+
+def has_rested(shop_settings: Mapping[str, Any], last_attempt_at: datetime | None, failures: int) -> bool:
+    """Tell whether the time between two pulls is over; after a failure another clock counts."""
+    interval = pull_interval(shop_settings)
+    if failures or last_attempt_at is None or interval <= timedelta(minutes=PULL_MINUTES):
+        return True
+    return timezone.now() >= last_attempt_at + interval - ALMOST
 
 
 def due_shops() -> list[int]:
@@ -33,7 +66,16 @@ def due_shops() -> list[int]:
     waiting |= Q(sync__error_kind__in=[ErrorKind.AUTHORISATION, ErrorKind.PERMANENT])
     shops = Shop.objects.filter(waiting, is_active=True, platform__in=pulling_platforms())
     ordered = shops.order_by(F("sync__last_attempt_at").asc(nulls_first=True), "pk")
-    return list(ordered.values_list("pk", flat=True))
+    rows = ordered.values_list("pk", "settings", "sync__last_attempt_at", "sync__consecutive_failures")
+    return [pk for pk, *state in rows if has_rested(*state)]
+
+
+def retries() -> dict[int, datetime]:
+    """Return the active shops whose wait after a failed pull is over, with the moment when it was. One query."""
+    rows = ShopSync.objects.filter(
+        next_attempt_at__lte=timezone.now(), shop__is_active=True, shop__platform__in=pulling_platforms()
+    )
+    return {shop_id: since for shop_id, since in rows.values_list("shop_id", "next_attempt_at") if since}
 
 
 def known_versions(shop_id: int, versions: Mapping[str, datetime]) -> set[str]:
@@ -121,7 +163,7 @@ def _tone(sync: ShopSync | None, *, is_known: bool, pulls: bool) -> str:
         return "stopped"
     if sync.consecutive_failures:
         return "failing"
-    return "late" if sync.lag is None or sync.lag > LATE else "ok"
+    return "late" if is_late(sync) else "ok"
 
 
 def recent_failures(shop_ids: Sequence[int], since: timedelta = timedelta(hours=1)) -> dict[int, int]:

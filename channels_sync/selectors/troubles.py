@@ -8,7 +8,7 @@ from enum import IntEnum
 from channels_sync.models import ErrorKind, TokenState
 from channels_sync.selectors.board import ChannelFacts
 from channels_sync.selectors.silence import SILENT
-from channels_sync.selectors.sync import LATE
+from channels_sync.selectors.sync import is_late
 from orderhub.core.words import EffectState, GateState
 
 FAR_BEHIND = timedelta(minutes=30)
@@ -66,13 +66,13 @@ def _sync(facts: ChannelFacts, now: datetime) -> Iterator[Trouble]:
     if sync is None or (sync.cursor is None and not sync.consecutive_failures):
         yield Trouble("never", Level.WARN)
         return
-    is_far = sync.lag is None or sync.lag > FAR_BEHIND
     if sync.clock_ahead:
         yield Trouble("clock", Level.WARN, sync.clock_ahead)
+    is_far = is_late(sync, FAR_BEHIND)
     if sync.consecutive_failures or sync.error_kind:
         needs_person = sync.error_kind in {ErrorKind.AUTHORISATION, ErrorKind.PERMANENT}
         yield Trouble("error", Level.BAD if needs_person or is_far else Level.WARN, sync.consecutive_failures)
-    elif sync.lag is None or sync.lag > LATE:
+    elif is_late(sync):
         yield Trouble("late", Level.BAD if is_far else Level.WARN, at=sync.cursor)
 
 

@@ -6,11 +6,11 @@ from hashlib import blake2b
 
 import orjson
 import structlog
-from django.db.models import F
+from django.db.models import Case, F, Q, TextField, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.base import AuthorisationError, ThrottledError, connectors
 from channels_sync.connectors.causes import Cause, cause_of
 from channels_sync.models import ErrorKind, ShopSync, TokenState
 from orderhub.core.errors import HubError
@@ -43,26 +43,35 @@ def is_open(sync: ShopSync, shop: Shop) -> bool:
 
 
 def record_success(shop: Shop, *, is_complete: bool) -> None:
-    """Note that the channel answered; `is_complete` when everything up to now is in."""
+    """Note that the channel answered; `is_complete` when everything up to now is in.
+
+    The session is good by that. That it was not renewed when the platform refused it for a while is no trouble any
+    more, unless its renewal is due by now.
+    """
     now = timezone.now()
+    is_far = Q(token_expires_at=None) | Q(token_expires_at__gt=now + connectors.get(shop.platform).renews_within)
     ShopSync.objects.filter(shop=shop).update(
         consecutive_failures=0, last_error="", error_kind=ErrorKind.NONE, error_cause="", failed_with=None,
         next_attempt_at=None, token_state=TokenState.VALID,
         last_success_at=now if is_complete else F("last_success_at"),
+        token_error=Case(When(is_far, then=Value("")), default=F("token_error"), output_field=TextField()),
     )  # fmt: skip
 
 
-def record_failure(shop: Shop, error: Exception) -> str:
-    """Note what went wrong and when to try again, and return the sentence for people."""
+def record_failure(shop: Shop, error: Exception, *, has_read: bool = False) -> str:
+    """Note what went wrong and when to try again, and return the sentence for people.
+
+    A run that `has_read` something before it failed shows that the platform answers: failures before it do not count.
+    """
     kind, sentence = _kind(error), sentence_of(error)
     sync = ShopSync.objects.get(shop=shop)
-    failures = sync.consecutive_failures + 1
+    failures = 1 if has_read else sync.consecutive_failures + 1
     asked = error.retry_after if isinstance(error, HubError) else None
     wait = asked or min(FIRST_WAIT * 2 ** (min(failures, 10) - 1), LONGEST_WAIT)
     if kind == ErrorKind.PERMANENT:
         wait = LONGEST_WAIT
     ShopSync.objects.filter(pk=sync.pk).update(
-        consecutive_failures=F("consecutive_failures") + 1, last_error=sentence, error_kind=kind,
+        consecutive_failures=failures, last_error=sentence, error_kind=kind,
         error_cause=cause_of(error),
         next_attempt_at=timezone.now() + timedelta(seconds=wait),
         failed_with=fingerprint(shop) if kind in NEEDS_PERSON else None,

@@ -21,6 +21,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from channels_sync import selectors
 from channels_sync.connectors import http, options
 from channels_sync.connectors.base import (
     AuthorisationError,
@@ -49,27 +50,32 @@ AHEAD_NOTICED = 30.0
 """Seconds by which this machine's clock may be ahead of the platform's: the overlap has room for them. Were it ahead by
 more than the overlap, no window would reach back to where the one before found the platform."""
 LONGEST_SLICE = timedelta(minutes=30)
+SLICE_IN_TROUBLE = timedelta(minutes=2)
+"""The same after a run that failed or ran out of time: what was read of a short one counts."""
 SHORTEST_SLICE = timedelta(minutes=1)
 LOOK_BACK_HOURS = 24.0
 """How far a first run looks back, unless the shop's settings say `look_back_hours`."""
-RUN_SECONDS = 75.0
-"""After this long a run stops at the next page and leaves the rest to the next one: a job has 120 seconds."""
+RUN_SECONDS = 40.0
+"""After this long a run that has moved the cursor stops at the next page and leaves the rest to its next turn. There
+are fewer workers than jobs: while channels catch up, orders must go on to the warehouse between two turns."""
+HARD_SECONDS = 90.0
+"""The same for a run that has not: a window that is begun anew at each turn might never end. A job has 120 seconds."""
 
 
 def begin(shop: Shop, *, force: bool = False) -> "PullRun | None":
     """Begin a pull of `shop` and return the run, or None when there is nothing to do.
 
-    That is: another worker holds the shop's lease, its platform is not pulled from, it is not due yet, or a permanent
-    failure waits for a person who has changed nothing so far. `force` ignores the last two.
+    That is: another worker holds the shop's lease, it is switched off, its platform is not pulled from, it is not due
+    yet, or a permanent failure waits for a person who has changed nothing so far. `force` ignores the last two.
     """
     if shop.platform not in connectors:
         health.record_unknown_platform(shop)
         return None
     connector = connectors.get(shop.platform)
-    if not connector.pulls:
+    if not (connector.pulls and shop.is_active):
         return None
     sync, _is_new = ShopSync.objects.get_or_create(shop=shop)
-    if not force and not health.is_due(sync, shop):
+    if not force and not (health.is_due(sync, shop) and _has_rested(sync, shop)):
         return None
     stack = ExitStack()
     lease = stack.enter_context(leases.hold(f"pull:{shop.pk}", LEASE_SECONDS))
@@ -81,6 +87,10 @@ def begin(shop: Shop, *, force: bool = False) -> "PullRun | None":
     except BaseException:
         stack.close()
         raise
+
+
+def _has_rested(sync: ShopSync, shop: Shop) -> bool:
+    return selectors.has_rested(shop.settings, sync.last_attempt_at, sync.consecutive_failures)
 
 
 def move_cursor(cursor: CursorWrapper, shop_id: int, to: datetime) -> None:
@@ -102,13 +112,14 @@ class PullRun:
         self._connector = connector
         self._lease = lease
         self._stack = stack
-        self._stop_at = time.monotonic() + RUN_SECONDS
+        self._began = time.monotonic()
         self._state = RunState.DONE
         self._is_renewed = False
         self._clock = stack.enter_context(http.watching_clock())
         self._latest = timezone.now().replace(microsecond=0) - DELAY
         self._end = self._latest - timedelta(seconds=sync.clock_ahead)
         self._start = min(self._first_moment(), self._end - SHORTEST_SLICE)
+        self._longest = SLICE_IN_TROUBLE if self._is_in_trouble() else LONGEST_SLICE
         self._cursor_to: datetime | None = None
         self._complete_to: datetime | None = None
         self._short: list[str] = []
@@ -123,10 +134,15 @@ class PullRun:
         start = self._start
         while start < self._end:
             start = yield from self._slice(start)
-            if start < self._end and time.monotonic() >= self._stop_at:
+            if start < self._end and self._is_over():
                 self._state = RunState.STOPPED
             if self._state == RunState.STOPPED:
                 return
+
+    @property
+    def was_stopped(self) -> bool:
+        """True when its time was over before everything up to now was read."""
+        return self._state == RunState.STOPPED
 
     def cursor_mover(self, page: RawPage) -> Callable[[CursorWrapper], None] | None:
         """Return what moves the cursor inside the transaction that takes `page` in; None unless it ends a window."""
@@ -160,11 +176,20 @@ class PullRun:
             if self._complete_to is not None:
                 with connection.cursor() as cursor:
                     move_cursor(cursor, self.shop.pk, self._complete_to)
-            sentence = health.record_failure(self.shop, error)
+            sentence = health.record_failure(self.shop, error, has_read=self.log.pages > 0)
             self._pages.failed(sentence)
             runs.end(self.log, RunState.FAILED, sentence)
         finally:
             self._close()
+
+    def _is_in_trouble(self) -> bool:
+        last = SyncRun.objects.filter(shop=self.shop, kind=RunKind.PULL).order_by("-pk").first()
+        return self.sync.consecutive_failures > 0 or (last is not None and last.state != RunState.DONE)
+
+    def _is_over(self) -> bool:
+        before, now = self.sync.cursor, self._complete_to
+        has_moved = now is not None and (before is None or now > before)
+        return time.monotonic() - self._began >= (RUN_SECONDS if has_moved else HARD_SECONDS)
 
     def _first_moment(self) -> datetime:
         if self.sync.cursor is not None:
@@ -178,7 +203,7 @@ class PullRun:
 
         A session that the platform refuses is renewed once in a run, and the window begun anew.
         """
-        span = min(LONGEST_SLICE, self._end - start)
+        span = min(self._longest, self._end - start)
         while True:
             window = Window(start, start + span)
             self._cursor_to = window.end
@@ -231,7 +256,7 @@ class PullRun:
             yield page
             self.log.pages += 1
             self.log.rows += page.rows
-            if not page.is_last and time.monotonic() >= self._stop_at:
+            if not page.is_last and self._is_over():
                 self._state = RunState.STOPPED
                 return
 

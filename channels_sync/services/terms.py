@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from channels_sync.selectors.offers import BUFFER_LIMIT, SPACING_LIMIT, SPACING_SECONDS
+from channels_sync.selectors.sync import MOST_PULL_MINUTES, PULL_MINUTES
 from channels_sync.services import health
 from orderhub.core.errors import FieldError
 from orderhub.models import Shop
@@ -49,6 +50,8 @@ TERMS = (
          _("Changes within this time go out together."), concerns="writes_stock"),
     Term("look_back_hours", _("First pull looks back (hours)"), 24, 1, 2160,
          _("Counts only before the first complete pull."), concerns="pulls"),
+    Term("pull_minutes", _("Minutes between two pulls"), PULL_MINUTES, PULL_MINUTES, MOST_PULL_MINUTES,
+         _("More saves calls where a platform counts them by the day; pushes are not slowed down."), concerns="pulls"),
     Term("calls_per_second", _("Calls a second"), None, 1, 1000,
          _("For all shops and workers of one application together; empty: what the platform usually allows."),
          concerns="pulls"),

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
+from channels_sync.models import ShopSync
 from orderhub import schedules, stock_lane
 from orderhub.core.effects import effect_handlers
 from orderhub.models import Effect, InboxItem, JobHeartbeat, Lease
@@ -50,7 +52,7 @@ def seen(**beats):
 
 
 def queued():
-    return sorted(row.task["args"][0] for row in OrmQ.objects.all())
+    return sorted(row.task["args"][-1] for row in OrmQ.objects.all())
 
 
 @pytest.mark.parametrize(
@@ -176,6 +178,20 @@ def test_waiting_orders_start_the_drain_once_the_gate_lets_one_in(all_is_well, s
     set_gate(shop_id=shop.pk, state=state, rate_per_minute=rate, reason="counted", actor="boss")
     Watch(state_file).look()
     assert queued() == started
+
+
+def test_a_shop_is_pulled_as_soon_as_its_wait_after_a_failure_is_over(all_is_well, state_file):
+    shop = make_shop(platform="taobao")
+    sync = ShopSync.objects.create(shop=shop, next_attempt_at=timezone.now() + timedelta(seconds=60))
+    watch = Watch(state_file)
+    watch.look()
+    assert queued() == []
+    for waits in (1, 1, 2):
+        sync.next_attempt_at = timezone.now() - timedelta(seconds=waits)
+        sync.save()
+        watch.look()
+        watch.look()
+    assert queued() == [shop.pk] * 3
 
 
 def test_nothing_starts_for_work_that_is_fresh_not_due_or_without_handler(all_is_well, state_file):

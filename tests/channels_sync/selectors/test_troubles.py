@@ -73,6 +73,14 @@ def test_what_the_pull_and_the_authorisation_tell(sync, expected):
     assert judged(facts(sync=sync)) == expected
 
 
+@pytest.mark.parametrize(
+    ("minutes", "behind", "expected"),
+    [(5, 9, []), (5, 10, [("late", Level.WARN)]), (30, 34, []), (30, 60, [("late", Level.BAD)])],
+)
+def test_a_shop_that_is_pulled_less_often_is_behind_later(minutes, behind, expected):
+    assert judged(facts(sync={"cursor": ago(minutes=behind)}, settings={"pull_minutes": minutes})) == expected
+
+
 def test_orders_that_a_platform_counted_and_did_not_list():
     one = facts(short=Waiting(3, ago(minutes=9)), given_up=Waiting(2, ago(hours=1)))
     assert judged(one) == [("given_up", Level.BAD), ("short", Level.WARN)]

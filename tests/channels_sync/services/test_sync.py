@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.db import connection
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from channels_sync import selectors
 from channels_sync.connectors.taobao import pull
@@ -16,7 +17,9 @@ from channels_sync.services import health, sync
 from orderhub import deliveries, pulls
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import InboxItem, Order, Reject, Shop
+from orderhub.schedules import PULL_TASK
 from orderhub.services import inbox, leases
+from tests.factories import make_shop
 from tests.processes import running
 
 LIST, FULL = "taobao.trades.sold.increment.get", "taobao.trade.fullinfo.get"
@@ -76,21 +79,41 @@ def test_nothing_new_stores_nothing(platform, taobao_shop, rules):
     assert state(taobao_shop).cursor > cursor
 
 
-def test_a_long_gap_is_read_in_slices_of_half_an_hour(platform, taobao_shop, rules, monkeypatch):
-    windows = []
-    original = pull.Pull.pages
+@pytest.fixture
+def windows(monkeypatch):
+    """Every window that is asked for."""
+    asked, original = [], pull.Pull.pages
 
     def noting(self):
-        windows.append(self._window)
+        asked.append(self._window)
         return original(self)
 
     monkeypatch.setattr(pull.Pull, "pages", noting)
+    return asked
+
+
+def test_a_long_gap_is_read_in_slices_of_half_an_hour(platform, taobao_shop, rules, windows):
     ShopSync.objects.create(shop=taobao_shop, cursor=timezone.now() - timedelta(minutes=80))
     platform.live.backlog(80, 1.2)
     pulls.pull_shop(taobao_shop.pk)
     assert [window.span <= timedelta(minutes=30) for window in windows] == [True] * 3
     assert all(a.end == b.start for a, b in itertools.pairwise(windows))
     assert stored() == visible(platform)
+
+
+def test_after_a_failure_windows_are_short(platform, taobao_shop, rules, windows):
+    ShopSync.objects.create(shop=taobao_shop, cursor=timezone.now() - timedelta(minutes=2), consecutive_failures=1)
+    pulls.pull_shop(taobao_shop.pk)
+    assert [window.span for window in windows[:3]] == [timedelta(minutes=2)] * 3
+    assert len(windows) == 4
+
+
+def test_after_a_run_that_was_stopped_windows_are_short(platform, taobao_shop, rules, windows, monkeypatch):
+    monkeypatch.setattr(sync, "RUN_SECONDS", 0.0)
+    ShopSync.objects.create(shop=taobao_shop, cursor=timezone.now() - timedelta(minutes=80))
+    pulls.pull_shop(taobao_shop.pk)
+    pulls.pull_shop(taobao_shop.pk)
+    assert [window.span for window in windows] == [timedelta(minutes=30), *[timedelta(minutes=2)] * 3]
 
 
 def test_a_window_with_too_many_rows_is_halved(platform, taobao_shop, rules, monkeypatch):
@@ -103,11 +126,13 @@ def test_a_window_with_too_many_rows_is_halved(platform, taobao_shop, rules, mon
 def test_a_run_that_takes_too_long_goes_on_in_the_next_one(platform, taobao_shop, rules, monkeypatch):
     monkeypatch.setattr(sync, "RUN_SECONDS", 0.0)
     platform.live.backlog(200, 0.9)
-    for _ in range(20):
+    for _ in range(60):
         pulls.pull_shop(taobao_shop.pk)
         if SyncRun.objects.latest("pk").state == RunState.DONE:
             break
-    assert SyncRun.objects.filter(state=RunState.STOPPED).exists()
+    stopped = SyncRun.objects.filter(state=RunState.STOPPED).count()
+    assert stopped > 0
+    assert [row.task["args"][0] for row in OrmQ.objects.all()] == [PULL_TASK] * stopped
     assert SyncRun.objects.latest("pk").state == RunState.DONE
     assert stored() == visible(platform)
 
@@ -173,6 +198,15 @@ def test_a_failure_in_the_middle_keeps_the_cursor_and_what_is_in(platform, taoba
     assert Order.objects.count() == len(visible(platform))
 
 
+@pytest.mark.parametrize(("hours", "error"), [(48, ""), (None, ""), (1, "refused")])
+def test_a_good_session_that_is_not_about_to_end_is_no_trouble(db, hours, error):
+    shop = make_shop(platform="jd")
+    ends = hours and timezone.now() + timedelta(hours=hours)
+    ShopSync.objects.create(shop=shop, token_error="refused", token_expires_at=ends)
+    health.record_success(shop, is_complete=True)
+    assert state(shop).token_error == error
+
+
 def test_waits_grow_with_failures_and_end(taobao_shop):
     ShopSync.objects.create(shop=taobao_shop)
     waits = []
@@ -180,6 +214,16 @@ def test_waits_grow_with_failures_and_end(taobao_shop):
         health.record_failure(taobao_shop, TemporaryError("down"))
         waits.append(round((state(taobao_shop).next_attempt_at - timezone.now()).total_seconds()))
     assert waits == [30, 60, 120, 240, 300, 300, 300, 300]
+
+
+def test_a_run_that_read_something_before_it_failed_is_no_further_failure(platform, taobao_shop, rules):
+    platform.live.backlog(200, 0.4)
+    for _ in range(3):
+        run = sync.begin(taobao_shop, force=True)
+        next(pages := run.pages())
+        next(pages)
+        run.fail(TemporaryError("down"))
+        assert state(taobao_shop).consecutive_failures == 1
 
 
 def test_a_ban_sets_the_next_attempt(platform, taobao_shop, rules, monkeypatch):
@@ -295,7 +339,8 @@ def test_people_can_have_a_shop_tried_at_once(platform, taobao_shop, rules):
 
 def test_the_number_of_queries_does_not_grow_with_the_shops(db, django_assert_num_queries):
     for number in range(3):
-        Shop.objects.create(code=f"s{number}", name="S", platform="taobao")
+        shop = Shop.objects.create(code=f"s{number}", name="S", platform="taobao")
+        ShopSync.objects.create(shop=shop, cursor=timezone.now())
         with django_assert_num_queries(1):
             assert len(selectors.sync_health()) == number + 1
         with django_assert_num_queries(1):
