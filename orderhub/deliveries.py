@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
-from channels_sync.services import tokens
+from channels_sync.services import news, tokens
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
 from orderhub.core.words import InboxState
@@ -114,12 +114,9 @@ def _fetch_and_take(items: Sequence[InboxItem]) -> IntakeResult:
     numbers = list(dict.fromkeys(number for part in wanted.values() for number in part))
     rows: list[RowResult] = []
     later: set[str] = set()
-    for page in tokens.calling(shop, lambda access: list(connector.fetch(access, numbers))):
-        stored = inbox.receive(
-            shop=shop, source=FETCHED, reader=page.reader, delivery_key=page.delivery_key, body=page.body,
-            content_type=page.content_type,
-        )  # fmt: skip
-        rows += process(stored.pk).rows
+    pages = tokens.calling(shop, lambda access: list(connector.fetch(access, numbers))) if numbers else []
+    for page in pages:
+        rows += process(news.store(shop, page, source=FETCHED).pk).rows
         later.update(page.later)
     became = {row.external_no: row for row in rows}
     done = [item for item in items if later.isdisjoint(wanted[item.pk])]

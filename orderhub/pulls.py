@@ -2,12 +2,12 @@
 
 import structlog
 
-from channels_sync.services import sync
+from channels_sync.services import news, sync
 from orderhub.core import hooks
 from orderhub.core.errors import words_of
 from orderhub.deliveries import process
 from orderhub.models import Shop
-from orderhub.services.inbox import fetch_later, receive
+from orderhub.services.inbox import fetch_later
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +24,7 @@ def pull_shop(shop_id: int, *, force: bool = False) -> dict[str, int] | None:
         return None
     try:
         for page in run.pages():
-            item = receive(
-                shop=shop, source="poll", reader=page.reader, delivery_key=page.delivery_key, body=page.body,
-                content_type=page.content_type,
-            )  # fmt: skip
+            item = news.store(shop, page, source="poll")
             fetch_later(shop, page.later)
             run.count(process(item.pk, at_commit=run.cursor_mover(page)))
     except Exception as error:  # noqa: BLE001  (told to people in the console; the next run starts from the cursor)

@@ -15,7 +15,6 @@ from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
-from channels_sync import readers
 from channels_sync.connectors import options
 from channels_sync.connectors.base import (
     AuthorisationError,
@@ -26,16 +25,14 @@ from channels_sync.connectors.base import (
     connectors,
 )
 from channels_sync.models import RunKind, RunState, ShopSync
-from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import OPEN_ORDER
-from channels_sync.services import health, runs, tokens
+from channels_sync.services import health, news, runs, tokens
 from channels_sync.services.pages import PageLog
 from channels_sync.services.ranges import gentle_access
 from orderhub.core import hooks
 from orderhub.core.errors import TemporaryError
-from orderhub.models import Reject, Shop
+from orderhub.models import Shop
 from orderhub.services import inbox, leases
-from orderhub.services.batch import content_hash
 
 log = structlog.get_logger(__name__)
 
@@ -157,7 +154,7 @@ class _Run:
             raise TemporaryError("another worker has taken this shop over")
         self.log.pages += 1
         self.log.rows += page.rows
-        if not self._says_something_new(page):
+        if not news.has_news(self._shop, page):
             self.log.unchanged += page.rows
             return
         self._pages.came(page)
@@ -169,16 +166,6 @@ class _Run:
         counts = hooks.process_inbox(item.pk).counts()
         self._pages.taken_in(counts, key)
         self.log.count(counts)
-
-    def _says_something_new(self, page: RawPage) -> bool:
-        """Whether a row of the page differs from the pool. One query a page, one more for rows nobody can read."""
-        rows = readers.read(page.reader, page.body, page.content_type)
-        known = _known(self._shop.pk, [row.external_no for row in rows if row.draft])
-        if any(_differs(row, known) for row in rows):
-            return True
-        unread = {row.external_no for row in rows if row.draft is None}
-        refused = Reject.objects.filter(shop=self._shop, external_no__in=unread)
-        return bool(unread) and bool(unread - set(refused.values_list("external_no", flat=True)))
 
     def _open_log(self, slices: Sequence[datetime]) -> None:
         self.log = runs.begin(self._shop, RunKind.REREAD, slices[-1], min(slices[0] + SLICE, self._now))
@@ -195,22 +182,3 @@ class _Run:
         """Keep how far it came; None: all open orders were read."""
         self._sync.reread_to = done_to
         ShopSync.objects.filter(pk=self._sync.pk).update(reread_to=done_to, reread_at=timezone.now())
-
-
-def _known(shop_id: int, numbers: Sequence[str]) -> dict[str, tuple[int, datetime]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT external_no, content_hash, modified_at FROM orderhub_order"
-            " WHERE shop_id = %s AND external_no = ANY(%s)",
-            [shop_id, list(numbers)],
-        )
-        return {number: (digest, modified_at) for number, digest, modified_at in cursor.fetchall()}
-
-
-def _differs(row: ReadRow, known: dict[str, tuple[int, datetime]]) -> bool:
-    if row.draft is None:
-        return False
-    if row.external_no not in known:
-        return True
-    digest, modified_at = known[row.external_no]
-    return content_hash(row.draft) != digest and row.draft.modified_at >= modified_at

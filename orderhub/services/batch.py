@@ -164,14 +164,14 @@ def sort_out(
     batch = Batch(shop, source, actor, now, inbox_id, is_again=again)
     latest = _latest(batch, rows)
     unlocked = _known(cursor, shop, latest)
-    changing = [entry.order_id for no, entry in unlocked.items() if again or _differs(latest[no], entry)]
+    changing = [entry.order_id for no, entry in unlocked.items() if again or _differs(batch, latest[no], entry)]
     locked = _locked(cursor, shop, changing)
     for number in sorted(latest):
         incoming = latest[number]
         known = locked.get(number) or unlocked.get(number)
         if again and known is not None:
             incoming.content_hash = known.content_hash
-        outcome = _outcome(incoming, known, again=again)
+        outcome = _outcome(batch, incoming, known)
         batch.results.append(RowResult(incoming.row, number, outcome))
         if outcome is Outcome.NEW:
             batch.new.append(incoming)
@@ -245,16 +245,27 @@ def _latest(batch: Batch, rows: Iterable[DraftRow]) -> dict[str, Incoming]:
     return latest
 
 
-def _differs(incoming: Incoming, known: Known) -> bool:
-    return incoming.content_hash != known.content_hash and incoming.draft.modified_at >= known.modified_at
+def _differs(batch: Batch, incoming: Incoming, known: Known) -> bool:
+    return incoming.content_hash != known.content_hash and not _is_overtaken(batch, incoming, known)
 
 
-def _outcome(incoming: Incoming, known: Known | None, *, again: bool) -> Outcome:
+def _is_overtaken(batch: Batch, incoming: Incoming, known: Known) -> bool:
+    """Tell whether the pool has a later version. Of two of the same time the delivery that came later counts: one that
+    could not be taken in at first is tried again behind what came since, and Douyin moves no time for a refund. But
+    "unpaid" is never later than "paid" of the same time: WeChat's answers lag behind its lists now and then."""
+    if incoming.draft.modified_at != known.modified_at:
+        return incoming.draft.modified_at < known.modified_at
+    if incoming.draft.status == Status.UNPAID and known.channel_claim not in {"", Status.UNPAID}:
+        return True
+    return bool(batch.inbox_id and known.inbox_id and batch.inbox_id < known.inbox_id)
+
+
+def _outcome(batch: Batch, incoming: Incoming, known: Known | None) -> Outcome:
     if known is None:
         return Outcome.NEW
-    if incoming.content_hash == known.content_hash and not again:
+    if incoming.content_hash == known.content_hash and not batch.is_again:
         return Outcome.UNCHANGED
-    return Outcome.CHANGED if incoming.draft.modified_at >= known.modified_at else Outcome.STALE
+    return Outcome.STALE if _is_overtaken(batch, incoming, known) else Outcome.CHANGED
 
 
 _KNOWN_COLUMNS = """

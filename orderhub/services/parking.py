@@ -301,7 +301,8 @@ def _park(cursor: CursorWrapper, shop_id: int, rows: Sequence[dict[str, Any]]) -
         ON CONFLICT (shop_id, external_no) DO UPDATE SET modified_at = excluded.modified_at,
             ship_by = excluded.ship_by, packed_row = excluded.packed_row, reader = excluded.reader,
             source = excluded.source, inbox_id = excluded.inbox_id, row = excluded.row
-        WHERE orderhub_parkedorder.modified_at <= excluded.modified_at
+        WHERE (orderhub_parkedorder.modified_at, coalesce(orderhub_parkedorder.inbox_id, 0))
+            <= (excluded.modified_at, coalesce(excluded.inbox_id, orderhub_parkedorder.inbox_id, 0))
         RETURNING external_no, id
         """,
         [shop_id, records(list(rows))],

@@ -6,8 +6,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from orderhub.core.results import Outcome
+from orderhub.deliveries import process
 from orderhub.models import Buyer, Effect, InboxItem, Order, OrderLine, Receiver, Reject, StockLevel, TimelineEntry
 from orderhub.pipeline import take_in
+from orderhub.services.inbox import receive
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_shop
 
@@ -81,6 +83,23 @@ def test_an_older_version_never_overwrites(shop):
     deliver(shop, draft(buyer_remark="second", modified_at=later(5)))
     assert deliver(shop, draft(buyer_remark="first", modified_at=later(1))).counts()["stale"] == 1
     assert Order.objects.get().buyer_remark == "second"
+
+
+def test_of_two_versions_of_the_same_time_the_one_that_was_delivered_later_stands(shop):
+    first, second = (
+        receive(shop=shop, source="poll", reader="draft", delivery_key=flag, body=orjson.dumps([draft(flag=flag)]))
+        for flag in ("red", "blue")
+    )
+    process(second.pk)
+    assert process(first.pk).rows[0].outcome is Outcome.STALE
+    assert Order.objects.get().flag == "blue"
+
+
+def test_an_answer_that_lags_behind_takes_no_payment_back(shop):
+    deliver(shop, draft())
+    late = draft(status="unpaid", paid_at=None, paid_fen=0, lines=[line(paid_fen=0)])
+    assert deliver(shop, late).rows[0].outcome is Outcome.STALE
+    assert Order.objects.values_list("status", "paid_fen").get() == ("ready", 12900)
 
 
 def test_of_two_versions_in_one_delivery_the_later_counts(shop):

@@ -194,7 +194,9 @@ def test_one_worker_a_shop(platform, shop):
         assert reread.run_shop(shop.pk) is None
 
 
-def test_the_queries_of_a_page_do_not_grow_with_its_orders(platform, shop, django_assert_max_num_queries):
+def test_the_queries_of_a_page_do_not_grow_with_its_orders(platform, shop, django_assert_max_num_queries, monkeypatch):
+    # One stretch, so one page, also where the orders were placed on both sides of a half hour.
+    monkeypatch.setattr(reread, "SLICE", timedelta(days=20))
     pulled(platform, shop, 2)
     counts = []
     for more in (1, 6):
