@@ -3,6 +3,8 @@
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
+from random import sample
 from traceback import extract_tb
 
 import structlog
@@ -23,6 +25,12 @@ log = structlog.get_logger(__name__)
 
 FETCHED = "event"
 """How a page came that was fetched because a push named its orders."""
+LOT, FETCH_SECONDS = 8, 10
+"""So many orders are fetched at once, and no lot is begun after so long. Where every call runs into its deadline a lot
+takes a minute (four calls at a time, three tries of ten seconds each): a lease and a job have 120 seconds, and a drain
+begins its last round after 40."""
+READ_SINCE = timedelta(minutes=2)
+"""What was delivered this long after a push was read from its platform after it: a page is stored when it is read."""
 
 
 def process(item_id: int, *, at_commit: WithCursor | None = None) -> IntakeResult:
@@ -37,26 +45,47 @@ def process(item_id: int, *, at_commit: WithCursor | None = None) -> IntakeResul
 
 
 def drain_inbox(limit: int = 50, *, min_age_seconds: float = 10) -> int:
-    """Take up to `limit` deliveries in that were left over, oldest first; one that fails does not keep the others."""
+    """Take up to `limit` deliveries in that were left over, oldest first; one that fails does not keep the others.
+
+    Shops whose orders are fetched come in changing order: a platform that hangs keeps none of the others for long.
+    """
     item_ids = inbox.lease_waiting(limit, min_age_seconds=min_age_seconds)
-    items = InboxItem.objects.select_related("shop__warehouse").in_bulk(item_ids)
     named: dict[int, list[InboxItem]] = defaultdict(list)
-    for item in items.values():
+    for item in InboxItem.objects.select_related("shop__warehouse").filter(pk__in=item_ids).order_by("pk"):
         if item.reader == inbox.EVENT_READER:
             named[item.shop_id].append(item)
         else:
             _try([item])
-    for of_shop in named.values():
-        _try(of_shop)
+    until = time.monotonic() + FETCH_SECONDS
+    for of_shop in sample(list(named.values()), len(named)):
+        _try_in_lots(of_shop, until)
     return len(item_ids)
 
 
-def _try(items: Sequence[InboxItem]) -> None:
-    """Take leased deliveries in; a failure is told and gives them back. Raises when the database is away."""
+def _try_in_lots(items: Sequence[InboxItem], until: float) -> None:
+    """Take leased pushes of one shop in while there is time, those that name the same order together; what is left
+    waits for its next turn."""
+    by_orders: dict[tuple[str, ...], list[InboxItem]] = defaultdict(list)
+    for item in items:
+        by_orders[tuple(item.headers.get("numbers", []))].append(item)
+    left = list(by_orders.values())
+    while left and time.monotonic() < until:
+        lot, left = left[:LOT], left[LOT:]
+        refusal = _try([item for same in lot for item in same])
+        if refusal:
+            inbox.give_back([item.pk for same in left for item in same], refusal)
+            return
+    inbox.hand_back([item.pk for same in left for item in same])
+
+
+def _try(items: Sequence[InboxItem]) -> HubError | None:
+    """Take leased deliveries in; a failure is told and gives them back. Return the error when it concerns the whole
+    shop. Raises when the database is away."""
     try:
         _work(items)
     except HubError as error:
         log.warning("delivery failed", inbox_id=items[0].pk, error=str(error), permanent=error.permanent)
+        return error if error.concerns_all else None
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001  (any reader; the leases of the others must not run out by it)
@@ -64,6 +93,7 @@ def _try(items: Sequence[InboxItem]) -> None:
         frame = extract_tb(error.__traceback__)[-1]
         log.error("delivery broke", inbox_id=items[0].pk, kind=type(error).__name__, at=f"{frame.name}:{frame.lineno}")
         inbox.give_back([item.pk for item in items], TemporaryError(type(error).__name__))
+    return None
 
 
 def _work(items: Sequence[InboxItem], at_commit: WithCursor | None = None) -> IntakeResult:
@@ -88,9 +118,12 @@ def _work(items: Sequence[InboxItem], at_commit: WithCursor | None = None) -> In
 
 
 def _one_by_one(items: Sequence[InboxItem]) -> IntakeResult:
-    """Find the one that the platform refuses: it is set aside, the others go in."""
-    for item in items:
-        _try([item])
+    """Find the one that the platform refuses: it is set aside, the others go in. Raises what concerns all."""
+    for place, item in enumerate(items):
+        refusal = _try([item])
+        if refusal:
+            inbox.give_back([each.pk for each in items[place + 1 :]], refusal)
+            raise refusal
     return IntakeResult()
 
 
@@ -110,7 +143,7 @@ def _fetch_and_take(items: Sequence[InboxItem]) -> IntakeResult:
     """
     shop = items[0].shop
     connector = connectors.get(shop.platform)
-    wanted = {item.pk: item.headers.get("numbers", []) for item in items}
+    wanted = _wanted(items)
     numbers = list(dict.fromkeys(number for part in wanted.values() for number in part))
     rows: list[RowResult] = []
     later: set[str] = set()
@@ -127,6 +160,20 @@ def _fetch_and_take(items: Sequence[InboxItem]) -> IntakeResult:
     if waiting:
         inbox.give_back(waiting, TemporaryError(_("The platform cannot show some orders just now.")))
     return IntakeResult(rows)
+
+
+def _wanted(items: Sequence[InboxItem]) -> dict[int, list[str]]:
+    """Return, by delivery, the orders that must be fetched for it.
+
+    One whose present version was delivered well after a push that names it was read after it: while a channel catches
+    up, polls are ahead of the pushes that wait, and each call to a platform counts.
+    """
+    named = {item.pk: list(item.headers.get("numbers", [])) for item in items}
+    told = inbox.told_at(items[0].shop_id, {number for part in named.values() for number in part})
+    return {
+        item.pk: [no for no in named[item.pk] if no not in told or told[no] < item.received_at + READ_SINCE]
+        for item in items
+    }
 
 
 def _told_before(item_id: int) -> IntakeResult:

@@ -82,15 +82,15 @@ def _lease(limit: int) -> list[int]:
         )
         cursor.execute(
             """
-            UPDATE orderhub_warehousereport SET state = 'working', attempts = attempts + 1,
-                leased_until = now() + make_interval(secs => %s)
-            WHERE id IN (
+            WITH waiting AS MATERIALIZED (
                 SELECT id FROM orderhub_warehousereport
                 WHERE state IN ('new', 'working') AND (leased_until IS NULL OR leased_until < now())
                 ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
-            RETURNING id
+            UPDATE orderhub_warehousereport r SET state = 'working', attempts = attempts + 1,
+                leased_until = now() + make_interval(secs => %s)
+            FROM waiting WHERE r.id = waiting.id RETURNING r.id
             """,
-            [LEASE_SECONDS, limit],
+            [limit, LEASE_SECONDS],
         )
         return sorted(row[0] for row in cursor.fetchall())
 

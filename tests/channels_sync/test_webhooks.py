@@ -4,14 +4,17 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from datetime import timedelta
+from unittest import mock
 
 import pytest
+from django.utils import timezone
 
 from channels_sync.connectors.base import Connector, RawPage, connectors
 from channels_sync.connectors.exchange import PushAnswer, Pushed, PushRefusedError
 from orderhub.deliveries import drain_inbox
 from orderhub.models import InboxItem, Order
-from tests.drafts import draft
+from tests.drafts import deliver, draft
 from tests.factories import make_shop
 from triage.services import load_defaults
 
@@ -75,3 +78,15 @@ def test_a_wrong_signature_is_refused_and_nothing_is_stored(client):
 def test_a_shop_that_is_not_there_or_does_not_push_says_nothing_of_it(client, shop):
     make_shop("quiet", platform="file")
     assert [push(client, {"id": 1}, code=code).status_code for code in ("nobody", "quiet")] == [404, 404]
+
+
+def test_a_push_that_waited_while_its_order_was_polled_asks_the_platform_nothing(client, shop):
+    deliver(shop, draft("T1"), draft("T2"))
+    for number, waited in (("T1", timedelta(minutes=3)), ("T2", timedelta(minutes=1))):
+        push(client, {"id": number, "numbers": [number]})
+        newest = InboxItem.objects.latest("pk").pk
+        InboxItem.objects.filter(pk=newest).update(received_at=timezone.now() - waited)
+    with mock.patch.object(Platform, "fetch", autospec=True, side_effect=Platform.fetch) as fetch:
+        drain_inbox()
+    assert [call.args[2] for call in fetch.call_args_list] == [["T2"]]
+    assert set(InboxItem.objects.filter(source="push").values_list("state", "rows")) == {("done", 0), ("done", 1)}

@@ -12,7 +12,7 @@ from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
 from channels_sync.services.access import shop_access
 from orderhub.core.errors import HubError
-from orderhub.deliveries import drain_inbox
+from orderhub.deliveries import LOT, drain_inbox
 from orderhub.models import InboxItem, Order, Receiver, Reject
 from orderhub.pulls import pull_shop
 from tests.channels_sync.clock import PlatformClock
@@ -80,7 +80,7 @@ def test_a_push_alone_brings_the_order_and_a_repeat_nothing(wechat, shop):
 
 def test_pushes_are_taken_in_together_and_what_they_name_is_fetched_once(wechat, shop):
     counts = []
-    for count in (2, 20):
+    for count in (2, LOT):
         made = wechat.live.make(count)
         for number in made:
             wechat.live.change(number, "note")
@@ -90,9 +90,12 @@ def test_pushes_are_taken_in_together_and_what_they_name_is_fetched_once(wechat,
             assert drain_inbox() == waiting >= count
         counts.append(len(queries))
     assert counts[1] <= counts[0]
-    assert list(InboxItem.objects.filter(source="event").values_list("rows", "state")) == [(2, "done"), (20, "done")]
+    assert list(InboxItem.objects.filter(source="event").values_list("rows", "state")) == [
+        (2, "done"),
+        (LOT, "done"),
+    ]
     assert set(InboxItem.objects.filter(source="push").values_list("state", "rows")) == {("done", 1)}
-    assert Order.objects.count() == 22
+    assert Order.objects.count() == 2 + LOT
 
 
 def test_a_push_whose_order_is_refused_keeps_no_other(wechat, shop, monkeypatch):

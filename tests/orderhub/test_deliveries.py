@@ -1,10 +1,13 @@
+from types import SimpleNamespace
+
 import orjson
 import pytest
 
 from channels_sync import readers
+from channels_sync.connectors.base import Connector, RawPage, ThrottledError, connectors
 from orderhub.deliveries import drain_inbox, process
 from orderhub.models import InboxItem, Order
-from orderhub.services.inbox import receive
+from orderhub.services.inbox import receive, receive_pushes
 from tests.drafts import deliver, draft
 from tests.factories import make_shop
 
@@ -65,3 +68,73 @@ def test_a_delivery_that_breaks_its_reader_holds_up_no_other(shop, monkeypatch):
         ("done", 1, ""),
     ]
     assert Order.objects.count() == 1
+
+
+class Slow(Connector):
+    """A platform that needs `seconds` for each call; the clock of the drain is its own."""
+
+    key, label, seconds = "slow", "Slow", 0.0
+
+    def __init__(self):
+        self.clock, self.asked, self.refusal = 0.0, [], None
+
+    def fetch(self, access, numbers):
+        self.asked.append(list(numbers))
+        if self.refusal:
+            raise self.refusal
+        self.clock += self.seconds
+        body = orjson.dumps([draft(number) for number in numbers])
+        yield RawPage(f"page {len(self.asked)}", body, "application/json", "draft", len(numbers))
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    platform = Slow()
+    monkeypatch.setitem(connectors._items, "slow", platform)
+    monkeypatch.setattr("orderhub.deliveries.time", SimpleNamespace(monotonic=lambda: platform.clock))
+    return platform
+
+
+def pushes(*numbers):
+    slow_shop = make_shop("slow", platform="slow")
+    receive_pushes(shop=slow_shop, events=[(f"push {n}", b"", "", [number], "") for n, number in enumerate(numbers)])
+    return slow_shop
+
+
+def test_pushes_are_fetched_in_lots_each_order_once(slow):
+    pushes(*(f"T{n}" for n in range(30)), "T3", "T0")
+    assert drain_inbox() == 32
+    assert [len(lot) for lot in slow.asked] == [8, 8, 8, 6]
+    assert set(InboxItem.objects.filter(source="push").values_list("state", "attempts")) == {("done", 1)}
+
+
+def test_what_a_slow_platform_leaves_no_time_for_is_handed_back_without_a_try(slow):
+    slow.seconds = 30
+    pushes(*(f"T{n}" for n in range(10)))
+    drain_inbox()
+    assert [len(lot) for lot in slow.asked] == [8]
+    waiting = InboxItem.objects.filter(source="push", state="new").order_by("pk")
+    assert list(waiting.values_list("delivery_key", "attempts")) == [("push 8", 0), ("push 9", 0)]
+    waiting.update(leased_until=None)
+    drain_inbox()
+    assert slow.asked[1] == ["T8", "T9"]
+
+
+def test_a_platform_that_refuses_the_shop_is_asked_once_and_all_its_pushes_wait(slow):
+    slow.refusal = ThrottledError("too many calls", retry_after=90)
+    pushes(*(f"T{n}" for n in range(10)))
+    drain_inbox()
+    assert [len(lot) for lot in slow.asked] == [8]
+    told = InboxItem.objects.filter(source="push").values_list("state", "attempts", "last_error").distinct()
+    assert list(told) == [("new", 0, "too many calls")]
+    assert drain_inbox() == 0
+
+
+def test_refusals_now_and_then_do_not_put_the_oldest_off_for_ever(slow):
+    slow.refusal = ThrottledError("too many calls", retry_after=90)
+    shop = pushes("T0", "T1")
+    drain_inbox()
+    until = dict(InboxItem.objects.values_list("pk", "leased_until"))
+    receive_pushes(shop=shop, events=[("late", b"", "", ["T2"], "")])
+    assert drain_inbox() == 1
+    assert {pk: moment for pk, moment in InboxItem.objects.values_list("pk", "leased_until") if pk in until} == until
