@@ -37,8 +37,8 @@ SECONDS: dict[str, tuple[float, float]] = {
 ROWS = (1, 30)
 """Rows of `duplicates` and `mutate_while_paging`."""
 ROWS_DOUBLED_BY_A_CALLBACK = 2
-NEVER = frozenset({"address", "failure"})
-"""Refusals that only a person ends (an address that is not allowed) or that are the warehouse's last word."""
+NEVER = frozenset({"address", "failure", "refused"})
+"""Refusals that only a person ends (an address that is not allowed) or that are the other side's last word."""
 LONGEST = 60.0
 """Seconds after which a random fault is over, used up or not."""
 KEPT = 1000

@@ -151,10 +151,11 @@ class Control:
         return json_reply({"external_nos": self._live.make(count)})
 
     def _change(self, options: dict[str, Any]) -> Reply:
-        """Change one order now: `external_no` and `change`."""
+        """Change one order now: `external_no` and `change`; with `quiet` its modification time stays."""
         if options.get("change") not in evolve.CHANGES:
             raise ValueError(f"unknown change {options.get('change')!r}; one of {', '.join(evolve.CHANGES)}")
-        order = self._live.change(str(options.get("external_no", "")), options["change"])
+        number, is_quiet = str(options.get("external_no", "")), options.get("quiet") is True
+        order = self._live.change(number, options["change"], is_quiet=is_quiet)
         if order is None:
             return json_reply({"error": "no such order"}, 404)
         return json_reply({"order": order.draft, "label": order.label()})

@@ -18,7 +18,7 @@ from channels_sync.sandbox.douyin_orders import Orders
 from channels_sync.sandbox.douyin_stock import Stock
 from channels_sync.sandbox.douyin_tokens import Tokens
 from channels_sync.sandbox.douyin_writes import Writes
-from channels_sync.sandbox.faults import Fault, Faults
+from channels_sync.sandbox.faults import Fault, Faults, number_in
 from channels_sync.sandbox.replies import Reply, json_reply
 from channels_sync.sandbox.store import Store
 from channels_sync.sandbox.top import broken, delayed
@@ -65,7 +65,8 @@ class DouyinGateway:
     def answer(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes) -> Reply:
         """Return the reply to one request."""
         name = path.removeprefix(self.prefix).strip("/").replace("/", ".")
-        fault = self._faults.take(name, "http500", "timeout", "disconnect", "slow", "truncated")
+        about = number_in(body.decode("utf-8", "replace"))
+        fault = self._faults.take(name, "http500", "timeout", "disconnect", "slow", "truncated", about=about)
         if fault and fault.kind not in {"slow", "truncated"}:
             return broken(fault)
         new_form = headers.get("x-open-no-old-err-code") == "1"

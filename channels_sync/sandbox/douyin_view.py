@@ -25,7 +25,8 @@ def order_state(draft: Row) -> int:
         return 105
     if draft["status"] in _STATES:
         return _STATES[draft["status"]]
-    return 101 if unshipped(draft) else 3
+    refunded = {line_id(draft, place) for place, line in enumerate(draft["lines"]) if line["refund"] == "done"}
+    return 101 if unshipped(draft).keys() - refunded else 3
 
 
 def main_state(draft: Row) -> int:
@@ -89,7 +90,8 @@ def shop_order(draft: Row, credentials: Credentials, *, with_masks: bool) -> Row
 
 def after_sales(draft: Row) -> list[Row]:
     """Return the refunds of an order as `afterSale.List` lists them; a withdrawn one stays, as closed."""
-    moment = draft["raw"].get("refund_at") or draft["modified_at"]
+    asked = draft["raw"].get("refund_at") or draft["modified_at"]
+    changed = max(draft["raw"].get("decided_at") or asked, asked)
     lines = [(place, line) for place, line in enumerate(draft["lines"]) if line["refund"] != "none"]
     if not lines and draft["raw"].get("refund_at"):
         lines = [(0, {**draft["lines"][0], "refund": "withdrawn"})]
@@ -102,8 +104,8 @@ def after_sales(draft: Row) -> list[Row]:
                 "refund_status": 3 if line["refund"] == "done" else 1,
                 "refund_amount": line["paid_fen"],
                 "related_id": line_id(draft, place),
-                "apply_time": unix(moment),
-                "update_time": unix(moment),
+                "apply_time": unix(asked),
+                "update_time": unix(changed),
             },
             "order_info": {
                 "shop_order_id": draft["external_no"],

@@ -6,13 +6,14 @@ from random import Random
 
 from channels_sync.sandbox import people, places, remarks
 from channels_sync.sandbox.mix import LANES
-from channels_sync.sandbox.orders import SandboxOrder, make_paid, stamp
+from channels_sync.sandbox.orders import Row, SandboxOrder, make_paid, stamp
 from channels_sync.sandbox.trouble import HOLDS, channel_hold, set_address
 
 Plan = tuple[str, int]
 """What happens next, and in how many seconds."""
 
 _ADDRESS_KINDS = {"vague_address", "incomplete_address"}
+_SHIPPED = frozenset({"in_transit", "completed"})
 READABLE = frozenset({"mini", "wechat"})
 """Shops whose receivers' addresses can be read, so that buyers are asked to complete them."""
 
@@ -20,6 +21,8 @@ READABLE = frozenset({"mini", "wechat"})
 def next_change(rng: Random, order: SandboxOrder) -> Plan | None:
     """Return what will happen to this order next, if anything."""
     status = order.draft["status"]
+    if status in _SHIPPED:
+        return ("finish_refund", rng.randint(120, 1800)) if _open_refunds(order) and rng.random() < 0.67 else None
     if "channel_hold" in order.kinds and order.shop != "taobao":
         return ("release", rng.randint(120, 1800)) if rng.random() < 0.5 else None
     if status == "unpaid":
@@ -29,7 +32,7 @@ def next_change(rng: Random, order: SandboxOrder) -> Plan | None:
     if status != "paid":
         return None
     if "refund" in order.kinds:
-        return ("withdraw_refund", rng.randint(240, 1800)) if rng.random() < 0.3 else None
+        return _decision(rng)
     if order.shop in READABLE and {"invalid_phone", *_ADDRESS_KINDS} & set(order.kinds):
         return ("correct", rng.randint(180, 1500)) if rng.random() < 0.25 else None
     return _late_wish(rng)
@@ -43,7 +46,17 @@ def _late_wish(rng: Random) -> Plan | None:
         return "note", rng.randint(40, 600)
     if roll < 0.023:
         return "move", rng.randint(60, 900)
+    if roll < 0.035:
+        return "refund_after_shipping", rng.randint(1800, 5400)
     return None
+
+
+def _decision(rng: Random) -> Plan | None:
+    """Most refunds are granted within minutes, some withdrawn; the rest stay open."""
+    roll = rng.random()
+    if roll < 0.67:
+        return "finish_refund", rng.randint(120, 1200)
+    return ("withdraw_refund", rng.randint(240, 1800)) if roll < 0.87 else None
 
 
 def pay(rng: Random, order: SandboxOrder, at: datetime) -> None:
@@ -68,10 +81,28 @@ def ask_refund(rng: Random, order: SandboxOrder, at: datetime) -> None:
 def withdraw_refund(rng: Random, order: SandboxOrder, at: datetime) -> None:
     """Take the refund request back."""
     del rng
-    order.draft["raw"]["refund_at"] = stamp(at)
+    _decided(order, at)
     for line in order.draft["lines"]:
         line["refund"] = "none"
     order.kinds = [kind for kind in order.kinds if kind != "refund"]
+
+
+def refund_after_shipping(rng: Random, order: SandboxOrder, at: datetime) -> None:
+    """Ask for a refund of one line that was sent. What triage was to say of the order stays as it was."""
+    if order.draft["status"] in _SHIPPED:
+        order.draft["raw"]["refund_at"] = stamp(at)
+        rng.choice(order.draft["lines"])["refund"] = "asked"
+
+
+def finish_refund(rng: Random, order: SandboxOrder, at: datetime) -> None:
+    """Grant the refunds that are open; an order of which nothing is left to ship ends by it."""
+    del rng
+    for line in _open_refunds(order):
+        line["refund"] = "done"
+    _decided(order, at)
+    order.kinds = [kind for kind in order.kinds if kind != "refund"]
+    if order.draft["status"] == "paid" and all(line["refund"] == "done" for line in order.draft["lines"]):
+        order.draft.update(status="refunded", channel_hold="")
 
 
 def hold(rng: Random, order: SandboxOrder, at: datetime) -> None:
@@ -130,6 +161,8 @@ CHANGES: dict[str, Callable[[Random, SandboxOrder, datetime], None]] = {
         cancel,
         ask_refund,
         withdraw_refund,
+        refund_after_shipping,
+        finish_refund,
         hold,
         release,
         correct,
@@ -140,16 +173,35 @@ CHANGES: dict[str, Callable[[Random, SandboxOrder, datetime], None]] = {
 }
 """Every change by name; `POST /_sandbox/change` takes these names."""
 
-QUIET = {"douyin": frozenset({"ask_refund", "withdraw_refund", "correct", "note", "move"})}
-"""Changes that do not move a platform's modification time, which on Douyin follows the main state of the order only."""
+LEADS_ON = frozenset({"pay", "ask_refund", "refund_after_shipping"})
+"""Changes after which more may happen."""
+_REFUNDS = frozenset({"ask_refund", "withdraw_refund", "refund_after_shipping", "finish_refund"})
+QUIET = {
+    "douyin": _REFUNDS | {"correct", "note", "move"},
+    "jd": frozenset({"refund_after_shipping", "finish_refund"}),
+}
+"""Changes that do not move a platform's modification time, as long as the order's state stays: on Douyin it follows the
+main state only, on JD after-sales are lists of their own."""
 
 
-def apply(name: str, rng: Random, order: SandboxOrder, at: datetime) -> None:
-    """Apply one change and move `modified_at`, unless the platform does not for this change. Raises KeyError for an
-    unknown name."""
+def apply(name: str, rng: Random, order: SandboxOrder, at: datetime, *, is_quiet: bool = False) -> None:
+    """Apply one change and move `modified_at`, unless the platform does not for this change, or `is_quiet` says so.
+    Raises KeyError for an unknown name."""
+    before = order.draft["status"]
     CHANGES[name](rng, order, at)
-    if name not in QUIET.get(order.shop, ()):
+    if is_quiet:
+        return
+    if name not in QUIET.get(order.shop, ()) or order.draft["status"] != before:
         order.draft["modified_at"] = stamp(at)
+
+
+def _open_refunds(order: SandboxOrder) -> list[Row]:
+    return [line for line in order.draft["lines"] if line["refund"] in {"asked", "agreed"}]
+
+
+def _decided(order: SandboxOrder, at: datetime) -> None:
+    order.draft["raw"].setdefault("refund_at", order.draft["paid_at"])
+    order.draft["raw"]["decided_at"] = stamp(at)
 
 
 def _mark(order: SandboxOrder, kind: str) -> None:

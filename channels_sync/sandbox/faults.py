@@ -1,5 +1,6 @@
 """Faults: on demand, each answering for a number of requests and counting how often it did, and at random."""
 
+import re
 import threading
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,14 +27,25 @@ KINDS = {
     "late_detail": "WeChat: a paid order still says unpaid",
     "lost_cursor": "WeChat: code 606006 for the next page",
     "too_many": "WeChat: code 31042 for a list",
-    "clock_skew": "the platform's clock is `seconds` ahead of the true time",
+    "refused": "JD: a look-up of one order (`number`; empty: any) or SKU is refused, the call itself went well",
+    "clock_skew": "the platform's clock is `seconds` ahead of the true time (behind: negative); it dates the answers",
 }
 """What may be set, and what it does."""
 
 
+_NUMBER = re.compile(r'"(?:shop_order_id|order_id|orderId|after_sale_order_id|skuId)"\s*:\s*"?(\d+)')
+
+
+def number_in(text: str) -> str:
+    """Return the number of the one object that the JSON of a request asks about; empty where it names none."""
+    found = _NUMBER.search(text)
+    return found.group(1) if found else ""
+
+
 @dataclass(slots=True)
 class Fault:
-    """One fault; `method` empty means any request of `platform`, which empty means any."""
+    """One fault; `method` empty means any request of `platform`, which empty means any. With `number` it answers only
+    requests about that order, after-sale or SKU (JD, Douyin, WeChat; broken answers and `refused`)."""
 
     kind: str
     times: int = 1
@@ -45,11 +57,13 @@ class Fault:
     fired: int = 0
     platform: str = ""
     is_random: bool = False
+    number: str = ""
 
-    def answers(self, method: str) -> bool:
-        """Whether it is left for this method."""
+    def answers(self, method: str, about: str = "") -> bool:
+        """Whether it is left for this method and the object that the request is about."""
         names = {"", method, method.removeprefix("taobao.qimen.")}
-        return self.fired < self.times and self.method in names and self.platform in {"", platform_of(method)}
+        is_mine = self.method in names and self.platform in {"", platform_of(method)} and self.number in {"", about}
+        return self.fired < self.times and is_mine
 
 
 class Faults:
@@ -59,6 +73,7 @@ class Faults:
         self.chaos = chaos
         self._lock = threading.Lock()
         self._set: list[Fault] = []
+        self._request = threading.local()
 
     def add(self, options: dict[str, Any]) -> Fault:
         """Set one fault. Raises ValueError for an unknown kind or option."""
@@ -78,16 +93,28 @@ class Faults:
         with self._lock:
             self._set.clear()
 
-    def take(self, method: str, *kinds: str) -> Fault | None:
-        """Return the first fault of these kinds that is left for this method, and count it."""
+    def take(self, method: str, *kinds: str, about: str = "") -> Fault | None:
+        """Return the first fault of these kinds that is left for this method (and object), and count it."""
+        fault = self._taken(method, kinds, about)
+        if fault and fault.kind == "clock_skew":
+            self._request.skew = fault.seconds
+        return fault
+
+    def _taken(self, method: str, kinds: tuple[str, ...], about: str) -> Fault | None:
         with self._lock:
             self._set = [fault for fault in self._set if not self._ran_out(fault)]
             for fault in self._set:
-                if fault.kind in kinds and fault.answers(method):
+                if fault.kind in kinds and fault.answers(method, about):
                     fault.fired += 1
                     self._forget(fault)
                     return fault
             return self._random(method, kinds)
+
+    def skew(self) -> float:
+        """Return by how many seconds the request of this thread met a clock ahead; the next one starts from nothing."""
+        seconds: float = getattr(self._request, "skew", 0.0)
+        self._request.skew = 0.0
+        return seconds
 
     def _random(self, method: str, kinds: tuple[str, ...]) -> Fault | None:
         strike = self.chaos.strike(method, kinds) if self.chaos else None

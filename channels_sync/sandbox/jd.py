@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from channels_sync.sandbox.credentials import Credentials
-from channels_sync.sandbox.faults import Faults
+from channels_sync.sandbox.faults import Faults, number_in
 from channels_sync.sandbox.jd_errors import GatewayError, parse_time
 from channels_sync.sandbox.jd_orders import Orders
 from channels_sync.sandbox.jd_refunds import RefundLists
@@ -35,8 +35,8 @@ class JdGateway:
         self._now = now
         self._tokens = JdTokens(store, credentials, now)
         orders = Orders(store, credentials, faults, now)
-        refunds = RefundLists(store, now)
-        writes = Writes(store, orders, now)
+        refunds = RefundLists(store, faults, now)
+        writes = Writes(store, orders, faults, now)
         self._methods: dict[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
             "jingdong.pop.order.search": orders.search,
             "jingdong.pop.order.enSearch": orders.search,
@@ -60,11 +60,12 @@ class JdGateway:
             name = path.removeprefix("/jd/oauth2/")
             return self._faulty(f"oauth2.{name}", lambda: self._tokens.answer(name, params))
         if path == "/jd/routerjson":
-            return self._faulty(params.get("method", ""), lambda: self._call(params))
+            about = number_in(params.get("360buy_param_json", ""))
+            return self._faulty(params.get("method", ""), lambda: self._call(params), about)
         return json_reply({"error": "not here: /jd/routerjson, /jd/oauth2/access_token"}, 404)
 
-    def _faulty(self, method: str, call: Callable[[], dict[str, Any]]) -> Reply:
-        fault = self._faults.take(method, *_BROKEN)
+    def _faulty(self, method: str, call: Callable[[], dict[str, Any]], about: str = "") -> Reply:
+        fault = self._faults.take(method, *_BROKEN, about=about)
         if fault and fault.kind not in {"slow", "truncated"}:
             return broken(fault)
         try:

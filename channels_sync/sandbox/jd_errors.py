@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from channels_sync.sandbox.faults import Faults
 from channels_sync.sandbox.trades import SHANGHAI
 
 Args = Mapping[str, Any]
@@ -11,6 +12,8 @@ Args = Mapping[str, Any]
 WRONG_ARGUMENT = "10100000"
 """JD's own number for it is not public; this one is the sandbox's."""
 WRONG_STATE = "10100021"
+NO_RIGHT_TO_IT = "10100018"
+"""The sandbox's own too."""
 NOTE_TOO_LONG = "10100039"
 WRONG_FLAG = "10100040"
 
@@ -37,6 +40,12 @@ class ServiceError(Exception):
         self.code = code
         self.chinese = chinese
         self.english = english
+
+
+def refuse_on_demand(faults: Faults, method: str, number: str) -> None:
+    """Raise the ServiceError of a refusal that was set for this look-up of one order or SKU."""
+    if number and faults.take(method, "refused", about=number):
+        raise ServiceError(NO_RIGHT_TO_IT, "无权查询该订单", "no permission for this order")
 
 
 def verdict(error: ServiceError | None = None) -> dict[str, Any]:

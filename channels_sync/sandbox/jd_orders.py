@@ -12,6 +12,7 @@ from channels_sync.sandbox.jd_errors import (
     Args,
     ServiceError,
     number_of,
+    refuse_on_demand,
     text_of,
     time_of,
     verdict,
@@ -53,6 +54,7 @@ class Orders:
     def get(self, method: str, args: Args) -> Answer:
         """Answer `pop.order.get` and `pop.order.enGet`."""
         try:
+            refuse_on_demand(self._faults, method, text_of(args, "order_id"))
             found = self.shown(text_of(args, "order_id"))
             whole = order(found.draft, self._credentials, self._now(), sealed="enGet" in method)
             info = project(whole, text_of(args, "optional_fields"))
@@ -62,8 +64,8 @@ class Orders:
 
     def note(self, method: str, args: Args) -> Answer:
         """Answer `order.venderRemark.queryByOrderId`: the only place that tells the flag."""
-        del method
         try:
+            refuse_on_demand(self._faults, method, text_of(args, "order_id"))
             draft = self.shown(text_of(args, "order_id")).draft
         except ServiceError as error:
             return {"venderRemarkQueryResult": {"api_jos_result": verdict(error), "vender_remark": None}}

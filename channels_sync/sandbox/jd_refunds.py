@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from channels_sync.sandbox.jd_errors import WRONG_ARGUMENT, Args, ServiceError, number_of, time_of
+from channels_sync.sandbox.faults import Faults
+from channels_sync.sandbox.jd_errors import WRONG_ARGUMENT, Args, ServiceError, number_of, refuse_on_demand, time_of
 from channels_sync.sandbox.jd_view import sku_id
 from channels_sync.sandbox.store import Store
 from channels_sync.sandbox.trades import top_time, yuan
@@ -17,7 +18,11 @@ SHIPPED = frozenset({"in_transit", "delivered", "completed"})
 APPLICATION_STATES = {"asked": 0, "agreed": 1, "refused": 2, "done": 3}
 WITHDRAWN = 11
 SERVICE_STATES = {"asked": 5, "agreed": 10, "done": 13, "refused": 14}
-LONGEST_SPAN = timedelta(days=7)
+SPANS = (
+    ("afsApplyTime", "applyTimeBegin", timedelta(days=7)),
+    ("approveDate", "approveTimeBegin", timedelta(days=10)),
+)
+"""By which times service orders are listed, and the longest span of each."""
 LARGEST_PAGE = 50
 LAST_PAGE = 100
 
@@ -25,14 +30,15 @@ LAST_PAGE = 100
 class RefundLists:
     """Answers both lists from the orders of the store."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, faults: Faults, now: Callable[[], datetime]) -> None:
         self._store = store
+        self._faults = faults
         self._now = now
 
     def applications(self, method: str, args: Args) -> Answer:
         """Answer `pop.afs.soa.refundapply.queryPageList`; amounts are in fen."""
-        del method
         try:
+            refuse_on_demand(self._faults, method, str(args.get("orderId") or ""))
             rows = [_application(draft) for draft in self._drafts(args) if draft["status"] not in SHIPPED]
             page = _page(_within(rows, args, ("apply", "check")), args, "pageIndex")
         except ServiceError as error:
@@ -41,14 +47,11 @@ class RefundLists:
 
     def services(self, method: str, args: Args) -> Answer:
         """Answer `asc.serviceAndRefund.view`."""
-        del method
         try:
+            refuse_on_demand(self._faults, method, str(args.get("orderId") or ""))
             drafts = [draft for draft in self._drafts(args) if draft["status"] in SHIPPED]
             rows = [row for draft in drafts for row in _services(draft)]
-            spans = [row | {"applyTime": row["sameOrderServiceBill"]["afsApplyTime"]} for row in rows]
-            if not args.get("orderId"):
-                spans = [row for row in spans if _is_within(row, args, "applyTime", "applyTimeBegin", LONGEST_SPAN)]
-            page = _page([{k: v for k, v in row.items() if k != "applyTime"} for row in spans], args, "pageNumber")
+            page = _page(_in_spans(rows, args), args, "pageNumber")
         except ServiceError as error:
             return {"pageResult": {"success": False, "code": error.code, "message": error.chinese}}
         return {"pageResult": {"success": True, "totalCount": page[1], "data": page[0]}}
@@ -75,7 +78,7 @@ def _application(draft: Row) -> Row:
         "buyerId": draft["buyer"]["id"],
         "buyerName": "",
         "applyTime": _applied(draft),
-        "checkTime": top_time(draft["modified_at"]) if status else "",
+        "checkTime": _decided(draft) if status else "",
         "applyRefundSum": fen or draft["paid_fen"],
         "status": status,
         "checkUserName": "",
@@ -92,10 +95,11 @@ def _services(draft: Row) -> list[Row]:
                 "wareId": int(sku_id(line["sku"])),
                 "serviceCount": line["quantity"],
                 "afsApplyTime": _applied(draft),
+                "approveDate": _decided(draft) if line["refund"] != "asked" else "",
             },
             "status": SERVICE_STATES[line["refund"]],
             "refoundAmount": yuan(line["paid_fen"]),
-            "completeTime": top_time(draft["modified_at"]) if line["refund"] == "done" else None,
+            "completeTime": _decided(draft) if line["refund"] == "done" else None,
         }
         for place, line in enumerate(draft["lines"])
         if line["refund"] != "none"
@@ -104,6 +108,20 @@ def _services(draft: Row) -> list[Row]:
 
 def _applied(draft: Row) -> str:
     return top_time(draft["raw"].get("refund_at") or draft["paid_at"])
+
+
+def _decided(draft: Row) -> str:
+    return top_time(draft["raw"].get("decided_at") or draft["modified_at"])
+
+
+def _in_spans(rows: list[Row], args: Args) -> list[Row]:
+    """Return the service orders of the spans asked for; JD wants one, or the number of an order."""
+    asked = [span for span in SPANS if args.get(span[1])]
+    if not asked and not args.get("orderId"):
+        raise ServiceError(WRONG_ARGUMENT, "申请时间、审核时间、订单号不能同时为空")
+    for column, first, most in asked:
+        rows = [row for row in rows if _is_within(row["sameOrderServiceBill"], args, column, first, most)]
+    return rows
 
 
 def _within(rows: list[Row], args: Args, kinds: tuple[str, ...]) -> list[Row]:
@@ -116,7 +134,7 @@ def _within(rows: list[Row], args: Args, kinds: tuple[str, ...]) -> list[Row]:
 def _is_within(row: Row, args: Args, column: str, first: str, most: timedelta | None = None) -> bool:
     start, end = time_of(args, first), time_of(args, first.replace("Start", "End").replace("Begin", "End"))
     if most is not None and end - start > most:
-        raise ServiceError(WRONG_ARGUMENT, "申请时间间隔不能超过 7 天")
+        raise ServiceError(WRONG_ARGUMENT, f"时间间隔不能超过 {most.days} 天")
     return bool(row[column]) and top_time(start.isoformat()) <= row[column] <= top_time(end.isoformat())
 
 

@@ -45,8 +45,8 @@ def order(draft: Row, credentials: Credentials, now: datetime, *, sealed: bool) 
     is_late = bool(paid_at) and now - datetime.fromisoformat(paid_at) < PAYMENT_LAG
     return {
         "orderId": draft["external_no"],
-        "parentOrderId": "0",
-        "directParentOrderId": "0",
+        "parentOrderId": draft["raw"].get("parent", "0"),
+        "directParentOrderId": draft["raw"].get("parent", "0"),
         "venderId": credentials.jd_vender_id,
         "orderType": "22",
         "payType": "4-在线支付",

@@ -118,12 +118,13 @@ class Live:
                 )
             )  # fmt: skip
 
-    def change(self, external_no: str, name: str) -> SandboxOrder | None:
-        """Apply one change now; None for an unknown order. Raises KeyError for an unknown change."""
+    def change(self, external_no: str, name: str, *, is_quiet: bool = False) -> SandboxOrder | None:
+        """Apply one change now, which `is_quiet` moves no modification time; None for an unknown order. Raises KeyError
+        for an unknown change."""
         with self._lock, self._store.transaction():
             order = self._store.get(external_no)
             if order is not None:
-                self._apply(order, name)
+                self._apply(order, name, is_quiet=is_quiet)
         return order
 
     def _next_group(self, at: datetime, room: int | None = None) -> list[SandboxOrder]:
@@ -156,11 +157,11 @@ class Live:
             for order, name in self._store.due_changes(unix(self.now().isoformat())):
                 self._apply(order, name)
 
-    def _apply(self, order: SandboxOrder, name: str) -> None:
+    def _apply(self, order: SandboxOrder, name: str, *, is_quiet: bool = False) -> None:
         now = self.now().astimezone(SHANGHAI)
-        evolve.apply(name, self._rng, order, now)
+        evolve.apply(name, self._rng, order, now, is_quiet=is_quiet)
         self._store.save(order)
-        plan = evolve.next_change(self._rng, order) if name == "pay" else None
+        plan = evolve.next_change(self._rng, order) if name in evolve.LEADS_ON else None
         self._store.plan(order.draft["external_no"], (plan[0], unix(stamp(now)) + plan[1]) if plan else None)
         self._labels.write([order])
 

@@ -11,7 +11,7 @@ from channels_sync.sandbox.people import Buyer
 
 Row = dict[str, Any]
 
-NOT_JUDGED = ("unpaid", "presale_deposit")
+NOT_JUDGED = frozenset({"unpaid", "presale_deposit", "cancelled", "refunded"})
 """Statuses that triage leaves alone; their label has an empty lane."""
 FLAGS = {"douyin": ("red", "orange", "green", "cyan", "purple")}
 _FLAGS = ("red", "yellow", "green", "blue", "purple")
@@ -36,7 +36,7 @@ class SandboxOrder:
     @property
     def lane(self) -> str:
         """Return the lane that the starter rules should find; empty while it is not paid or frozen by the platform."""
-        if self.draft["status"] in NOT_JUDGED or self.draft["status"] == "cancelled":
+        if self.draft["status"] in NOT_JUDGED:
             return ""
         lanes = [LANES[kind] for kind in self.kinds]
         return "" if "" in lanes else max(lanes, key=_LANE_ORDER.index, default="regular")

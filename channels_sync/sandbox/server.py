@@ -225,6 +225,11 @@ class _Handler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 stream.close()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Date an answer by the clock of the platform that gives it."""
+        moment = time.time() if timestamp is None else timestamp
+        return super().date_time_string(moment + self._sandbox.faults.skew())
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Stay silent: requests carry tokens and receivers."""
 

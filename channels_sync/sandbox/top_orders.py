@@ -1,7 +1,9 @@
 """The order methods of the gateway: lists by change or creation, one full trade, refunds (protocol reference 1.6)."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from channels_sync.sandbox.credentials import Credentials
@@ -9,7 +11,7 @@ from channels_sync.sandbox.faults import Faults
 from channels_sync.sandbox.orders import SandboxOrder, stamp
 from channels_sync.sandbox.store import Store, Window
 from channels_sync.sandbox.top_errors import TopError, invalid, parse_time, required, required_time, whole
-from channels_sync.sandbox.trades import SHANGHAI, project, refund_rows, trade
+from channels_sync.sandbox.trades import SHANGHAI, project, refund_rows, top_time, trade
 
 Params = Mapping[str, str]
 Answer = dict[str, Any]
@@ -61,19 +63,30 @@ class Orders:
         return {"trade": project(whole_trade, fields, full=True, with_oaid=with_oaid)}
 
     def refunds(self, params: Params) -> Answer:
-        """Answer `taobao.refunds.receive.get`: refunds of the trades changed in the window."""
-        fields = required(params, "fields")
-        now = self._now()
+        """Answer `taobao.refunds.receive.get`: the refunds that changed in the window, latest first."""
+        fields = required(params, "fields").split(",")
         start, end = (parse_time(params.get(name, "")) for name in ("start_modified", "end_modified"))
-        window = self._window("modified", start or now - HISTORY, end or now)
-        found = [
-            {name: value for name, value in row.items() if name in fields.split(",")}
-            for order in self._store.page(window, (), 0, 10_000)
-            for row in refund_rows(trade(order.draft, self._credentials))
-        ]
+        now = self._now()
+        first, last = (top_time(moment.isoformat()) for moment in (start or now - HISTORY, end or now))
+        rows = [row for draft in self._with_refunds() for row in refund_rows(draft, self._credentials)]
+        found = sorted(
+            (row for row in rows if first <= row["modified"] <= last), key=itemgetter("modified"), reverse=True
+        )
         number, size = whole(params, "page_no", 1), whole(params, "page_size", 40, LARGEST_PAGE)
-        page = found[(number - 1) * size : number * size]
+        page = [
+            {name: value for name, value in row.items() if name in fields}
+            for row in found[(number - 1) * size : number * size]
+        ]
         return {**_wrapped("refunds", "refund", page), **_paging(params, len(found), number * size)}
+
+    def _with_refunds(self) -> list[Answer]:
+        """Return the drafts of all trades shown by now that have, or had, a refund."""
+        rows = self._store.query(
+            "SELECT draft FROM orders WHERE shop = 'taobao' AND due <= ?"
+            " AND (marks LIKE '%\"refund\"%' OR draft LIKE '%\"refund_at\"%')",
+            int(self._now().timestamp()),
+        )
+        return [json.loads(row["draft"]) for row in rows]
 
     def _listing(self, params: Params, window: Window) -> Answer:
         fields = required(params, "fields")

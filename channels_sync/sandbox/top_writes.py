@@ -89,12 +89,16 @@ class Writes:
         self._store.add_write(SHOP, "stock", key, self._seconds(), {"quantity": now, "type": int(kind)})
 
     def _lines(self, order: SandboxOrder, params: Params) -> list[str]:
-        known = oids(order.draft)
+        """Return the lines that get the parcel's number; one whose refund is done is closed and gets none."""
+        known = dict(zip(oids(order.draft), order.draft["lines"], strict=True))
+        open_lines = [number for number, line in known.items() if line["refund"] != "done"]
         if params.get("is_split") != "1":
-            return [line for line in known if line not in order.draft["raw"].get("parcels", {})]
+            return [line for line in open_lines if line not in order.draft["raw"].get("parcels", {})]
         wanted = required(params, "sub_tid").split(",")
-        if not set(wanted) <= set(known):
+        if not set(wanted) <= known.keys():
             raise TopError(15, "Remote service error", f"{_SHIPPING}:S01", "子订单不存在")
+        if not set(wanted) <= set(open_lines):
+            raise TopError(15, "Remote service error", f"{_SHIPPING}:B04", "子订单已关闭")
         return wanted
 
     def _order(self, tid: str) -> SandboxOrder:

@@ -81,7 +81,8 @@ def trade(draft: Row, credentials: Credentials) -> Row:
 def status_of(draft: Row) -> str:
     """Return the platform's word; a trade with only a part of its lines sent has one of its own."""
     parcels = draft["raw"].get("parcels")
-    if draft["status"] == "in_transit" and parcels and len(parcels) < len(draft["lines"]):
+    to_ship = {oid for oid, line in zip(oids(draft), draft["lines"], strict=True) if line["refund"] != "done"}
+    if draft["status"] == "in_transit" and parcels and to_ship - parcels.keys():
         return "SELLER_CONSIGNED_PART"
     return str(draft["channel_hold"] or _STATUS[draft["status"]])
 
@@ -112,8 +113,15 @@ def project(whole: Row, asked: str, *, full: bool, with_oaid: bool = False) -> R
     return found
 
 
-def refund_rows(whole: Row) -> list[Row]:
-    """Return the refunds of a trade as `taobao.refunds.receive.get` lists them."""
+def refund_rows(draft: Row, credentials: Credentials) -> list[Row]:
+    """Return the refunds of a trade as `taobao.refunds.receive.get` lists them; one that was withdrawn is closed."""
+    whole, raw = trade(draft, credentials), draft["raw"]
+    asked = top_time(raw.get("refund_at") or draft["modified_at"])
+    moved = top_time(raw.get("decided_at") or raw.get("refund_at") or draft["modified_at"])
+    lines = whole["orders"]["order"]
+    if "refund_at" in raw and all(line["refund_status"] == "NO_REFUND" for line in lines):
+        oid = str(lines[0]["oid"])
+        lines = [{**lines[0], "refund_status": "CLOSED", "refund_id": oid[::-1]}]
     return [
         {
             "refund_id": line["refund_id"],
@@ -127,13 +135,13 @@ def refund_rows(whole: Row) -> list[Row]:
             "title": line["title"],
             "buyer_nick": whole["buyer_nick"],
             "buyer_open_uid": whole["buyer_open_uid"],
-            "created": whole["modified"],
-            "modified": whole["modified"],
+            "created": asked,
+            "modified": max(asked, moved),
             "good_status": "BUYER_NOT_RECEIVED",
             "has_good_return": False,
             "reason": "不想要了",
         }
-        for line in whole["orders"]["order"]
+        for line in lines
         if line["refund_status"] != "NO_REFUND"
     ]
 
@@ -197,6 +205,8 @@ def _line(draft: Row, index: int, status: str) -> Row:
         found |= {"invoice_no": parcel["number"], "logistics_company": parcel["company"]}
     if status == "SELLER_CONSIGNED_PART":
         found["status"] = "WAIT_BUYER_CONFIRM_GOODS" if parcel else "WAIT_SELLER_SEND_GOODS"
+    if line["refund"] == "done":
+        found["status"] = "TRADE_CLOSED"
     if draft["ship_by"]:
         found["delivery_time"] = top_time(draft["ship_by"])
     if line["refund"] != "none":

@@ -7,7 +7,7 @@ from typing import Any
 
 from channels_sync.sandbox import catalogue
 from channels_sync.sandbox.credentials import Credentials
-from channels_sync.sandbox.faults import Faults
+from channels_sync.sandbox.faults import Faults, number_in
 from channels_sync.sandbox.orders import SandboxOrder, stamp
 from channels_sync.sandbox.replies import Reply, json_reply
 from channels_sync.sandbox.store import Store
@@ -68,7 +68,8 @@ class WechatShop:
         """Answer one request; errors come with HTTP status 200, but for an address that is not on the allow list."""
         del headers
         path = path.removeprefix(self.prefix.rstrip("/"))
-        fault = self._faults.take(path, "http500", "timeout", "disconnect", *_BELOW)
+        about = number_in(body.decode("utf-8", "replace"))
+        fault = self._faults.take(path, "http500", "timeout", "disconnect", *_BELOW, about=about)
         if fault and fault.kind == "address":
             return Reply(b"", "text/plain", 403)
         if fault and fault.kind in {"http500", "timeout", "disconnect"}:

@@ -71,7 +71,6 @@ class WechatLists:
         return [
             sale["after_sale_order_id"]
             for order in self._store.page(window, (), 0, self.most_rows)
-            if "refund" in order.kinds
             for sale in aftersales(order.draft)
             if start <= sale["update_time"] < end
         ]

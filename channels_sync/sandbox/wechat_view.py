@@ -65,7 +65,8 @@ def order_view(draft: Row) -> Row:
 def status_of(draft: Row) -> int:
     """Return the platform's number; an order with only a part of its pieces sent is 21."""
     sent = draft["raw"].get("parcels")
-    if draft["status"] == "in_transit" and sent and left_to_ship(draft):
+    refunded = {product_key(line) for line in draft["lines"] if line["refund"] == "done"}
+    if draft["status"] == "in_transit" and sent and left_to_ship(draft).keys() - refunded:
         return 21
     return _STATUS[draft["status"]]
 
@@ -124,7 +125,7 @@ def seen_draft(draft: Row) -> Row:
         "phone": address["tel_number_ext_info"]["virtual_tel_number"] if virtual else address["tel_number"],
         "town": "",
         "detail": address["detail_info"],
-        "kind": "virtual" if virtual else "",
+        "kind": "virtual" if virtual else "plain" if address["tel_number"] else "",
         "oaid": address["hash_code"],
     }
     lines = [

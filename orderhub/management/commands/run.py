@@ -37,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("--sandbox-port", type=int, default=int(os.environ.get("SANDBOX_PORT") or 8790))
         parser.add_argument("--no-sandbox", action="store_true", help="no demo data and no emulated platforms")
         parser.add_argument("--rate", type=float, default=120, help="sandbox orders a minute")
+        parser.add_argument(
+            "--backlog", type=int, default=BACKLOG, help="orders of the past three hours in a new sandbox"
+        )
         parser.add_argument("--verbose", action="store_true", help="show every log line, not only warnings")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -52,7 +55,7 @@ class Command(BaseCommand):
         if sandbox_port:
             call_command("demo", stdout=self.stdout)
             point_at_sandbox(sandbox_port)
-            running.insert(0, sandbox(port, sandbox_port, options["rate"]))
+            running.insert(0, sandbox(port, sandbox_port, options["rate"], options["backlog"]))
         connections.close_all()
         self.stdout.write(welcome(port, sandbox_port))
         # Into a file or pipe the passwords would otherwise stay in the buffer until something else fills it.
@@ -82,10 +85,10 @@ def programs(port: int) -> list[Program]:
     ]
 
 
-def sandbox(port: int, sandbox_port: int, rate: float) -> Program:
+def sandbox(port: int, sandbox_port: int, rate: float, backlog: int = BACKLOG) -> Program:
     """Return the emulated platforms: they answer, and those that push their orders push to the hub."""
     words = ["--port", str(sandbox_port), "--hub", f"http://{HOST}:{port}", "--state-dir", str(var_dir() / "sandbox")]
-    words += ["--rate", str(rate), "--backlog", str(BACKLOG), "--shares", SHARES]
+    words += ["--rate", str(rate), "--backlog", str(backlog), "--shares", SHARES]
     shops = ["--shop-mini", MINI_SHOP, "--shop-taobao", TAOBAO_SHOP]
     warehouse = Credentials.from_environment().warehouse_code
     shops += ["--warehouse", warehouse, "--warehouse-seconds", str(WAREHOUSE_SECONDS)]

@@ -14,6 +14,7 @@ from tests.channels_sync.sandbox.conftest import Outside, at
 
 SEARCH = "jingdong.pop.order.search"
 APPLICATIONS = "jingdong.pop.afs.soa.refundapply.queryPageList"
+SERVICES = "jingdong.asc.serviceAndRefund.view"
 ALL_FIELDS = (
     "orderId,orderState,orderStartTime,paymentConfirmTime,orderEndTime,modified,orderTotalPrice,orderPayment,actualPay,"
     "shouldPay,freightPrice,sellerDiscount,consigneeInfo,itemInfoList,couponDetailList,orderRemark,venderRemark"
@@ -50,6 +51,10 @@ class JdOutside(Outside):
     def refunds(self, **args):
         answer = self.jd(APPLICATIONS, **{"pageIndex": 1, "pageSize": 50, **args})
         return answer[f"{APPLICATIONS.replace('.', '_')}_responce"]["queryResult"]
+
+    def services(self, **args):
+        answer = self.jd(SERVICES, **{"pageNumber": 1, "pageSize": 50, **args})
+        return answer[f"{SERVICES.replace('.', '_')}_responce"]["pageResult"]
 
     def error(self, **given):
         return self.jd(SEARCH, **given)["error_response"]["code"]
@@ -230,6 +235,18 @@ def test_applications_for_refunds_have_their_own_times(jd, clock):
     assert (row["status"], row["checkTime"]) == (11, at(clock.now))
     assert jd.refunds(orderId="1")["totalCount"] == 0
     assert jd.refunds(pageIndex=101)["success"] is False
+
+
+def test_service_orders_are_listed_by_application_or_by_audit(jd, clock):
+    (number,) = jd.paid()
+    asked = clock.now
+    jd.control("change", external_no=number, change="ask_refund")
+    jd.jd("jingdong.pop.order.shipment", orderId=number, logiCoprId="467", logiNo="SF1")
+    assert jd.services(applyTimeBegin=at(asked), applyTimeEnd=at(asked))["totalCount"] == 1
+    span = {"approveTimeBegin": at(asked - timedelta(days=10)), "approveTimeEnd": at(asked)}
+    assert jd.services(**span)["totalCount"] == 0
+    assert jd.services(approveTimeBegin=at(asked - timedelta(days=11)), approveTimeEnd=at(asked))["success"] is False
+    assert jd.services()["success"] is False
 
 
 def test_what_was_written_can_be_read_at_the_side_door(jd):

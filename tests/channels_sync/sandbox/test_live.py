@@ -100,6 +100,31 @@ def test_a_refund_freezes_it_until_it_is_withdrawn():
     assert (order.lane, order.kinds) == ("regular", [])
 
 
+def test_a_granted_refund_ends_an_order_of_which_nothing_is_left():
+    part, whole = (next(o for o in generate(40, seed=1) if not o.kinds and (len(o.draft["lines"]) > 1) is more)
+                   for more in (True, False))  # fmt: skip
+    at = datetime.fromisoformat("2026-11-11T13:00:00+08:00")
+    for order in (part, whole):
+        evolve.apply("ask_refund", Random(1), order, at)
+        evolve.apply("finish_refund", Random(1), order, at)
+    assert (part.draft["status"], part.lane, whole.draft["status"], whole.lane) == ("paid", "regular", "refunded", "")
+
+
+def test_open_refunds_are_decided_also_after_shipping(clock, tmp_path):
+    with running(clock, tmp_path) as sandbox:
+        numbers = sandbox.live.make(60)
+        for number in numbers:
+            order = sandbox.store.get(number)
+            order.draft["status"] = "in_transit"
+            sandbox.store.save(order)
+            sandbox.live.change(number, "refund_after_shipping")
+        clock.forward(minutes=45)
+        sandbox.live.beat(0)
+        states = [line["refund"] for number in numbers for line in sandbox.store.get(number).draft["lines"]]
+    assert 25 < states.count("done") < 55
+    assert states.count("asked") + states.count("done") >= 60
+
+
 def test_unknown_change_is_refused(taobao):
     (number,) = taobao.make(1)
     before = taobao.get(f"orders?external_no={number}")

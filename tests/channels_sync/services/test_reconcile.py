@@ -6,6 +6,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
+from channels_sync.connectors.base import connectors
+from channels_sync.connectors.exchange import Shipment
 from channels_sync.models import (
     Difference,
     DifferenceState,
@@ -17,6 +19,7 @@ from channels_sync.models import (
     ShopSync,
 )
 from channels_sync.services import mend, reconcile, verdicts
+from channels_sync.services.access import shop_access
 from orderhub.core.errors import HubError
 from orderhub.core.money import show
 from orderhub.models import Effect, InboxItem, Order, OrderLine, ParcelLine, ParkedOrder, Receiver, Reject, Sku
@@ -122,6 +125,27 @@ def test_what_was_pulled_equals_the_platform_field_by_field(world):
     assert job.platform_paid_fen == job.pool_paid_fen
     assert job.platform_refunds == job.pool_refunds
     assert job.stock_state == ("not_offered" if world.platform == "taobao" else "nothing")
+
+
+@on_each
+def test_refunds_that_go_on_living_make_no_difference(world):
+    asked, withdrawn, granted, shipped, paid_back = world.plain(world.platform, 5)
+    connector, access = connectors.get(world.platform), shop_access(world.shop)
+    for number in (shipped, paid_back):
+        connector.ship(access, Shipment(number, "SF", f"SF{number[-6:]}"))
+    steps = [
+        *((number, "ask_refund") for number in (asked, withdrawn, granted)),
+        *((number, "refund_after_shipping") for number in (shipped, paid_back)),
+        (withdrawn, "withdraw_refund"), (granted, "finish_refund"), (paid_back, "finish_refund"),
+    ]  # fmt: skip
+    for number, change in steps:
+        world.sandbox.now.forward(1)
+        world.sandbox.live.change(number, change)
+        world.pull()
+    assert told(compare(world.shop)) == []
+    found = {number: set(of(number).lines.values_list("refund", flat=True)) for number, _change in steps}
+    assert ["asked" in found[number] for number in (asked, withdrawn, shipped)] == [True, False, True]
+    assert ["done" in found[number] for number in (granted, paid_back)] == [True, True]
 
 
 @on_each
