@@ -38,6 +38,12 @@ class ThrottledError(TemporaryError):
     """The platform lets nothing through for `retry_after` seconds."""
 
     concerns_all = True
+    is_narrow: bool = False
+    """The limit counts one kind of calls by itself: the other queues of the application may go on."""
+
+
+class QueueFullError(ThrottledError):
+    """The hub's own queue for calls of an application is too long just now; the platform itself banned nobody."""
 
 
 class TooManyRowsError(HubError):

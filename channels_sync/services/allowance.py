@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import ThrottledError
+from channels_sync.connectors.base import QueueFullError
 
 LONGEST_WAIT = 20.0
 """Seconds that a run may wait for its turn; beyond that it ends and comes back when the turn is near."""
@@ -26,7 +26,7 @@ class SharedAllowance:
     def take(self, calls: int) -> Sequence[float]:
         """Return the moment (`time.monotonic`) before which each of `calls` calls must not start.
 
-        Raises ThrottledError, with the seconds to wait, when the first turn is further away than LONGEST_WAIT.
+        Raises QueueFullError, with the seconds to wait, when the first turn is further away than LONGEST_WAIT.
         """
         with connection.cursor() as cursor:
             cursor.execute(
@@ -58,7 +58,7 @@ class SharedAllowance:
                 {"key": self._key, "seconds": seconds},
             )
 
-    def _busy(self) -> ThrottledError:
+    def _busy(self) -> QueueFullError:
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -70,4 +70,4 @@ class SharedAllowance:
             row = cursor.fetchone()
         seconds = row[0] if row else 1.0
         message = _("The call limit of the platform is used up for %(seconds)s more seconds.")
-        return ThrottledError(message % {"seconds": f"{seconds:.0f}"}, retry_after=seconds)
+        return QueueFullError(message % {"seconds": f"{seconds:.0f}"}, retry_after=seconds)

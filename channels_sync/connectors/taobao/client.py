@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -16,9 +17,10 @@ from django.utils.translation import gettext as _
 
 from channels_sync import payloads
 from channels_sync.connectors import http
-from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.base import AuthorisationError, CallBudget, ThrottledError
 from channels_sync.connectors.causes import Cause, because
 from channels_sync.connectors.fields import SHANGHAI
+from channels_sync.connectors.turns import turn
 from orderhub.core.errors import HubError, TemporaryError
 
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
@@ -26,6 +28,10 @@ FORM = "application/x-www-form-urlencoded;charset=utf-8"
 _SECONDS = re.compile(r"(\d+)\s*(?:more\s+)?(?:second|秒)")
 _SESSION_CODES = frozenset({26, 27, 53})
 _LIMIT_CODES = frozenset({4, 5, 6, 7, 8})
+_METHOD_LIMITS = frozenset(
+    {"accesscontrol.limited-by-api-access-count", "accesscontrol.limited-by-app-api-access-count"}
+)
+"""Limits on one method. A used-up day of one must not stop the orders (protocol reference 1.4)."""
 _CLOCK_CODES = frozenset({30, 31})
 _REMOTE_CODES = frozenset({15, 50})
 _CAUSES = {11: Cause.RIGHTS, 12: Cause.RIGHTS, 13: Cause.RIGHTS, 28: Cause.SECRET, 29: Cause.SECRET, 42: Cause.RIGHTS}
@@ -63,12 +69,7 @@ def top_error(code: int, sub_code: str, message: str) -> HubError:
             _("The platform does not accept the session any more (code %(code)s): authorise the shop again.") % detail
         )
     if code in _LIMIT_CODES:
-        seconds = _ban_seconds(message)
-        return ThrottledError(
-            _("The platform limits the calls (code %(code)s): it asks to wait %(seconds)s seconds.")
-            % {**detail, "seconds": f"{seconds:g}"},
-            retry_after=seconds,
-        )
+        return _limit(detail, is_narrow=sub_code in _METHOD_LIMITS)
     if code in _CLOCK_CODES:
         wrong = _("The platform finds the time of the request wrong (code %(code)s): set the clock of this machine.")
         return because(Cause.CLOCK, TemporaryError(wrong % detail))
@@ -81,20 +82,39 @@ def top_error(code: int, sub_code: str, message: str) -> HubError:
     return RefusedError(text) if code in _REMOTE_CODES else because(_CAUSES.get(code, Cause.REFUSED), HubError(text))
 
 
+def _limit(detail: Mapping[str, Any], *, is_narrow: bool) -> ThrottledError:
+    seconds = _ban_seconds(detail["message"])
+    text = _("The platform limits the calls (code %(code)s): it asks to wait %(seconds)s seconds.")
+    error = ThrottledError(text % {**detail, "seconds": f"{seconds:g}"}, retry_after=seconds)
+    error.is_narrow = is_narrow
+    return error
+
+
 def _ban_seconds(message: str) -> float:
     found = _SECONDS.search(message)
     return max(float(found.group(1)), 1.0) if found else DEFAULT_BAN_SECONDS
 
 
 class TopClient:
-    """Calls one gateway with one application key and session. Safe for many threads."""
+    """Calls one gateway with one application key and session, each call in a turn of `budget`; without one, who calls
+    keeps to the limit. Safe for many threads."""
 
-    def __init__(self, url: str, app_key: str, secret: str, session: str, *, sign_method: str = "md5") -> None:
+    def __init__(
+        self,
+        url: str,
+        app_key: str,
+        secret: str,
+        session: str,
+        *,
+        sign_method: str = "md5",
+        budget: CallBudget | None = None,
+    ) -> None:
         self._url = url
         self._app_key = app_key
         self._secret = secret
         self._session = session
         self._sign_method = sign_method
+        self._budget = budget
 
     def call(self, method: str, params: Mapping[str, str], *, tries: int = http.TRIES) -> dict[str, Any]:
         """Return the content of the `…_response` envelope of one call.
@@ -102,7 +122,8 @@ class TopClient:
         What passes soon is tried again on the spot (`tries` is 1 for what must not be sent twice unseen); raises
         HubError for the rest, ThrottledError for call limits.
         """
-        return http.retrying(lambda: self._once(method, params), tries=tries)
+        with turn(self._budget) if self._budget else nullcontext():
+            return http.retrying(lambda: self._once(method, params), tries=tries)
 
     def _once(self, method: str, params: Mapping[str, str]) -> dict[str, Any]:
         secrets = (self._secret, self._session)

@@ -1,7 +1,6 @@
 """The connector of Taobao and Tmall shops."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,8 +29,7 @@ from channels_sync.connectors.exchange import (
 from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.taobao import events, readback, receivers, tokens, writes
 from channels_sync.connectors.taobao.client import TopClient
-from channels_sync.connectors.taobao.pull import Options, Pull
-from channels_sync.connectors.turns import turn
+from channels_sync.connectors.taobao.pull import Options, Pull, budget_of
 from orderhub.core.opening import PARTS
 
 
@@ -105,30 +103,24 @@ class TaobaoConnector(Connector):
 
     def reveal(self, access: ShopAccess, values: Sequence[Sealed]) -> list[Opened]:
         """Return clear names and addresses, and virtual numbers; the setting `reveal_scene` is the reason told."""
-        with _turn(access, "receivers") as client:
-            return receivers.reveal(client, access.settings, values)
+        return receivers.reveal(_client(access, "receivers"), access.settings, values)
 
     def events(self, access: ShopAccess) -> Sequence[Pushed]:
         """Return the messages that wait for the shop."""
-        with _turn(access, "events") as client:
-            return events.waiting(client, access.settings)
+        return events.waiting(_client(access, "events"), access.settings)
 
     def confirm(self, access: ShopAccess, delivery_keys: Sequence[str]) -> None:
         """Have stored messages not sent again."""
-        with _turn(access, "events") as client:
-            events.confirm(client, access.settings, delivery_keys)
+        events.confirm(_client(access, "events"), access.settings, delivery_keys)
 
     def write_stock(self, access: ShopAccess, rows: Sequence[StockWrite]) -> list[WriteResult]:
         """Set the stock of items; those of one item go in one call."""
-        rate = Options.of(access.settings).calls_per_second
-        # A queue of its own: the platform counts each method for itself, and stock must not wait behind a long pull.
-        budget = access.budget(f"taobao:{access.credential('app_key')}:stock", rate)
-        return writes.write_stock(_client(access), rows, budget)
+        return writes.write_stock(_client(access, "stock"), rows)
 
     def ship(self, access: ShopAccess, shipment: Shipment) -> None:
         """Tell a parcel; one that the platform knows already is not told again."""
         carriers = access.settings.get("carrier_codes")
-        writes.ship(_client(access), shipment, carriers if isinstance(carriers, dict) else {})
+        writes.ship(_client(access, "writes"), shipment, carriers if isinstance(carriers, dict) else {})
 
     def memo_rules(self, shop_settings: Mapping[str, Any]) -> MemoRules:
         """1,000 bytes and five colours."""
@@ -136,25 +128,18 @@ class TaobaoConnector(Connector):
 
     def write_memo(self, access: ShopAccess, memo: Memo) -> None:
         """Set the seller's memo and flag."""
-        writes.write_memo(_client(access), memo)
+        writes.write_memo(_client(access, "writes"), memo)
 
 
-@contextmanager
-def _turn(access: ShopAccess, part: str) -> Iterator[TopClient]:
-    """Wait for a turn in the queue of one kind of calls; a ban of the platform holds for all its workers."""
-    rate = Options.of(access.settings).calls_per_second
-    budget = access.budget(f"taobao:{access.credential('app_key')}:{part}", rate)
-    with turn(budget):
-        yield _client(access)
-
-
-def _client(access: ShopAccess) -> TopClient:
+def _client(access: ShopAccess, part: str = "") -> TopClient:
+    """Return a client whose calls wait in the queue of `part`; a pull, without one, takes its turns itself."""
     return TopClient(
         settings.TAOBAO_GATEWAY_URL,
         access.credential("app_key"),
         access.credential("app_secret"),
         access.credential("session"),
         sign_method=str(access.settings.get("sign_method", "md5")),
+        budget=budget_of(access, Options.of(access.settings), part) if part else None,
     )
 
 

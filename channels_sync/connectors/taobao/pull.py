@@ -7,7 +7,7 @@ promised and no page showed makes the window be read again.
 
 import hashlib
 import time
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +17,18 @@ import orjson
 import structlog
 
 from channels_sync.connectors import options
-from channels_sync.connectors.base import RawPage, ShopAccess, ThrottledError, TooManyRowsError, Window, not_now
+from channels_sync.connectors.base import (
+    CallBudget,
+    RawPage,
+    ShopAccess,
+    ThrottledError,
+    TooManyRowsError,
+    Window,
+    not_now,
+)
 from channels_sync.connectors.fields import SHANGHAI
 from channels_sync.connectors.taobao.client import RefusedError, TopClient, top_time
+from channels_sync.connectors.turns import UnderOneBan, heed
 from orderhub.core.errors import HubError
 
 log = structlog.get_logger(__name__)
@@ -43,6 +52,8 @@ WITHOUT_DETAILS = frozenset(
 REFUSED_KEY = "hub_refused"
 """Put into a trade whose details the platform refuses; its reader makes a reject of it."""
 
+PARTS = ("stock", "writes", "events", "receivers", "refunds")
+"""Kinds of calls with a queue of their own beside that of orders."""
 LARGEST_SLICE = 3000
 SHORTEST_SLICE = timedelta(minutes=1)
 PASSES = 4
@@ -81,7 +92,7 @@ class Pull:
         self._options = options
         self._method, self._column = (CREATED_LIST, "created") if by_creation else (LIST, "modified")
         self._skips_known = not by_creation
-        self._budget = access.budget(f"taobao:{access.credential('app_key')}", options.calls_per_second)
+        self._budget = budget_of(access, options)
         self._seen: dict[str, str] = {}
         """Modification time, as text, by order number of all rows of this window that were handed out or skipped."""
 
@@ -145,12 +156,15 @@ class Pull:
             "page_size": str(self._options.page_size),
             "use_has_next": use_has_next,
         }
+        return self._in_turn(self._budget, self._method, params)
+
+    def _in_turn(self, budget: CallBudget, method: str, params: Mapping[str, str]) -> dict[str, Any]:
         for attempt in range(1, ROUNDS + 1):
-            _wait_until(self._budget.take(1)[0])
+            _wait_until(budget.take(1)[0])
             try:
-                return self._client.call(self._method, params)
+                return self._client.call(method, params)
             except ThrottledError as error:
-                self._budget.block(error.retry_after or 1.0)
+                heed(budget, error)
                 if attempt == ROUNDS:
                     raise
         raise AssertionError("unreachable")
@@ -184,13 +198,13 @@ class Pull:
                 if not left:
                     return found
                 answers = dict(zip(left, pool.map(self._detail, left, self._budget.take(len(left))), strict=True))
-                bans = [a.retry_after or 1.0 for a in answers.values() if isinstance(a, ThrottledError)]
-                if bans:
-                    self._budget.block(max(bans))
+                ban = _widest(answers.values())
+                if ban:
+                    heed(self._budget, ban)
                 found |= {number: a for number, a in answers.items() if not isinstance(a, ThrottledError)}
                 left = [number for number in left if number not in found]
-        if left:
-            raise ThrottledError(str(answers[left[0]]), retry_after=max(bans))
+        if ban:
+            raise ban
         return found
 
     def _detail(self, number: str, start: float) -> dict[str, Any] | HubError:
@@ -201,6 +215,23 @@ class Pull:
             return error
         trade = content.get("trade")
         return trade if isinstance(trade, dict) else RefusedError("the platform returned no trade")
+
+
+def budget_of(access: ShopAccess, options: Options, part: str = "") -> CallBudget:
+    """Return the queue of one kind of calls of the shop's application key: that of orders, or a `part` of its own. The
+    platform counts each method for itself, and what it is told must not wait behind a long pull; its ban on the
+    application holds for all of them."""
+    key = f"taobao:{access.credential('app_key')}"
+    names = [key, *(f"{key}:{own}" for own in PARTS)]
+    queues = {name: access.budget(name, options.calls_per_second) for name in names}
+    own = queues.pop(f"{key}:{part}" if part else key)
+    return UnderOneBan(own, tuple(queues.values()))
+
+
+def _widest(answers: Iterable[object]) -> ThrottledError | None:
+    """Return the ban that stops most for longest."""
+    bans = [answer for answer in answers if isinstance(answer, ThrottledError)]
+    return max(bans, key=lambda ban: (not ban.is_narrow, ban.retry_after or 1.0), default=None)
 
 
 def _page_of(rows: list[Any], later: Collection[str] = ()) -> RawPage:

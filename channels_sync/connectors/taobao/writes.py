@@ -7,10 +7,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import AuthorisationError, CallBudget, ThrottledError
+from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
 from channels_sync.connectors.taobao.client import RefusedError, TopClient
-from channels_sync.connectors.turns import turn
 from orderhub.core.errors import HubError, TemporaryError
 
 SKU_STOCK = "taobao.skus.quantity.update"
@@ -27,7 +26,7 @@ FLAGS = {"grey": "0", "none": "0", "red": "1", "yellow": "2", "green": "3", "blu
 COLOURS = ("red", "yellow", "green", "blue", "purple")
 
 
-def write_stock(client: TopClient, rows: Sequence[StockWrite], budget: CallBudget) -> list[WriteResult]:
+def write_stock(client: TopClient, rows: Sequence[StockWrite]) -> list[WriteResult]:
     """Set the stock of items; SKUs of one item share a call. One result for each row, in the given order.
 
     After a refused session or a call limit no further call is made: all that is left gets that error.
@@ -43,7 +42,7 @@ def write_stock(client: TopClient, rows: Sequence[StockWrite], budget: CallBudge
     for method, params, places in calls:
         if stop is None and time.monotonic() > stop_at:
             stop = TemporaryError(_("The platform answers too slowly."))
-        error = stop or _refused(client, method, params, budget)
+        error = stop or _refused(client, method, params)
         if isinstance(error, AuthorisationError | ThrottledError):
             stop = error
         errors |= dict.fromkeys(places, error)
@@ -60,6 +59,9 @@ def ship(client: TopClient, shipment: Shipment, carriers: Mapping[str, str]) -> 
     while left:
         try:
             client.call(SHIP, _parcel(shipment, left, carriers), tries=1)
+        except ThrottledError:
+            # Nothing was carried out, and asking would take one more turn under the ban.
+            raise
         except (TemporaryError, RefusedError):
             # Another parcel of the order may have been told at the same moment.
             before, left = left, _untold(client, shipment)
@@ -108,10 +110,9 @@ def _stock_calls(
     return calls
 
 
-def _refused(client: TopClient, method: str, params: Mapping[str, str], budget: CallBudget) -> HubError | None:
+def _refused(client: TopClient, method: str, params: Mapping[str, str]) -> HubError | None:
     try:
-        with turn(budget):
-            client.call(method, params)
+        client.call(method, params)
     except HubError as error:
         return error
     return None

@@ -17,17 +17,24 @@ from orderhub.core.errors import HubError, TemporaryError
 
 
 class Budget:
+    """Takes no time and notes what it was told."""
+
+    def __init__(self):
+        self.calls, self.blocked = 0, []
+
     def take(self, calls):
+        self.calls += calls
         return [time.monotonic()] * calls
 
     def block(self, seconds):
-        pass
+        self.blocked.append(seconds)
 
 
 class Side:
     def __init__(self, platform):
         self.platform = platform
         self.settings = {}
+        self.budgets = {}
         self.credentials = {
             "app_key": SANDBOX.app_key, "app_secret": SANDBOX.app_secret, "session": SANDBOX.session,
         }  # fmt: skip
@@ -37,11 +44,15 @@ class Side:
     def access(self):
         return ShopAccess(
             shop_id=1, code="tb", credentials=self.credentials, settings=self.settings,
-            budget=lambda _key, _rate: Budget(), known=lambda _versions: set(),
+            budget=lambda key, _rate: self.budgets.setdefault(key, Budget()), known=lambda _versions: set(),
         )  # fmt: skip
 
     def fault(self, kind, **options):
         self.platform.faults.add({"kind": kind, **options})
+
+    def queues(self, what):
+        """Return what each queue noted, by its name; that of the pull is named by the application key."""
+        return {key.rpartition(":")[2]: getattr(budget, what) for key, budget in self.budgets.items()}
 
     def told(self, kind):
         return [(write["key"], write["body"]) for write in self.platform.store.writes("taobao", kind)]
@@ -193,6 +204,15 @@ def test_a_memo_fits_the_platforms_bytes_and_an_empty_one_takes_it_away(side):
     assert writes.cut("a🎁", 3) == "a"
 
 
+def test_every_call_that_tells_of_a_parcel_or_a_memo_takes_a_turn(side):
+    number = side.paid()
+    side.connector.ship(side.access, parcel(number))
+    assert (side.queues("calls")["writes"], len(side.told("shipment"))) == (2, 1)
+    side.connector.write_memo(side.access, Memo(number, "先发", "red"))
+    others = (SANDBOX.app_key, "stock", "events", "receivers", "refunds")
+    assert side.queues("calls") == {**dict.fromkeys(others, 0), "writes": 3}
+
+
 def test_messages_come_until_they_are_confirmed(side):
     made = side.platform.live.make(5)
     first, again = (list(side.connector.events(side.access)) for _ in range(2))
@@ -245,6 +265,6 @@ def test_single_orders_are_fetched_and_a_refused_one_is_marked(side):
     assert [number for number, row in rows.items() if REFUSED_KEY in row] == ["4" * 19]
     assert [page.rows for page in pages] == [3]
     side.fault("http500", method=FULL, times=99)
-    with pytest.raises(TemporaryError):
-        list(side.connector.fetch(side.access, made))
+    (page,) = side.connector.fetch(side.access, made)
+    assert (page.rows, set(page.later)) == (0, set(made))
     assert list(side.connector.fetch(side.access, [])) == []

@@ -80,6 +80,14 @@ def test_a_ban_lasts_as_long_as_the_platform_says(message, seconds):
     assert top_error(7, "", message).retry_after == seconds
 
 
+@pytest.mark.parametrize(
+    ("code", "scope", "is_narrow"),
+    [(4, "", False), (7, "", False), (7, "app", False), (7, "api", True), (7, "app-api", True)],
+)
+def test_a_limit_on_one_method_is_told_from_one_on_the_application(code, scope, is_narrow):
+    assert top_error(code, scope and f"accesscontrol.limited-by-{scope}-access-count", "").is_narrow is is_narrow
+
+
 def test_an_error_envelope_comes_with_status_200(wire):
     wire.body({"error_response": {"code": 27, "msg": "Invalid session", "sub_msg": "a-session has expired"}})
     with pytest.raises(AuthorisationError) as failed:

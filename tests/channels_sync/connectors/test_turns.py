@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from channels_sync.connectors.base import ThrottledError
-from channels_sync.connectors.turns import turn
+from channels_sync.connectors.base import QueueFullError, ThrottledError
+from channels_sync.connectors.turns import UnderOneBan, turn
 
 
 class Budget:
@@ -34,3 +34,28 @@ def test_a_ban_holds_for_every_worker_and_goes_on(told, banned):
     with pytest.raises(ThrottledError), turn(budget):
         raise ThrottledError("too many calls", retry_after=told)
     assert budget.banned == [banned]
+
+
+def test_a_queue_of_our_own_that_is_full_bans_nobody():
+    budget = Budget(0.0)
+    with pytest.raises(QueueFullError), turn(budget):
+        raise QueueFullError("25 s away", retry_after=25)
+    assert budget.banned == []
+
+
+def test_queues_under_one_ban_are_taken_from_apart():
+    own, other = Budget(3.0), Budget(99.0)
+    budget = UnderOneBan(own, (other,))
+    assert budget.take(1)[0] - time.monotonic() < 4
+    budget.block(7.0)
+    assert (own.banned, other.banned) == ([7.0], [7.0])
+
+
+@pytest.mark.parametrize(("is_narrow", "others"), [(False, [7.0]), (True, [])])
+def test_a_ban_on_one_kind_of_calls_leaves_the_other_queues_alone(is_narrow, others):
+    own, other = Budget(0.0), Budget(0.0)
+    error = ThrottledError("too many calls", retry_after=7.0)
+    error.is_narrow = is_narrow
+    with pytest.raises(ThrottledError), turn(UnderOneBan(own, (other,))):
+        raise error
+    assert (own.banned, other.banned) == ([7.0], others)
