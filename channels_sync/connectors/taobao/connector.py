@@ -107,7 +107,8 @@ class TaobaoConnector(Connector):
 
     def events(self, access: ShopAccess) -> Sequence[Pushed]:
         """Return the messages that wait for the shop."""
-        return events.waiting(_client(access, "events"), access.settings)
+        user_id = str(access.credentials.get(tokens.USER) or "")
+        return events.waiting(_client(access, "events"), access.settings, user_id)
 
     def confirm(self, access: ShopAccess, delivery_keys: Sequence[str]) -> None:
         """Have stored messages not sent again."""

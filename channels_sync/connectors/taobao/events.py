@@ -21,12 +21,13 @@ MOST = 200
 KEY = "tmc:"
 
 
-def waiting(client: TopClient, settings: Mapping[str, Any]) -> list[Pushed]:
-    """Return the messages that wait, at most 200; those about no order name none."""
+def waiting(client: TopClient, settings: Mapping[str, Any], user_id: str = "") -> list[Pushed]:
+    """Return the messages that wait, at most 200; those about no order name none. `user_id`: the seller whose messages
+    are taken where the setting `tmc_user_id` names none; without both, everybody's."""
     content = client.call(CONSUME, {"group_name": _group(settings), "quantity": str(MOST)})
     wrapper = content.get("messages")
     rows = wrapper.get("tmc_message") if isinstance(wrapper, dict) else wrapper
-    mine = str(settings.get("tmc_user_id", ""))
+    mine = str(settings.get("tmc_user_id") or user_id)
     messages = [row for row in rows if isinstance(row, dict) and row.get("id")] if isinstance(rows, list) else []
     return [
         Pushed(f"{KEY}{row['id']}", orjson.dumps(row), numbers=_numbers(row))

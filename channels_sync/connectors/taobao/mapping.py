@@ -27,7 +27,8 @@ STATUSES = {
     "TRADE_CLOSED": "refunded",
     "TRADE_CLOSED_BY_TAOBAO": "cancelled",
 }
-"""The platform's words; a part shipped outside the hub counts as shipped, so that nothing is sent twice."""
+"""The platform's words; a word that is not here is kept, and held once it is paid. A part shipped outside the
+hub counts as shipped, so that nothing is sent twice."""
 HOLDS = frozenset({"PAID_FORBID_CONSIGN"})
 """Paid, but the platform forbids shipping for now."""
 REFUNDS = {
@@ -63,8 +64,8 @@ def read_trade(trade: Any) -> OrderDraft:
         {
             "external_no": number_of(trade),
             "status": status,
-            "channel_status": text(trade, "status"),
-            "channel_hold": text(trade, "status") if trade["status"] in HOLDS else "",
+            "channel_status": text(trade, "status")[:64],
+            "channel_hold": _hold(trade) if status == "paid" else "",
             "created_at": moment(trade, "created", required=True),
             "modified_at": moment(trade, "modified", required=True),
             "paid_at": paid_at,
@@ -84,13 +85,22 @@ def read_trade(trade: Any) -> OrderDraft:
 
 def _status(trade: Trade, *, paid: bool) -> str:
     word = text(trade, "status")
-    if word not in STATUSES:
-        raise FieldError("status", f"unknown status {word[:60]!r}")
+    if not word:
+        raise FieldError("status", "required")
     if word == "TRADE_CLOSED" and not paid:
         return "cancelled"
-    if STATUSES[word] == "unpaid" and text(trade, "step_trade_status") == "FRONT_PAID_FINAL_NOPAID":
+    status = STATUSES.get(word, "paid" if paid else "unpaid")
+    if status == "unpaid" and text(trade, "step_trade_status") == "FRONT_PAID_FINAL_NOPAID":
         return "presale_deposit"
-    return STATUSES[word]
+    return status
+
+
+def _hold(trade: Trade) -> str:
+    """Return the platform's word against shipping. A state that nobody knows yet is held, never shipped."""
+    word = text(trade, "status")
+    if word in STATUSES:
+        return word if word in HOLDS else ""
+    return f"unknown:{word}"[:64]
 
 
 def _presale(trade: Trade) -> str:

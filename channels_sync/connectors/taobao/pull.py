@@ -11,6 +11,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ import structlog
 from channels_sync.connectors import options
 from channels_sync.connectors.base import (
     CallBudget,
+    QueueFullError,
     RawPage,
     ShopAccess,
     ThrottledError,
@@ -26,7 +28,9 @@ from channels_sync.connectors.base import (
     Window,
     not_now,
 )
+from channels_sync.connectors.causes import Cause
 from channels_sync.connectors.fields import SHANGHAI
+from channels_sync.connectors.taobao import refunds
 from channels_sync.connectors.taobao.client import RefusedError, TopClient, top_time
 from channels_sync.connectors.turns import UnderOneBan, heed
 from orderhub.core.errors import HubError
@@ -45,10 +49,9 @@ FIELDS = (
     "send_time,delivery_time,promise_outbound_time,promise_collect_time,mark_desc,ob_tag,orders"
 )
 """`oaid` comes only where the receiver fields and `created` are asked for (protocol reference 1.7)."""
-WITHOUT_DETAILS = frozenset(
-    {"WAIT_BUYER_PAY", "TRADE_NO_CREATE_PAY", "PAY_PENDING", "WAIT_PRE_AUTH_CONFIRM", "TRADE_CLOSED_BY_TAOBAO"}
-)
-"""Nothing is done with an order before it is paid; unless the buyer left a message the list says enough of it."""
+WITHOUT_DETAILS = frozenset({"WAIT_BUYER_PAY", "TRADE_NO_CREATE_PAY", "PAY_PENDING", "WAIT_PRE_AUTH_CONFIRM"})
+"""Nothing is done with an order before it is paid; unless buyer or seller left a note the list says enough of it. One
+that is closed unpaid is read in full: so the order will stand, and a list tells of no memo with the grey flag."""
 REFUSED_KEY = "hub_refused"
 """Put into a trade whose details the platform refuses; its reader makes a reject of it."""
 
@@ -64,11 +67,14 @@ ROUNDS = 4
 @dataclass(slots=True, frozen=True)
 class Options:
     """What a shop's settings may change: `page_size` (40-50 is advised, 100 the most), `calls_per_second` of its
-    application key, `detail_workers` (details fetched at once)."""
+    application key, `detail_workers` (details fetched at once), `trade_types` (words of the platform, parted by commas,
+    for shops with trades that it lists only when asked for by type), `read_refunds`."""
 
     page_size: int = 50
     calls_per_second: float = 20.0
     detail_workers: int = 4
+    trade_types: str = ""
+    read_refunds: bool = True
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Options":
@@ -77,6 +83,8 @@ class Options:
             page_size=int(options.number(settings, "page_size", 50, 1, 100)),
             calls_per_second=options.number(settings, "calls_per_second", 20, 0.1, 1000),
             detail_workers=int(options.number(settings, "detail_workers", 4, 1, 16)),
+            trade_types="".join(str(settings.get("trade_types") or "").split()),
+            read_refunds=bool(settings.get("read_refunds", True)),
         )
 
 
@@ -91,13 +99,20 @@ class Pull:
         self._window = window
         self._options = options
         self._method, self._column = (CREATED_LIST, "created") if by_creation else (LIST, "modified")
-        self._skips_known = not by_creation
+        self._is_by_change = not by_creation
         self._budget = budget_of(access, options)
         self._seen: dict[str, str] = {}
         """Modification time, as text, by order number of all rows of this window that were handed out or skipped."""
+        self._brought: set[str] = set()
+        """Numbers of the orders that were handed out as they are now."""
 
     def pages(self) -> Iterator[RawPage]:
         """Yield the pages of the window that hold something new. Raises TooManyRowsError before the first one."""
+        yield from self._listed()
+        if self._is_by_change and self._options.read_refunds:
+            yield from self._refunded()
+
+    def _listed(self) -> Iterator[RawPage]:
         rows, total = self._first_page()
         if total > LARGEST_SLICE and self._window.span > SHORTEST_SLICE:
             raise TooManyRowsError(total)
@@ -122,6 +137,40 @@ class Pull:
             found = self._details(part)
             later = not_now(found, RefusedError)
             yield _page_of([_merged({"tid": number}, found[number]) for number in part if number not in later], later)
+
+    def _refunded(self) -> Iterator[RawPage]:
+        """Yield the trades of refunds that changed in the window, as far as neither the window nor the pool has them in
+        a version of that time: an order that is paid back must not be shipped."""
+        rows = self._changed_refunds()
+        # The pool has what a change of the trade itself told of; its version is then as new as the refund.
+        versions = dict.fromkeys((number_of(row) for row in rows), self._window.end) | _versions(rows)
+        missing = {number: at for number, at in versions.items() if number and number not in self._brought}
+        wanted = sorted(missing.keys() - self._access.known(missing))
+        for start in range(0, len(wanted), self._options.page_size):
+            found = self._details(wanted[start : start + self._options.page_size])
+            later = not_now(found, RefusedError)
+            shown = [trade for trade in found.values() if isinstance(trade, dict)]
+            if shown or later:
+                yield _page_of(shown, later)
+            if len(shown) + len(later) < len(found):
+                log.warning("refunds of trades that the platform does not show", shop=self._access.code)
+
+    def _changed_refunds(self) -> refunds.Rows:
+        """Return the refunds that changed in the window; none where the application may not read them, or where their
+        list alone is at its limit: for a day, perhaps, and no order must wait for that."""
+        budget = budget_of(self._access, self._options, "refunds")
+        try:
+            return refunds.changed(partial(self._in_turn, budget), self._window, self._options.page_size)
+        except QueueFullError as error:
+            self._budget.take(1)  # A ban on the application has filled the queue of orders too; it ends the run.
+            reason: HubError = error
+        except HubError as error:
+            is_narrow = isinstance(error, ThrottledError) and error.is_narrow
+            if not is_narrow and error.cause != Cause.RIGHTS:
+                raise
+            reason = error
+        log.warning("window read without its refunds", shop=self._access.code, error=str(reason))
+        return []
 
     def _one_pass(self, total: int) -> Generator[RawPage, None, int]:
         """Yield all pages from the last to the first and return the newest count."""
@@ -156,6 +205,8 @@ class Pull:
             "page_size": str(self._options.page_size),
             "use_has_next": use_has_next,
         }
+        if self._options.trade_types:
+            params["type"] = self._options.trade_types
         return self._in_turn(self._budget, self._method, params)
 
     def _in_turn(self, budget: CallBudget, method: str, params: Mapping[str, str]) -> dict[str, Any]:
@@ -172,13 +223,14 @@ class Pull:
     def _deliver(self, rows: Sequence[Any]) -> Iterator[RawPage]:
         """Yield one page of the rows that are new to this run and to the pool, with their details; or nothing."""
         fresh = [row for row in rows if self._is_new(row)]
-        known = self._access.known(_versions(fresh)) if self._skips_known else set()
+        known = self._access.known(_versions(fresh)) if self._is_by_change else set()
         wanted = [row for row in fresh if number_of(row) not in known]
         if not wanted:
             return
         details = self._details([number_of(row) for row in wanted if _needs_details(row)])
         later = not_now(details, RefusedError)
         shown = [_merged(row, details.get(number_of(row))) for row in wanted if number_of(row) not in later]
+        self._brought.update(number_of(row) for row in wanted)
         yield _page_of(shown, later)
 
     def _is_new(self, row: Any) -> bool:
@@ -256,7 +308,8 @@ def _merged(row: Any, detail: dict[str, Any] | HubError | None) -> Any:
 def _needs_details(row: Any) -> bool:
     if not number_of(row) or "buyer_message" in row:
         return False
-    return row.get("status") not in WITHOUT_DETAILS or bool(row.get("has_buyer_message"))
+    has_note = bool(row.get("has_buyer_message")) or row.get("seller_flag") not in (None, "", 0, "0")
+    return row.get("status") not in WITHOUT_DETAILS or has_note
 
 
 def _versions(rows: Sequence[Any]) -> dict[str, datetime]:

@@ -18,6 +18,8 @@ from channels_sync.connectors.taobao.client import RefusedError, TopClient
 from orderhub.core.errors import HubError, TemporaryError
 
 CREATE, REFRESH = "taobao.top.auth.token.create", "taobao.top.auth.token.refresh"
+USER = "taobao_user_id"
+"""The seller whose session it is: messages of one application's queue are told apart by it."""
 LONGEST_LIFE = 10 * 366 * 86_400
 
 
@@ -64,6 +66,8 @@ def _session(content: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     if not isinstance(session, str) or not session:
         raise HubError(_("The platform returned no token."))
     found: dict[str, Any] = {"session": session, "refresh_token": str(value.get("refresh_token") or "")}
+    if value.get("taobao_user_id"):
+        found[USER] = str(value["taobao_user_id"])
     seconds = str(value.get("expires_in", ""))
     if seconds.isascii() and seconds.isdigit():
         found["expires_at"] = (now + timedelta(seconds=min(int(seconds), LONGEST_LIFE))).isoformat()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
 from channels_sync.connectors.taobao.client import RefusedError, TopClient
+from channels_sync.connectors.taobao.readback import lines_of
 from orderhub.core.errors import HubError, TemporaryError
 
 SKU_STOCK = "taobao.skus.quantity.update"
@@ -19,6 +20,8 @@ MEMO = "taobao.trade.memo.update"
 FULL = "taobao.trade.fullinfo.get"
 SKUS_PER_CALL = 20
 MEMO_BYTES = 1000
+CLOSED = frozenset({"TRADE_CLOSED", "TRADE_CLOSED_BY_TAOBAO"})
+"""States of a line of which nothing is to be sent any more."""
 FULL_UPDATE = "1"
 """`type`: the quantity is absolute. A difference sent twice would count twice."""
 FLAGS = {"grey": "0", "none": "0", "red": "1", "yellow": "2", "green": "3", "blue": "4", "purple": "5"}
@@ -119,12 +122,19 @@ def _refused(client: TopClient, method: str, params: Mapping[str, str]) -> HubEr
 
 
 def _untold(client: TopClient, shipment: Shipment) -> list[str]:
-    """Return the lines of the parcel on which the platform has no tracking number of the order's parcels yet."""
+    """Return the lines of the parcel on which the platform has no tracking number of the order's parcels yet.
+
+    A line that was given back gets none any more, so that waiting for its number would make every second try fail.
+    A parcel of nothing else is asked about all the same: whether it may leave is for the platform to say.
+    """
     content = client.call(FULL, {"fields": "tid,status,orders", "tid": shipment.external_no})
-    trade: Any = content.get("trade")
-    wrapper = trade.get("orders") if isinstance(trade, dict) else None
-    rows = wrapper.get("order") if isinstance(wrapper, dict) else wrapper
-    numbers = {str(row.get("oid_str") or row.get("oid")): str(row.get("invoice_no") or "") for row in rows or ()}
+    rows = {str(row.get("oid_str") or row.get("oid")): row for row in lines_of(content.get("trade"))}
     ours = {shipment.tracking_no, *(number for _carrier, number in shipment.earlier)}
-    wanted = [line.line_no for line in shipment.lines] or list(numbers) or [shipment.external_no]
-    return [number for number in wanted if numbers.get(number) not in ours]
+    wanted = [line.line_no for line in shipment.lines] or list(rows) or [shipment.external_no]
+    left = [number for number in wanted if str(rows.get(number, {}).get("invoice_no") or "") not in ours]
+    alive = [number for number in left if not _is_closed(rows.get(number, {}))]
+    return alive if alive or len(left) < len(wanted) else left
+
+
+def _is_closed(row: Mapping[str, Any]) -> bool:
+    return row.get("refund_status") == "SUCCESS" or row.get("status") in CLOSED

@@ -67,8 +67,22 @@ def test_every_state_of_the_platform(word, status):
     assert (draft.paid_at is None) is (status == "unpaid")
 
 
-def test_an_unknown_state_is_refused_and_named():
-    assert refusal(trade(status="TRADE_ON_MARS")) == "status"
+@pytest.mark.parametrize(
+    ("word", "pay_time", "status", "hold"),
+    [
+        ("TRADE_ON_MARS", TRADE["pay_time"], "paid", "unknown:TRADE_ON_MARS"),
+        ("TRADE_ON_MARS", "", "unpaid", ""),
+        ("M" * 70, TRADE["pay_time"], "paid", f"unknown:{'M' * 56}"),
+    ],
+)
+def test_an_order_in_an_unknown_state_is_kept_and_held(word, pay_time, status, hold):
+    draft = read_trade(trade(status=word, pay_time=pay_time))
+    assert (draft.status, draft.channel_hold, draft.channel_status) == (status, hold, word[:64])
+    assert (draft.paid_at is None) is (status == "unpaid")
+
+
+def test_an_order_without_a_state_is_refused_and_named():
+    assert refusal(trade(status="")) == "status"
     assert refusal({k: v for k, v in trade().items() if k != "status"}) == "status"
 
 

@@ -1,5 +1,7 @@
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 import orjson
 import pytest
@@ -12,9 +14,11 @@ from channels_sync.connectors.base import (
     Window,
     connectors,
 )
-from channels_sync.connectors.taobao import pull
+from channels_sync.connectors.taobao import pull, refunds
+from channels_sync.connectors.taobao.client import TopClient
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.replies import json_reply
+from channels_sync.sandbox.top_errors import TopError
 from orderhub.core.errors import HubError, TemporaryError
 
 LIST, FULL = "taobao.trades.sold.increment.get", "taobao.trade.fullinfo.get"
@@ -111,6 +115,97 @@ def test_details_that_the_list_leaves_out_are_fetched(puller, platform):
     trade = puller.trades()[number]
     assert (trade["buyer_message"], trade["seller_memo"]) == ("生日礼物", "老客户")
     assert trade["oaid"]
+
+
+def test_a_memo_of_the_seller_is_read_before_the_order_is_paid(puller, platform):
+    platform.live.make(120)
+    unpaid = next(number for number, row in puller.trades().items() if row["status"] in pull.WITHOUT_DETAILS)
+    order = platform.live.change(unpaid, "note")
+    assert puller.trades()[unpaid]["seller_memo"] == order.draft["seller_remark"]
+
+
+def test_a_memo_without_a_colour_is_read_once_the_order_is_closed_unpaid(puller, platform):
+    platform.live.make(120)
+    unpaid = next(number for number, row in puller.trades().items() if row["status"] in pull.WITHOUT_DETAILS)
+    order = platform.store.get(unpaid)
+    order.draft.update(seller_remark="直播间订单", flag="grey")
+    platform.store.save(order)
+    assert "seller_memo" not in puller.trades()[unpaid]
+    platform.live.change(unpaid, "cancel")
+    assert puller.trades()[unpaid]["seller_memo"] == "直播间订单"
+
+
+def paid_long_ago(puller, platform, count=1):
+    """Return paid trades that last changed a day ago and that the pool has since then."""
+    found = [n for n in platform.live.make(60) if platform.store.get(n).draft["status"] == "paid"][:count]
+    for number in found:
+        order = platform.store.get(number)
+        order.draft["modified_at"] = "2026-01-01T08:00:00+08:00"
+        platform.store.save(order)
+        puller.known[number] = datetime(2026, 1, 2, tzinfo=UTC)
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_refund_that_does_not_move_its_trade_is_seen(platform, count):
+    puller = Puller(platform, page_size=2)
+    numbers = paid_long_ago(puller, platform, count)
+    assert not set(numbers) & set(puller.trades())
+    for number in numbers:
+        platform.live.change(number, "ask_refund", is_quiet=True)
+    trades = puller.trades()
+    assert set(numbers) <= set(trades)
+    assert "WAIT_SELLER_AGREE" in {line["refund_status"] for line in trades[numbers[0]]["orders"]["order"]}
+
+
+def test_a_refund_that_the_pool_has_seen_costs_no_look_up(puller, platform):
+    (number,) = paid_long_ago(puller, platform)
+    platform.live.change(number, "ask_refund", is_quiet=True)
+    puller.known[number] = datetime.now(UTC) + timedelta(seconds=1)
+    assert number not in puller.trades()
+
+
+def test_a_withdrawn_refund_is_seen_too(puller, platform):
+    (number,) = paid_long_ago(puller, platform)
+    for change in ("ask_refund", "withdraw_refund"):
+        platform.live.change(number, change, is_quiet=True)
+    assert {line["refund_status"] for line in puller.trades()[number]["orders"]["order"]} == {"NO_REFUND"}
+
+
+def test_a_shop_may_leave_refunds_to_its_messages(puller, platform):
+    (number,) = paid_long_ago(puller, platform)
+    platform.live.change(number, "ask_refund", is_quiet=True)
+    puller.settings["read_refunds"] = False
+    assert number not in puller.trades()
+
+
+def test_an_application_that_may_not_read_refunds_still_pulls(puller, platform, monkeypatch):
+    def refuse(_params):
+        raise TopError(11, "Insufficient isv permissions")
+
+    made = platform.live.make(3)
+    monkeypatch.setitem(platform.top._with_session, refunds.METHOD, refuse)
+    assert set(puller.trades()) == set(made)
+
+
+def test_a_refund_list_that_fails_for_now_leaves_the_window_open(puller, platform):
+    made = platform.live.make(3)
+    platform.faults.add({"kind": "http500", "method": refunds.METHOD, "times": 99})
+    pages = []
+    with pytest.raises(TemporaryError):
+        pages.extend(puller.pages())
+    platform.faults.clear()
+    assert set(puller.trades()) == set(made)
+    assert not any(page.is_last for page in pages)
+
+
+@pytest.mark.parametrize(("scope", "passes"), [("api", True), ("app_api", True), ("app", False)])
+def test_only_a_limit_on_the_refund_list_alone_is_passed_over(puller, platform, scope, passes):
+    made = platform.live.make(3)
+    platform.faults.add({"kind": "throttle", "method": refunds.METHOD, "scope": scope, "times": 99, "seconds": 7})
+    with nullcontext() if passes else pytest.raises(ThrottledError):
+        assert set(puller.trades()) == set(made)
+    assert platform.faults.listing()[0]["fired"] == 4
 
 
 def test_the_same_content_has_the_same_delivery_key(puller, platform):
@@ -247,3 +342,12 @@ def test_a_window_with_too_many_rows_asks_to_be_halved(puller, platform, monkeyp
 def test_settings_that_make_no_sense_are_brought_into_range():
     options = pull.Options.of({"page_size": 1000, "calls_per_second": "fast", "detail_workers": 0})
     assert options == pull.Options(page_size=100, calls_per_second=20, detail_workers=1)
+
+
+@pytest.mark.parametrize(("given", "asked"), [({}, {None}), ({"trade_types": "step, fixed "}, {"step,fixed"})])
+def test_other_types_of_trades_are_listed_when_a_shop_names_them(platform, given, asked):
+    platform.live.make(3)
+    with mock.patch.object(TopClient, "call", autospec=True, side_effect=TopClient.call) as call:
+        list(Puller(platform, **given).pages())
+    lists = [told.args[2] for told in call.call_args_list if told.args[1] == LIST]
+    assert {params.get("type") for params in lists} == asked

@@ -1,14 +1,17 @@
 """What a Taobao shop is told and what it keeps for the hub, by the real connector against the sandbox."""
 
 import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 
-from channels_sync.connectors.base import AuthorisationError, ShopAccess, connectors
-from channels_sync.connectors.exchange import Memo, Shipment, ShippedLine, StockWrite
-from channels_sync.connectors.taobao import events, writes
-from channels_sync.connectors.taobao.pull import FULL, REFUSED_KEY
+from channels_sync.connectors.base import AuthorisationError, ShopAccess, ThrottledError, Window, connectors
+from channels_sync.connectors.exchange import Memo, Sealed, Shipment, ShippedLine, StockWrite
+from channels_sync.connectors.taobao import events, receivers, refunds, writes
+from channels_sync.connectors.taobao.client import RefusedError
+from channels_sync.connectors.taobao.pull import FULL, LIST, REFUSED_KEY
 from channels_sync.readers import read
 from channels_sync.sandbox import catalogue
 from channels_sync.sandbox.credentials import SANDBOX
@@ -162,6 +165,39 @@ def test_an_answer_that_was_lost_is_looked_up_instead_of_sent_again(side):
     assert len(side.told("shipment")) == 1
 
 
+def given_back(side, number, *places):
+    order = side.platform.store.get(number)
+    for place in places:
+        order.draft["lines"][place]["refund"] = "done"
+    side.platform.store.save(order)
+    return oids(order.draft)
+
+
+def test_a_second_try_wants_no_number_on_a_line_that_was_given_back(side):
+    number = side.paid(lines=2)
+    _gone, *kept = given_back(side, number, 0)
+    side.fault("answer_lost", method=writes.SHIP)
+    for _ in range(2):
+        side.connector.ship(side.access, parcel(number))
+    assert [told["lines"] for _key, told in side.told("shipment")] == [kept]
+    assert side.draft(number).channel_status == "WAIT_BUYER_CONFIRM_GOODS"
+
+
+def test_a_part_leaves_out_a_line_that_was_given_back(side):
+    number = side.paid(lines=2)
+    gone, kept, *_ = given_back(side, number, 0)
+    side.connector.ship(side.access, parcel(number, lines=[ShippedLine(gone, 1), ShippedLine(kept, 1)]))
+    assert [told["lines"] for _key, told in side.told("shipment")] == [[kept]]
+
+
+def test_a_parcel_of_nothing_but_what_was_given_back_is_the_platforms_to_refuse(side):
+    number = side.paid(lines=2)
+    gone, *_ = given_back(side, number, 0)
+    with pytest.raises(RefusedError):
+        side.connector.ship(side.access, parcel(number, lines=[ShippedLine(gone, 1)]))
+    assert side.told("shipment") == []
+
+
 def test_a_parcel_that_never_arrived_is_for_the_next_try(side):
     number = side.paid()
     side.fault("disconnect", method=writes.SHIP)
@@ -213,6 +249,35 @@ def test_every_call_that_tells_of_a_parcel_or_a_memo_takes_a_turn(side):
     assert side.queues("calls") == {**dict.fromkeys(others, 0), "writes": 3}
 
 
+def whole_hour(side):
+    now = datetime.now(UTC)
+    return list(side.connector.pull(side.access, Window(now - timedelta(hours=1), now)))
+
+
+LIMITED = {
+    LIST: (SANDBOX.app_key, whole_hour),
+    refunds.METHOD: ("refunds", whole_hour),
+    writes.SKU_STOCK: ("stock", lambda side: side.connector.write_stock(side.access, [sku(0, 9)])),
+    writes.SHIP: ("writes", lambda side: side.connector.ship(side.access, parcel(side.paid()))),
+    writes.MEMO: ("writes", lambda side: side.connector.write_memo(side.access, Memo(side.paid(), "急", "red"))),
+    events.CONSUME: ("events", lambda side: side.connector.events(side.access)),
+    receivers.METHOD: ("receivers", lambda side: side.connector.reveal(side.access, [Sealed("1", "name", "token")])),
+}
+"""The queue of each kind of calls, and what makes one."""
+
+
+@pytest.mark.parametrize("method", LIMITED)
+@pytest.mark.parametrize(("scope", "is_wide"), [("app", True), ("api", False), ("app_api", False)])
+def test_a_ban_on_the_application_holds_for_all_queues_and_one_on_a_method_for_its_own(side, method, scope, is_wide):
+    queue, call = LIMITED[method]
+    side.fault("throttle", method=method, seconds=9, scope=scope)
+    with suppress(ThrottledError):
+        call(side)
+    banned = side.queues("blocked")
+    assert set(banned) == {SANDBOX.app_key, "stock", "events", "receivers", "refunds", "writes"}
+    assert {name for name, seconds in banned.items() if seconds == [9]} == (set(banned) if is_wide else {queue})
+
+
 def test_messages_come_until_they_are_confirmed(side):
     made = side.platform.live.make(5)
     first, again = (list(side.connector.events(side.access)) for _ in range(2))
@@ -236,6 +301,17 @@ def test_a_change_between_reading_and_confirming_is_told(side):
 def test_messages_of_another_shop_are_left_alone(side):
     side.platform.live.make(2)
     side.settings["tmc_user_id"] = "1"
+    assert side.connector.events(side.access) == []
+    side.settings["tmc_user_id"] = SANDBOX.seller_id
+    assert len(side.connector.events(side.access)) == 2
+
+
+def test_the_authorisation_tells_whose_messages_are_the_shops(side):
+    side.platform.live.make(2)
+    side.credentials |= side.connector.obtain_token(side.access, SANDBOX.authorization_code)
+    assert side.credentials["taobao_user_id"] == SANDBOX.seller_id
+    assert len(side.connector.events(side.access)) == 2
+    side.credentials["taobao_user_id"] = "1"
     assert side.connector.events(side.access) == []
     side.settings["tmc_user_id"] = SANDBOX.seller_id
     assert len(side.connector.events(side.access)) == 2

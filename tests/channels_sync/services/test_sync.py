@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from channels_sync import selectors
-from channels_sync.connectors.taobao import pull
+from channels_sync.connectors.taobao import pull, refunds
 from channels_sync.models import ErrorKind, RunState, ShopSync, SyncRun, TokenState
 from channels_sync.services import health, sync
 from orderhub import deliveries, pulls
@@ -235,6 +235,22 @@ def test_a_ban_sets_the_next_attempt(platform, taobao_shop, rules, monkeypatch):
     assert 3500 < (synced.next_attempt_at - timezone.now()).total_seconds() <= 3600
 
 
+@pytest.mark.parametrize(
+    ("scope", "error", "moves", "orders"),
+    [("api", "", True, 5), ("app_api", "", True, 5), ("app", ErrorKind.THROTTLED, False, 0)],
+)
+def test_a_used_up_limit_on_the_refund_list_alone_stops_no_orders(
+    platform, taobao_shop, rules, scope, error, moves, orders
+):
+    platform.faults.add({"kind": "throttle", "method": refunds.METHOD, "scope": scope, "times": 99, "seconds": 3600})
+    for count in (2, 3):
+        platform.live.make(count)
+        pulls.pull_shop(taobao_shop.pk, force=True)
+    synced = state(taobao_shop)
+    assert (synced.error_kind, synced.cursor is not None, Order.objects.count()) == (error, moves, orders)
+    assert platform.faults.listing()[0]["fired"] == 1
+
+
 def test_a_refused_session_is_looked_at_again_now_and_then_by_the_pull_alone(platform, taobao_shop, rules):
     platform.live.make(2)
     platform.faults.add({"kind": "expired_token", "times": 2})
@@ -297,14 +313,14 @@ def test_a_shop_that_sends_by_itself_is_not_pulled(db):
 def test_a_bad_order_is_rejected_once_and_the_others_go_in(platform, taobao_shop, rules):
     made = platform.live.make(3)
     order = platform.store.get(made[0])
-    order.draft["channel_hold"] = "TRADE_ON_MARS"
+    order.draft["lines"][0]["quantity"] = 0
     platform.store.save(order)
     pulls.pull_shop(taobao_shop.pk)
     platform.live.make(1)
     pulls.pull_shop(taobao_shop.pk)
     assert Order.objects.count() == 3
     reject = Reject.objects.get()
-    assert (reject.external_no, reject.field_path) == (made[0], "status")
+    assert (reject.external_no, reject.field_path) == (made[0], "orders.order[0].num")
 
 
 def test_the_cursor_never_moves_back(taobao_shop):
