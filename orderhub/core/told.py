@@ -18,6 +18,8 @@ ARTICLE = "article"
 """Key of the note of a bundle: the name by which its price is known."""
 UNMATCHED = "unmatched"
 """Key of the note of a line whose own SKU nobody knows; true where it stands."""
+URGED = "urged"
+"""Key of `OrderDraft.raw`: true where the buyer asked the platform for speed, by its button."""
 
 
 @dataclass(slots=True, frozen=True)

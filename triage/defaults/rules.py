@@ -175,6 +175,11 @@ RULES: tuple[dict[str, Any], ...] = (
         "备注加急词：{remark.urgent_words} | Urgent words: {remark.urgent_words}", "",
     ),
     _rule(
+        "urged", "urgent", 2, leaf("order.is_urged", "yes"),
+        "平台催发货 | Urged on the platform",
+        "买家在平台上点了催发货 | The buyer asked the platform for speed", "",
+    ),
+    _rule(
         "urgent_hint", "urgent", 1, leaf("remark.urgency", "eq", 1),
         "催发提示 | Asks for speed",
         "备注希望快发：{remark.urgent_words} | Wants it soon: {remark.urgent_words}", "",

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from orderhub.core.told import URGED
 from orderhub.core.words import Flag, Presale, Refund
 from triage.predicates.base import Batch, FactType, Need, fact
 
@@ -103,3 +104,16 @@ def presales(batch: Batch) -> list[str | None]:
 def refunds(batch: Batch) -> list[str | None]:
     """Return the refund word of each order that weighs most."""
     return [max((line.refund for line in draft.lines), key=_REFUND_RANK.__getitem__) for draft in batch.drafts]
+
+
+@fact(
+    "order.is_urged",
+    _("Buyer asked the platform for speed"),
+    FactType.FLAG,
+    about=_("By the platform's button, as 催发货 at Taobao. Platforms that do not tell of it count as not asked."),
+    example=True,
+    basis=lambda draft: str(draft.raw.get(URGED) is True),
+)
+def urged(batch: Batch) -> list[bool | None]:
+    """Tell whether each buyer pressed the platform's button that asks for speed."""
+    return [draft.raw.get(URGED) is True for draft in batch.drafts]

@@ -10,6 +10,7 @@ from channels_sync.connectors.taobao.pull import REFUSED_KEY, number_of
 from orderhub.core.draft import OrderDraft, read_draft
 from orderhub.core.errors import FieldError
 from orderhub.core.money import MAX_FEN
+from orderhub.core.told import URGED
 
 Trade = Mapping[str, Any]
 
@@ -45,6 +46,8 @@ REFUNDS = {
 FLAGS = {0: "grey", 1: "red", 2: "yellow", 3: "green", 4: "blue", 5: "purple"}
 DEPOSIT_PAID = frozenset({"FRONT_PAID_FINAL_NOPAID", "FRONT_PAID_FRONT_FORFEITED"})
 KEPT = ("type", "mark_desc", "ob_tag", "step_trade_status", "step_paid_fee", "est_con_time", "promise_collect_time")
+URGED_TAG = "lg"
+"""What `ob_tag` says once the buyer pressed 催发货."""
 _PROMISED_IN = re.compile(r"(\d{1,3})\s*(小时|天)")
 _PROMISED_AT = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}:\d{2})?")
 
@@ -78,9 +81,14 @@ def read_trade(trade: Any) -> OrderDraft:
             "seller_remark": text(trade, "seller_memo"),
             "flag": _flag(trade),
             "presale": _presale(trade),
-            "raw": {name: trade[name] for name in KEPT if trade.get(name)},
+            "raw": _raw(trade),
         }
     )
+
+
+def _raw(trade: Trade) -> dict[str, Any]:
+    kept = {name: trade[name] for name in KEPT if trade.get(name)}
+    return {**kept, URGED: True} if URGED_TAG in text(trade, "ob_tag").split(",") else kept
 
 
 def _status(trade: Trade, *, paid: bool) -> str:

@@ -60,6 +60,13 @@ def test_a_whole_trade():
     assert draft.raw == {"type": "fixed"}
 
 
+@pytest.mark.parametrize(
+    ("tag", "urged"), [("lg", True), ("x,lg", True), ("", None), (None, None), ("lgx", None), (["lg"], None)]
+)
+def test_a_buyer_who_pressed_for_speed(tag, urged):
+    assert read_trade(trade(ob_tag=tag)).raw.get("urged") is urged
+
+
 @pytest.mark.parametrize(("word", "status"), sorted(STATUSES.items()))
 def test_every_state_of_the_platform(word, status):
     draft = read_trade(trade(status=word))

@@ -20,6 +20,12 @@ def test_marks():
     assert fact_of("order.lines", lines=(line(), line(line_no="2"))) == 2
 
 
+def test_who_asked_the_platform_for_speed():
+    assert fact_of("order.is_urged", raw={"urged": True}) is True
+    assert fact_of("order.is_urged", raw={"urged": "no"}) is False
+    assert fact_of("order.is_urged") is False
+
+
 def test_the_refund_that_weighs_most():
     lines = (line(refund="done"), line(line_no="2", refund="asked"), line(line_no="3"))
     assert fact_of("order.refund", lines=lines) == "asked"

@@ -270,6 +270,11 @@ def test_many_returns_only_cast_a_shadow(rules, shop):
     assert [(found.code, found.is_shadow) for found in decision.findings] == [("buyer_returns", True)]
 
 
+def test_a_buyer_who_pressed_for_speed_makes_the_order_urgent(rules):
+    (decision,) = decide([candidate(raw={"urged": True})], now=NOW)
+    assert (decision.lane, decision.is_urgent, decision.urgency) == ("regular", True, 2)
+
+
 @pytest.mark.parametrize("size", [1, 3, 60])
 def test_the_number_of_queries_does_not_depend_on_the_batch(rules, shop, size, django_assert_num_queries):
     orders = [
