@@ -18,7 +18,7 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from channels_sync.selectors import due_shops
-from channels_sync.services import backfill, mapping, masks, mend, reconcile, reports, suggestions, tokens
+from channels_sync.services import backfill, mapping, masks, mend, open_refunds, reconcile, reports, suggestions, tokens
 from channels_sync.services.events import shops as event_shops
 from channels_sync.services.pages import prune_pages
 from channels_sync.services.reread import due as reread_due
@@ -159,6 +159,7 @@ JOBS: dict[str, Periodic] = {
         Periodic("events", 1, take_events),
         Periodic("reread", 5, reread),
         Periodic("masks", 5, masks.fill),
+        Periodic("refunds", 360, open_refunds.ask_again),
         Periodic("listings", 1, listings),
         Periodic("ranges", 1, work_ranges),
         Periodic("night", 10, reconcile.nightly),

@@ -152,6 +152,8 @@ class Connector:
     masks: bool = False
     rereads: bool = False
     keeps_events: bool = False
+    pays_refunds_unseen: bool = False
+    """A refund that was agreed may be paid without any list showing it: open ones are asked for one by one."""
     lasting_tokens: bool = True
     """The token of a receiver stays the same while the receiver does."""
     takes_parts: bool = True

@@ -25,7 +25,7 @@ from orderhub.core.errors import HubError, TemporaryError
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
 DAILY_LIMIT = "2"
-PROBE_SECONDS = 300.0
+PROBE_SECONDS = 60.0
 """The limit is one of the day, but JD may raise it any time: one call is spent now and then to see."""
 _TOKEN_CODES = frozenset({"18", "19"})
 _CLOCK_CODES = frozenset({"7", "8"})
@@ -34,6 +34,10 @@ _APP_CODES = frozenset({"21", "24", "103", "2001"})
 _PASSING_CODES = frozenset({"33", "65"})
 _PASSING_WORDS = re.compile(r"超时|繁忙|稍后|系统异常|time.?out|busy|try again", re.IGNORECASE)
 """JD's list of codes is not public as a whole; a text like this is a failure that passes."""
+
+
+RESULTS = ("totalCount", "vender_remark")
+"""Results that prove a success where no flag tells of it."""
 
 
 class RefusedError(HubError):
@@ -106,7 +110,7 @@ class JdClient:
     def call(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the content of the `…_responce` envelope of one call; the caller looks for the proof of success in it.
 
-        What passes soon is tried again on the spot; raises HubError for the rest.
+        What passes soon is tried again on the spot; raises HubError for the rest, RefusedError for one object's.
         """
         return http.retrying(lambda: self._once(method, params))
 
@@ -141,9 +145,9 @@ def proved(content: Mapping[str, Any], *path: str) -> dict[str, Any]:
         inner = inner.get(name) if isinstance(inner, dict) else None
     if not isinstance(inner, dict):
         raise TemporaryError(_("The answer of JD lacks its result."))
-    verdict = inner.get("apiResult", inner)
+    verdict = inner.get("apiResult", inner.get("api_jos_result", inner))
     verdict = verdict if isinstance(verdict, dict) else {}
-    if is_true(verdict.get("success", "totalCount" in inner)):
+    if is_true(verdict.get("success", any(inner.get(name) is not None for name in RESULTS))):
         return inner
     names = ("chineseErrCode", "chinese_err_code", "errorMsg", "errorMessage", "msg", "message", "englishErrCode")
     message = next((str(verdict[name]) for name in names if verdict.get(name)), "")
@@ -165,7 +169,8 @@ def _content(value: Any, secrets: tuple[str, ...]) -> dict[str, Any]:
 
 def _sound(content: dict[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
     if str(content.get("code", "0")) != "0":
-        raise jd_error(str(content["code"]), _message(content, secrets))
+        # Within the method's own envelope it is the service behind the gateway that speaks.
+        raise jd_error(str(content["code"]), _message(content, secrets), is_business=True)
     return content
 
 

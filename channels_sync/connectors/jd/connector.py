@@ -24,7 +24,7 @@ from channels_sync.connectors.jd.client import JdClient
 from channels_sync.connectors.jd.pull import Options, Pull, budget_of
 from channels_sync.connectors.known import Hidden, How
 from channels_sync.connectors.readback import StockItem, StockShown
-from channels_sync.connectors.turns import turn, wait_for
+from channels_sync.connectors.turns import heeding, turn, wait_for
 
 
 class JdConnector(Connector):
@@ -33,7 +33,7 @@ class JdConnector(Connector):
     key = "jd"
     label = _("JD")
     pulls = fetches = rereads = writes_stock = reads_stock = ships = writes_memo = refreshes = True
-    authorises = True
+    authorises = pays_refunds_unseen = True
     reread_minutes = 240
     renews_within = tokens.RENEW_BEFORE - timedelta(minutes=10)
     stock_batch = writes.STOCK_BATCH
@@ -95,8 +95,9 @@ class JdConnector(Connector):
 
     def read_stock(self, access: ShopAccess, items: Sequence[StockItem]) -> list[StockShown]:
         """Return what SKUs show, one call each; in the store of the setting `store` where it names one."""
-        wait = partial(wait_for, budget_of(access, Options.of(access.settings)))
-        return readback.read_stock(_client(access), items, store=str(access.settings.get("store") or ""), wait=wait)
+        budget, store = budget_of(access, Options.of(access.settings)), str(access.settings.get("store") or "")
+        with heeding(budget):
+            return readback.read_stock(_client(access), items, store=store, wait=partial(wait_for, budget))
 
     def tracking_numbers(self, row: Mapping[str, Any]) -> frozenset[str]:
         """Return the parcels of an order."""
@@ -121,8 +122,8 @@ class JdConnector(Connector):
 
 @contextmanager
 def _turn(access: ShopAccess) -> Iterator[JdClient]:
-    """Wait for a turn under the application's limit; a limit that JD names holds for all its workers."""
-    with turn(budget_of(access, Options.of(access.settings))):
+    """Wait for a turn in the queue of what JD is told; a limit that JD names holds for all workers."""
+    with turn(budget_of(access, Options.of(access.settings), writes=True)):
         yield _client(access)
 
 

@@ -82,9 +82,16 @@ def read_order(order: Any) -> OrderDraft:
             "seller_remark": text(order, "venderRemark"),
             "flag": FLAGS.get(text(order, NOTE_KEY), "none"),
             "presale": presale,
-            "raw": {name: order[name] for name in KEPT if order.get(name)} | ({"paid_from": source} if source else {}),
+            "raw": _raw(order, source),
         }
     )
+
+
+def _raw(order: Order, paid_from: str) -> dict[str, Any]:
+    """Return what the draft has no field for; a person must see why a refund is taken for asked that nobody asked."""
+    untold = next((text(refund, "reason") for refund in refunds_of(order) if refund.get("kind") == "unknown"), "")
+    found = {**{name: order.get(name) for name in KEPT}, "paid_from": paid_from, "refunds_unknown": untold}
+    return {name: value for name, value in found.items() if value}
 
 
 def _status(order: Order, paid_at: datetime | None) -> tuple[str, str]:

@@ -8,7 +8,7 @@ What the count promised and no page showed makes the window be read again.
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,9 +19,9 @@ import orjson
 import structlog
 
 from channels_sync.connectors import options
-from channels_sync.connectors.base import CallBudget, RawPage, ShopAccess, TooManyRowsError, Window
-from channels_sync.connectors.jd.client import JdClient, RefusedError, jd_time
-from channels_sync.connectors.jd.refunds import Refunds
+from channels_sync.connectors.base import CallBudget, RawPage, ShopAccess, TooManyRowsError, Window, not_now
+from channels_sync.connectors.jd.client import JdClient, RefusedError, jd_time, proved
+from channels_sync.connectors.jd.refunds import Refunds, unknown
 from channels_sync.connectors.jd.rows import (
     CANCELLED,
     NOTE_KEY,
@@ -34,8 +34,8 @@ from channels_sync.connectors.jd.rows import (
     number_of,
     version_of,
 )
-from channels_sync.connectors.turns import heeding, wait_for
-from orderhub.core.errors import TemporaryError
+from channels_sync.connectors.turns import UnderOneBan, heeding, wait_for
+from orderhub.core.errors import HubError, TemporaryError
 
 log = structlog.get_logger(__name__)
 
@@ -63,11 +63,15 @@ R = TypeVar("R")
 class Options:
     """What a shop's settings may change: `page_size` (100 the most; an older page of JD says 50), `calls_per_second` of
     its application key, `detail_workers` (calls at once), `list_method`, `order_states`, and what is read beside the
-    orders: `read_flags`, `read_refunds`, `read_services`."""
+    orders: `read_flags`, `read_refunds`, `read_services`.
+
+    No source names JD's limit of calls a second. 5,000 orders an hour need about 11, because each change of an order
+    older than its window costs a look-up of its refunds; 30 let a pull catch up. A ban that JD answers is kept anyhow.
+    """
 
     page_size: int = 50
-    calls_per_second: float = 10.0
-    detail_workers: int = 4
+    calls_per_second: float = 30.0
+    detail_workers: int = 8
     list_method: str = SEARCH
     order_states: str = "ALL"
     read_flags: bool = True
@@ -79,8 +83,8 @@ class Options:
         """Return the options of a shop; values that make no sense are brought into range."""
         return cls(
             page_size=int(options.number(settings, "page_size", 50, 1, 100)),
-            calls_per_second=options.number(settings, "calls_per_second", 10, 0.1, 1000),
-            detail_workers=int(options.number(settings, "detail_workers", 4, 1, 16)),
+            calls_per_second=options.number(settings, "calls_per_second", 30, 0.1, 1000),
+            detail_workers=int(options.number(settings, "detail_workers", 8, 1, 16)),
             list_method=str(settings.get("list_method") or SEARCH),
             order_states=str(settings.get("order_states") or "ALL"),
             read_flags=bool(settings.get("read_flags", True)),
@@ -101,6 +105,8 @@ class Pull:
         self._refunds: dict[str, list[dict[str, Any]]] = {}
         self._refunds_from: datetime | None = None
         """Every refund of an order that was created after this moment is in `_refunds`."""
+        self._refunds_until: datetime | None = None
+        """What `_refunds` says of an order that changed after this moment may be old."""
         self._seen: dict[str, str] = {}
         """Modification time, as text, by order number of all rows of this reading."""
         self._parents: set[str] = set()
@@ -110,9 +116,11 @@ class Pull:
         yield from self._window(window, by_change=True, refunds_until=window.end)
         missing = [number for number in self._refunds if number not in self._seen and number not in self._parents]
         for first in range(0, len(missing), self._options.page_size):
-            rows = self._each(missing[first : first + self._options.page_size], self._order_or_error)
-            yield from self._deliver([row for row in rows if isinstance(row, dict)], is_known_skipped=True)
-            if any(isinstance(row, RefusedError) for row in rows):
+            orders = self._orders(missing[first : first + self._options.page_size])
+            later = not_now(orders, RefusedError)
+            shown = [order for order in orders.values() if isinstance(order, dict)]
+            yield from self._deliver(shown, is_known_skipped=True, later=later)
+            if any(isinstance(order, RefusedError) for order in orders.values()):
                 log.warning("refunds of orders that JD does not show", shop=self._access.code)
 
     def created(self, window: Window, now: datetime) -> Iterator[RawPage]:
@@ -122,12 +130,12 @@ class Pull:
     def single(self, numbers: Sequence[str]) -> Iterator[RawPage]:
         """Yield the present version of single orders; one that JD refuses comes marked."""
         for first in range(0, len(numbers), self._options.page_size):
-            some = numbers[first : first + self._options.page_size]
-            rows = self._each(some, self._order_or_error)
-            yield from self._deliver(
-                [_refused(n, r) if isinstance(r, RefusedError) else r for n, r in zip(some, rows, strict=True)],
-                is_known_skipped=False,
-            )
+            orders = self._orders(numbers[first : first + self._options.page_size])
+            later = not_now(orders, RefusedError)
+            rows = [
+                _refused(n, row) if isinstance(row, HubError) else row for n, row in orders.items() if n not in later
+            ]
+            yield from self._deliver(rows, is_known_skipped=False, later=later)
 
     def _window(self, window: Window, *, by_change: bool, refunds_until: datetime) -> Iterator[RawPage]:
         rows, total = self._list(window.start, window.end, 1, by_change=by_change)
@@ -136,7 +144,7 @@ class Pull:
         if self._options.read_refunds:
             wait = partial(wait_for, self._budget)
             self._refunds = self._guarded(lambda: self._lists.between(window.start, refunds_until, wait))
-        self._refunds_from = window.start
+        self._refunds_from, self._refunds_until = window.start, refunds_until
         for _turn in range(PASSES):
             yield from self._one_pass(window, rows, total, by_change=by_change)
             if len(self._seen) >= total:
@@ -189,14 +197,20 @@ class Pull:
         total = str(found.get("orderTotal"))
         return rows, int(total) if total.isascii() and total.isdigit() else len(rows)
 
-    def _deliver(self, rows: Sequence[Row], *, is_known_skipped: bool) -> Iterator[RawPage]:
-        """Yield one page of the rows that are new to this reading and to the pool, with what lies beside them."""
+    def _deliver(
+        self, rows: Sequence[Row], *, is_known_skipped: bool, later: Collection[str] = ()
+    ) -> Iterator[RawPage]:
+        """Yield one page of the rows that are new to this reading and to the pool, with what lies beside them; an order
+        of which that cannot be had just now is named instead, like those of `later`."""
         fresh = [row for row in rows if self._is_new(row)]
-        wanted = self._unknown(self._with_refunds(fresh)) if is_known_skipped else self._with_refunds(fresh)
-        if not wanted:
+        shown, without_refunds = self._with_refunds(self._unread(fresh) if is_known_skipped else fresh)
+        wanted, without_flag = self._with_flags(self._unknown(shown) if is_known_skipped else shown)
+        names = sorted({*later, *without_refunds, *without_flag})
+        if not wanted and not names:
             return
-        body = orjson.dumps({"orders": self._with_flags(wanted)})
-        yield RawPage(f"jd:{hashlib.sha256(body).hexdigest()}", body, "application/json", "jd", len(wanted))
+        body = orjson.dumps({"orders": wanted})
+        key = f"jd:{hashlib.sha256(body).hexdigest()}"
+        yield RawPage(key, body, "application/json", "jd", len(wanted), later=names)
 
     def _is_new(self, row: Row) -> bool:
         identity = number_of(row) or repr(row)
@@ -207,69 +221,109 @@ class Pull:
         self._parents.update(family(row)[1:])
         return True
 
+    def _unread(self, rows: list[Row]) -> list[Row]:
+        """Return the rows that the pool lacks in their own version, or of which a list shows a refund: looking refunds
+        up costs calls, and windows overlap."""
+        unknown = {id(row) for row in self._unknown(rows)}
+        return [row for row in rows if id(row) in unknown or self._listed(row)]
+
     def _unknown(self, rows: list[Row]) -> list[Row]:
         versions = {number_of(row): moment for row in rows if (moment := version_of(row)) and number_of(row)}
         known = self._access.known(versions)
         return [row for row in rows if number_of(row) not in known]
 
-    def _with_refunds(self, rows: Sequence[Row]) -> list[Row]:
-        """Lay its refunds beside each order; of an order older than the window they are asked for one by one."""
+    def _with_refunds(self, rows: Sequence[Row]) -> tuple[list[Row], set[str]]:
+        """Lay its refunds beside each order; of an order older than the window they are asked for one by one. Return
+        the orders and the numbers of those for which that fails now."""
         if not self._options.read_refunds:
-            return list(rows)
-        asked = self._looked_up([row for row in rows if number_of(row) and self._is_older(row)])
-        return [_beside(row, asked[n] if (n := number_of(row)) in asked else self._listed(row)) for row in rows]
+            return list(rows), set()
+        asked = self._looked_up([row for row in rows if number_of(row) and self._needs_look_up(row)])
+        # The lot is the whole page: one old order among others is not the whole shop.
+        later = not_now({number_of(row): asked.get(number_of(row)) for row in rows}, RefusedError)
+        told = {number: refunds for number, refunds in asked.items() if isinstance(refunds, list)}
+        kept = [row for row in rows if number_of(row) not in later]
+        return [_beside(row, told[n] if (n := number_of(row)) in told else self._listed(row)) for row in kept], later
 
-    def _looked_up(self, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:
+    def _looked_up(self, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]] | HubError]:
+        """Return the refunds of each order, or the error of the call that failed."""
         calls = [(number_of(row), self._lists.cancellations, number) for row in rows for number in family(row)]
         shipped = [row for row in rows if row.get("orderState") in SHIPPED]
         calls += [(number_of(row), self._lists.services, number) for row in shipped for number in family(row)]
         found: dict[str, list[dict[str, Any]]] = {number_of(row): [] for row in rows}
+        failed: dict[str, HubError] = {}
         answers = self._each(calls, lambda call: call[1](call[2]))
-        for (number, _read, _asked), refunds in zip(calls, answers, strict=True):
-            found[number] += refunds
-        return found
+        for (number, _read, asked), answer in zip(calls, answers, strict=True):
+            if isinstance(answer, HubError) and not isinstance(answer, RefusedError):
+                failed[number] = answer
+            else:
+                found[number] += self._told(number, asked, answer)
+        return {**found, **failed}
 
-    def _is_older(self, row: Row) -> bool:
+    def _told(self, number: str, asked: str, answer: list[dict[str, Any]] | RefusedError) -> list[dict[str, Any]]:
+        """Return the refunds that an answer tells of an order. A shop may not read the order that its own was split
+        from; a refusal about the order itself must not let it be shipped as if nobody had asked for a refund."""
+        if not isinstance(answer, RefusedError):
+            return answer
+        if asked != number:
+            return []
+        log.warning("refunds of an order are refused", shop=self._access.code, error=str(answer))
+        return [unknown(number, str(answer))]
+
+    def _needs_look_up(self, row: Row) -> bool:
         if row.get("orderState") in CANCELLED or REFUSED_KEY in row:
             return False
         created = moment_of(row, "orderStartTime")
-        return self._refunds_from is None or created is None or created < self._refunds_from
+        if self._refunds_from is None or self._refunds_until is None or created is None:
+            return True
+        modified = moment_of(row, "modified")
+        return created < self._refunds_from or (modified is not None and modified > self._refunds_until)
 
     def _listed(self, row: Row) -> list[dict[str, Any]]:
         return [refund for number in family(row) for refund in self._refunds.get(number, ())]
 
-    def _with_flags(self, rows: Sequence[Row]) -> list[Row]:
-        """Lay the flag beside each order that has a note; the lists show the note only."""
-        noted = [row for row in rows if isinstance(row, dict) and row.get("venderRemark") and number_of(row)]
-        flags = self._each(noted if self._options.read_flags else [], self._flag)
-        found = {number_of(row): flag for row, flag in zip(noted, flags, strict=False) if flag}
-        return [{**row, NOTE_KEY: found[number_of(row)]} if number_of(row) in found else row for row in rows]
+    def _with_flags(self, rows: Sequence[Row]) -> tuple[list[Row], set[str]]:
+        """Lay the flag beside each order that has a note; the lists show the note only. Return the orders and the
+        numbers of those for which that fails now."""
+        if not self._options.read_flags:
+            return list(rows), set()
+        noted = [number_of(row) for row in rows if isinstance(row, dict) and row.get("venderRemark") and number_of(row)]
+        flags = dict(zip(noted, self._each(noted, self._flag), strict=True))
+        later = not_now({number_of(row): flags.get(number_of(row)) for row in rows}, RefusedError)
+        found = {number: flag for number, flag in flags.items() if flag and isinstance(flag, str)}
+        kept = [row for row in rows if number_of(row) not in later]
+        return [{**row, NOTE_KEY: found[number_of(row)]} if number_of(row) in found else row for row in kept], later
 
-    def _flag(self, row: Row) -> str:
-        asked = {"order_id": number_of(row)}
-        try:
-            found = self._client.call(NOTE, asked).get("venderRemarkQueryResult")
-        except RefusedError:
+    def _flag(self, number: str) -> str:
+        content = self._client.call(NOTE, {"order_id": number})
+        if not isinstance(content.get("venderRemarkQueryResult"), dict):
             return ""
-        note = found.get("vender_remark") if isinstance(found, dict) else None
+        note = proved(content, "venderRemarkQueryResult").get("vender_remark")
         return str(note.get("flag", "")) if isinstance(note, dict) else ""
 
-    def _order_or_error(self, number: str) -> dict[str, Any] | RefusedError:
-        params = {"order_id": number, "optional_fields": FIELDS}
-        try:
-            order = self._client.result(GET, params, "orderDetailInfo").get("orderInfo")
-        except RefusedError as error:
-            return error
-        return order if isinstance(order, dict) else RefusedError("JD returned no order")
+    def _orders(self, numbers: Sequence[str]) -> dict[str, dict[str, Any] | HubError]:
+        return dict(zip(numbers, self._each(numbers, self._order), strict=True))
 
-    def _each(self, items: Sequence[T], call: Callable[[T], R]) -> list[R]:
-        """Return `call` of each item, a few at a time, each one call to JD in its turn."""
+    def _order(self, number: str) -> dict[str, Any]:
+        params = {"order_id": number, "optional_fields": FIELDS}
+        order = self._client.result(GET, params, "orderDetailInfo").get("orderInfo")
+        if not isinstance(order, dict):
+            raise RefusedError("JD returned no order")
+        return order
+
+    def _each(self, items: Sequence[T], call: Callable[[T], R]) -> list[R | HubError]:
+        """Return `call` of each item or its error, a few at a time, each one call to JD in its turn. Raises what
+        concerns all."""
         if not items:
             return []
 
-        def in_turn(item: T, start: float) -> R:
+        def in_turn(item: T, start: float) -> R | HubError:
             time.sleep(max(0.0, start - time.monotonic()))
-            return call(item)
+            try:
+                return call(item)
+            except HubError as error:
+                if error.concerns_all:
+                    raise
+                return error
 
         with ThreadPoolExecutor(max_workers=min(self._options.detail_workers, len(items))) as pool:
             # The turns are taken here: a thread of the pool must not open a database connection.
@@ -281,14 +335,17 @@ class Pull:
             return call()
 
 
-def budget_of(access: ShopAccess, options: Options) -> CallBudget:
-    """Return the call budget of the shop's application key."""
-    return access.budget(f"jd:{access.credential('app_key')}", options.calls_per_second)
+def budget_of(access: ShopAccess, options: Options, *, writes: bool = False) -> CallBudget:
+    """Return the call budget of the shop's application key; what JD is told (`writes`) has a queue of its own, so that
+    stock and parcels do not wait behind a long pull. JD counts both together: its ban holds for both."""
+    key = f"jd:{access.credential('app_key')}"
+    reading, writing = (access.budget(name, options.calls_per_second) for name in (key, f"{key}:writes"))
+    return UnderOneBan(writing, (reading,)) if writes else UnderOneBan(reading, (writing,))
 
 
 def _beside(row: Row, refunds: list[dict[str, Any]]) -> Row:
     return {**row, REFUNDS_KEY: refunds} if refunds and isinstance(row, dict) else row
 
 
-def _refused(number: str, error: RefusedError) -> dict[str, Any]:
+def _refused(number: str, error: HubError) -> dict[str, Any]:
     return {"orderId": number, REFUSED_KEY: str(error)}

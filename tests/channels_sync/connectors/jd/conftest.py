@@ -32,7 +32,7 @@ class JdShop:
     def __init__(self, platform, **settings):
         self.platform = platform
         self.connector = connectors.get("jd")
-        self.budget = Budget()
+        self.budgets = {}
         self.known = {}
         self.settings = settings
         self.credentials = {
@@ -44,9 +44,14 @@ class JdShop:
     def access(self):
         return ShopAccess(
             shop_id=1, code="jd", credentials=self.credentials, settings=self.settings,
-            budget=lambda _key, _rate: self.budget,
+            budget=lambda key, _rate: self.budgets.setdefault(key, Budget()),
             known=lambda versions: {n for n, at in versions.items() if n in self.known and self.known[n] >= at},
         )  # fmt: skip
+
+    @property
+    def budget(self):
+        """The queue that pulls stand in."""
+        return self.budgets.setdefault(f"jd:{SANDBOX.jd_app_key}", Budget())
 
     def pages(self, hours=2.0):
         now = datetime.now(UTC)

@@ -71,7 +71,7 @@ def test_a_refusal_of_one_object_concerns_only_that_one(code):
     assert type(jd_error(code, "订单状态不正确", is_business=True)) is RefusedError
 
 
-@pytest.mark.parametrize(("clock", "seconds"), [("2026-11-11 08:00:00", 300), ("2026-11-11 15:59:30", 30)])
+@pytest.mark.parametrize(("clock", "seconds"), [("2026-11-11 08:00:00", 60), ("2026-11-11 15:59:30", 30)])
 def test_the_daily_limit_is_probed_now_and_then_and_at_midnight_of_china(clock, seconds):
     with time_machine.travel(datetime.fromisoformat(f"{clock}+00:00"), tick=False):
         assert jd_error("2", "").retry_after == seconds

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels_sync.connectors.jd.mapping import FLAGS, STATUSES, TO_SHIP, read_order
-from channels_sync.connectors.jd.refunds import CANCELLATIONS
+from channels_sync.connectors.jd.refunds import CANCELLATIONS, unknown
 from channels_sync.readers.base import read
 from orderhub.core.errors import FieldError
 from orderhub.services.receivers import kind_of
@@ -214,6 +214,13 @@ def test_the_last_application_counts_and_done_stays_done():
     withdrawn = cancellation("11", applied="2026-11-11 03:00:00", number="3")
     assert refunds(withdrawn, second) == ["none", "none"]
     assert refunds(service("13", "100000000001"), withdrawn) == ["done", "none"]
+
+
+def test_what_is_not_told_of_refunds_outlives_a_withdrawn_one_and_moves_no_version():
+    untold = unknown(ORDER["orderId"], "no right")
+    assert refunds(untold, cancellation("11")) == ["asked", "asked"]
+    draft = read_order(order(hub_refunds=[untold]))
+    assert (draft.modified_at, draft.raw["refunds_unknown"]) == (read_order(order()).modified_at, "no right")
 
 
 def test_a_refund_moves_the_version_of_its_order():

@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError, TooManyRowsError
-from channels_sync.connectors.jd import pull
+from channels_sync.connectors.jd import pull, refunds
 from channels_sync.connectors.jd.refunds import APPLICATIONS, SERVICES
 from channels_sync.readers.base import read
 from orderhub.core.errors import HubError, TemporaryError
@@ -246,6 +246,97 @@ def test_a_refund_asked_long_ago_is_not_forgotten_when_the_order_changes(shop):
     assert "asked" in {line.refund for line in shop.drafts()[number].lines}
 
 
+def test_a_refund_that_is_withdrawn_while_its_order_is_read_is_not_told_as_open(shop, platform, monkeypatch):
+    (number,) = shop.paid()
+    draft = shop.order(number)
+    draft["lines"][0]["refund"], draft["raw"]["refund_at"] = "asked", stamp(minutes=20)
+    platform.now.forward(28)
+    # After the end of the window, and before the clock of the platform.
+    late = stamp(seconds=6)
+    born = dict.fromkeys(("created_at", "paid_at"), stamp(hours=1))
+    shop.change(number, lines=draft["lines"], raw=draft["raw"], modified_at=late, **born)
+    between = refunds.Refunds.between
+
+    def withdrawn_right_after(self, *args):
+        found = between(self, *args)
+        draft["lines"][0]["refund"], draft["raw"]["refund_at"] = "none", late
+        shop.change(number, lines=draft["lines"], raw=draft["raw"], modified_at=late)
+        return found
+
+    monkeypatch.setattr(refunds.Refunds, "between", withdrawn_right_after)
+    assert {line.refund for line in shop.drafts()[number].lines} == {"none"}
+
+
+def test_no_refund_is_looked_up_of_an_order_that_the_pool_has(shop, platform):
+    for number in shop.paid(5):
+        shop.change(number, created_at=stamp(hours=9), paid_at=stamp(hours=9), modified_at=stamp(minutes=3))
+    shop.raw(shop.pages(hours=1.0))
+    asked = shop.budget.calls
+    shop.known = dict.fromkeys(shop.shown(), datetime.now(UTC))
+    assert shop.raw(shop.pages(hours=1.0)) == {}
+    assert (asked, shop.budget.calls - asked) == (10, 5)
+
+
+def old_order(shop, status="paid", **raw):
+    """Make an order that is older than the window and changed within it: its refunds are asked for one by one."""
+    (number,) = shop.paid()
+    long_ago = stamp(hours=40)
+    shop.change(number, status=status, raw=raw, created_at=long_ago, paid_at=long_ago, modified_at=stamp(minutes=3))
+    return number
+
+
+def words(draft):
+    return {line.refund for line in draft.lines}
+
+
+@pytest.mark.parametrize(("method", "status"), [(APPLICATIONS, "paid"), (SERVICES, "in_transit")])
+def test_an_order_whose_refunds_are_refused_is_not_shipped_unseen_and_the_others_go_on(shop, platform, method, status):
+    refused, other = old_order(shop, status), old_order(shop, status)
+    platform.faults.add({"kind": "refused", "method": method, "number": refused, "times": 99})
+    found = shop.drafts()
+    assert (words(found[refused]), words(found[other])) == ({"asked"}, {"none"})
+    assert "无权查询该订单" in found[refused].raw["refunds_unknown"]
+    assert found[refused].modified_at == datetime.fromisoformat(shop.order(refused)["modified_at"])
+    platform.faults.clear()
+    assert (words(shop.drafts()[refused]), platform.faults.listing()) == ({"none"}, [])
+
+
+@pytest.mark.parametrize(("method", "status"), [(APPLICATIONS, "paid"), (SERVICES, "in_transit"), (NOTE, "paid")])
+def test_an_order_about_which_a_call_fails_for_now_is_named_for_later(shop, platform, method, status):
+    failing, other = old_order(shop, status), old_order(shop, status)
+    shop.change(failing, seller_remark="加急")
+    platform.faults.add({"kind": "http500", "method": method, "number": failing, "times": 99})
+    (page,) = shop.pages()
+    assert (list(page.later), other in shop.raw([page]), failing in shop.raw([page])) == ([failing], True, False)
+
+
+def test_a_single_order_that_cannot_be_shown_now_is_named_for_later(shop, platform):
+    failing, other = shop.paid(2)
+    platform.faults.add({"kind": "http500", "method": GET, "number": failing, "times": 99})
+    (page,) = shop.connector.fetch(shop.access, [failing, other])
+    assert (list(page.later), set(shop.raw([page]))) == ([failing], {other})
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("throttle", ThrottledError), ("expired_token", AuthorisationError), ("clock_skew", TemporaryError)],
+)
+def test_what_concerns_the_whole_shop_stops_it_also_at_one_order(shop, platform, kind, error):
+    (number, _other) = old_order(shop), shop.paid()
+    shop.change(number, seller_remark="加急")
+    platform.faults.add({"kind": kind, "method": NOTE, "times": 99, "seconds": 999})
+    with pytest.raises(error) as failed:
+        shop.orders()
+    assert failed.value.concerns_all
+
+
+def test_a_refusal_about_the_order_that_was_split_means_no_refund(shop, platform):
+    number = old_order(shop, parent="3007")
+    platform.faults.add({"kind": "refused", "method": APPLICATIONS, "number": "3007", "times": 99})
+    assert words(shop.drafts()[number]) == {"none"}
+    assert platform.faults.listing()[0]["fired"] == 1
+
+
 def test_a_refund_after_shipping_names_its_line(shop, platform):
     number = next(n for n in shop.paid(20) if len(shop.order(n)["lines"]) > 1)
     draft = shop.order(number)
@@ -253,6 +344,26 @@ def test_a_refund_after_shipping_names_its_line(shop, platform):
     shop.change(number, status="in_transit", lines=draft["lines"], raw={"refund_at": stamp(minutes=5)})
     found = shop.drafts()[number]
     assert (found.status, [line.refund for line in found.lines][:2]) == ("in_transit", ["none", "done"])
+
+
+@pytest.mark.parametrize(
+    ("status", "refund", "told"),
+    [("paid", "refused", "refused"), ("in_transit", "agreed", "asked"), ("in_transit", "done", "done")],
+)
+def test_a_decision_of_today_about_an_application_of_last_week_is_found(shop, status, refund, told):
+    (number,) = shop.paid()
+    draft = shop.order(number)
+    draft["lines"][0]["refund"] = refund
+    raw = {"refund_at": stamp(hours=7 * 24), "decided_at": stamp(minutes=20)}
+    born = dict.fromkeys(("created_at", "paid_at", "modified_at"), stamp(hours=8 * 24))
+    shop.change(number, status=status, lines=draft["lines"], raw=raw, **born)
+    found = shop.drafts()[number]
+    assert (found.lines[0].refund, found.modified_at) == (told, datetime.fromisoformat(raw["decided_at"]))
+
+
+def test_a_time_in_milliseconds_is_a_time():
+    told = {"applied": "2026-11-11 12:00:00", "checked": "1794369600000"}
+    assert refunds.last_moment([told]) == datetime(2026, 11, 11, 4, tzinfo=UTC)
 
 
 def test_refunds_may_be_left_unread(platform, shop):
@@ -279,6 +390,16 @@ def test_a_flag_is_read_with_the_note_and_may_be_left_unread(shop, platform):
     shop.settings = {"read_flags": False}
     found = shop.drafts()[number]
     assert (found.flag, found.seller_remark) == ("none", "加急")
+
+
+def test_an_order_whose_flag_is_refused_comes_without_it(shop, platform):
+    refused, other = shop.paid(2)
+    for number in (refused, other):
+        shop.change(number, seller_remark="加急", flag="purple")
+    platform.faults.add({"kind": "refused", "method": NOTE, "number": refused})
+    found = shop.drafts()
+    assert [found[number].flag for number in (refused, other)] == ["none", "purple"]
+    assert platform.faults.listing()[0]["fired"] == 1
 
 
 def test_encrypted_receivers_are_cipher(shop):
@@ -313,4 +434,5 @@ def test_reading_by_creation_gives_every_order_again(shop, platform):
 
 def test_settings_that_make_no_sense_are_brought_into_range():
     options = pull.Options.of({"page_size": 1000, "calls_per_second": "fast", "detail_workers": 0, "list_method": None})
-    assert options == pull.Options(page_size=100, calls_per_second=10, detail_workers=1)
+    assert pull.Options.of({}) == pull.Options(calls_per_second=30, detail_workers=8)
+    assert options == pull.Options(page_size=100, calls_per_second=30, detail_workers=1)

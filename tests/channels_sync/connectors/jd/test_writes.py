@@ -1,10 +1,14 @@
 import pytest
 
-from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.base import AuthorisationError, QueueFullError, ThrottledError
 from channels_sync.connectors.exchange import Memo, NotOfferedError, PushRequest, Shipment, StockWrite
 from channels_sync.connectors.jd.client import RefusedError
+from channels_sync.connectors.jd.pull import SEARCH
+from channels_sync.connectors.jd.readback import STOCK as STOCK_READ
 from channels_sync.connectors.jd.writes import CARRIERS, NOTE, SHIP, STOCK, STOCK_BATCH
+from channels_sync.connectors.readback import StockItem
 from channels_sync.sandbox.catalogue import articles
+from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.jd_view import sku_id
 from orderhub.core.errors import HubError, TemporaryError
 
@@ -40,6 +44,14 @@ def test_the_same_write_repeated_counts_once(shop, platform):
     assert [body["quantity"] for body in told(platform, "stock", "SERUM-30")] == [5, 4]
 
 
+def test_a_sku_whose_stock_is_refused_stops_no_other(shop, platform):
+    items = [StockItem("1", sku_id(sku), sku) for sku in ("SERUM-30", "MASK-20")]
+    platform.faults.add({"kind": "refused", "method": STOCK_READ, "number": sku_id("SERUM-30")})
+    refused, other = shop.connector.read_stock(shop.access, items)
+    assert (type(refused.error), refused.error.code) == (RefusedError, "10100018")
+    assert (other.quantity, other.error) == (100, None)
+
+
 def test_a_full_batch_fits_in_one_call(shop, platform):
     rows = [stock(article.sku, 7, article.sku) for article in articles()[:STOCK_BATCH]]
     assert shop.connector.stock_batch == len(rows) == 30
@@ -68,6 +80,36 @@ def test_failures_of_the_whole_stock_call(shop, platform):
         shop.connector.write_stock(shop.access, [stock("SERUM-30", 5)])
     assert len(shop.budget.blocked) == 1
     assert told(platform, "stock") == []
+
+
+def no_place(_calls):
+    raise QueueFullError("25 s away", retry_after=25)
+
+
+def test_what_jd_is_told_does_not_wait_behind_a_long_pull(shop, platform):
+    (number,) = shop.paid()
+    shop.budget.take = no_place
+    (result,) = shop.connector.write_stock(shop.access, [stock("SERUM-30", 5)])
+    shop.connector.ship(shop.access, Shipment(number, "YTO", "YT0001"))
+    shop.connector.write_memo(shop.access, Memo(number, "今晚发", "red"))
+    assert (result.error, len(told(platform, "stock")), len(told(platform, "shipment"))) == (None, 1, 1)
+    with pytest.raises(QueueFullError):
+        shop.orders()
+    assert [budget.blocked for budget in shop.budgets.values()] == [[], []]
+
+
+@pytest.mark.parametrize("method", [STOCK, SEARCH, STOCK_READ])
+def test_a_limit_that_jd_names_holds_for_pulls_and_for_what_it_is_told(shop, platform, method):
+    calls = {
+        STOCK: lambda: shop.connector.write_stock(shop.access, [stock("SERUM-30", 5)]),
+        SEARCH: shop.orders,
+        STOCK_READ: lambda: shop.connector.read_stock(shop.access, [StockItem("1", sku_id("SERUM-30"), "SERUM-30")]),
+    }
+    platform.faults.add({"kind": "throttle", "method": method, "times": 1})
+    with pytest.raises(ThrottledError) as failed:
+        calls[method]()
+    bans = {key.rpartition(":")[2]: budget.blocked for key, budget in shop.budgets.items()}
+    assert bans == {SANDBOX.jd_app_key: [failed.value.retry_after], "writes": [failed.value.retry_after]}
 
 
 def test_a_shipment_makes_the_order_shipped(shop, platform):
