@@ -54,6 +54,13 @@ def test_the_table_of_facts_is_what_the_connectors_say():
     assert facts_table() in (PAGES / "README.md").read_text(encoding="utf-8"), "\n" + facts_table()
 
 
+@pytest.mark.parametrize("platform", ["taobao", "wechat"])
+def test_a_page_says_of_the_phone_what_the_table_of_facts_says(platform):
+    table = (PAGES / f"{platform}.md").read_text(encoding="utf-8").partition("## What the platform does not tell")[2]
+    (verdict,) = re.findall(r"^\| [^|]*\bphone\b[^|]* \| (yes|no)\b", table, re.MULTILINE)
+    assert (verdict == "yes") == cell(platform, "receiver.phone").endswith(", judged")
+
+
 def test_every_hidden_fact_is_a_known_one_and_says_why():
     for key, connector in connectors.items():
         assert connector.hidden_facts.keys() <= FACTS.keys(), key

@@ -302,11 +302,16 @@ def mark_last(pages: Iterator[RawPage]) -> Iterator[RawPage]:
         yield replace(held, is_last=True)
 
 
+PROVES_OUTAGE = 5
+"""That many orders, and not one that can be shown: it is the platform."""
+
+
 def not_now(answers: Mapping[str, Any], harmless: type[HubError]) -> set[str]:
     """Return the orders of a lot, by number, whose details failed in a way that passes and concerns them alone.
 
     One order that the platform cannot show must not stop a whole channel. Errors of the kind `harmless` are answers.
-    Raises the error where it concerns all, does not pass, or every order of the lot failed.
+    Raises the error where it concerns all, does not pass, or every order of a lot failed that is large enough to prove
+    something: the one that cannot be shown may be all that a page has left.
     """
     failed = {
         number: answer
@@ -314,7 +319,7 @@ def not_now(answers: Mapping[str, Any], harmless: type[HubError]) -> set[str]:
         if isinstance(answer, HubError) and not isinstance(answer, harmless)
     }
     for error in failed.values():
-        if error.concerns_all or error.permanent or len(failed) == len(answers):
+        if error.concerns_all or error.permanent or PROVES_OUTAGE <= len(failed) == len(answers):
             raise error
     return set(failed)
 

@@ -124,6 +124,10 @@ class Gateway:
     def many(self, method: str, wanted: Sequence[Params]) -> list[dict[str, Any] | HubError]:
         """Make many calls, a few at a time, and return their answers in order; what concerns one object only comes back
         as its error. Raises HubError for everything else."""
+        return [_object_answer(answer) for answer in self.answers(method, wanted)]
+
+    def answers(self, method: str, wanted: Sequence[Params]) -> list[dict[str, Any] | HubError]:
+        """Make many calls like `many`, but return every error in its place. Raises ThrottledError only."""
         found: dict[int, dict[str, Any] | HubError] = {}
         throttled: ThrottledError | None = None
         for _round in range(ROUNDS):
@@ -140,7 +144,7 @@ class Gateway:
                 self._budget.block(throttled.retry_after or 1.0)
         if throttled is not None:
             raise throttled
-        return [_object_answer(found[place]) for place in range(len(wanted))]
+        return [found[place] for place in range(len(wanted))]
 
     def _volley(self, method: str, wanted: Sequence[Params]) -> list[dict[str, Any] | HubError]:
         starts = self._budget.take(len(wanted))

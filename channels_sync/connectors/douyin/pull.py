@@ -7,7 +7,7 @@ and with a reread by creation time.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +15,10 @@ import orjson
 import structlog
 
 from channels_sync.connectors import options
-from channels_sync.connectors.base import RawPage, Window
+from channels_sync.connectors.base import RawPage, Window, not_now
 from channels_sync.connectors.douyin import contacts
 from channels_sync.connectors.douyin.client import Gateway
+from channels_sync.connectors.douyin.errors import RefusedError
 from channels_sync.connectors.douyin.listing import Listing, Walk, oldest_allowed, seconds_of, unix
 from channels_sync.connectors.douyin.mapping import REFUSED_KEY, number_of
 from channels_sync.connectors.douyin.receiver import needs_mask, with_mask
@@ -82,26 +83,28 @@ class Pull:
             yield from self._pages(rows)
 
     def single(self, numbers: Sequence[str]) -> Iterator[RawPage]:
-        """Yield single orders; one that the platform refuses is marked, so that its reader says so."""
+        """Yield single orders; one that the platform refuses is marked, so that its reader says so, one that it cannot
+        show just now is named to be fetched later."""
         for place in range(0, len(numbers), LARGEST_PAGE):
-            yield from self._pages(self._details(numbers[place : place + LARGEST_PAGE]))
+            part = numbers[place : place + LARGEST_PAGE]
+            answers = self._gateway.answers(DETAIL, [{"shop_order_id": number} for number in part])
+            found = dict(zip(part, answers, strict=True))
+            later = not_now(found, RefusedError)
+            yield from self._pages([_detail(n, answer) for n, answer in found.items() if n not in later], later)
 
     def _refunded(self, start: int, end: int) -> Iterator[RawPage]:
         for rows in Walk(self._gateway, REFUNDED, start, end, self._size).rows():
             numbers = dict.fromkeys(str(_part(row, "order_info").get("shop_order_id") or "") for row in rows)
             yield from self.single([number for number in numbers if number and number not in self._delivered])
 
-    def _details(self, numbers: Sequence[str]) -> list[Any]:
-        answers = self._gateway.many(DETAIL, [{"shop_order_id": number} for number in numbers])
-        return [_detail(number, answer) for number, answer in zip(numbers, answers, strict=True)]
-
-    def _pages(self, rows: Sequence[Any]) -> Iterator[RawPage]:
-        if not rows:
+    def _pages(self, rows: Sequence[Any], later: Collection[str] = ()) -> Iterator[RawPage]:
+        if not rows and not later:
             return
         rows = self._masked(rows)
         self._delivered |= {number_of(row) for row in rows}
         body = _body({"orders": rows})
-        yield RawPage(f"douyin:{hashlib.sha256(body).hexdigest()}", body, "application/json", READER, len(rows))
+        key = f"douyin:{hashlib.sha256(body).hexdigest()}"
+        yield RawPage(key, body, "application/json", READER, len(rows), later=sorted(later))
 
     def _masked(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Fill in masked texts where the platform sent cipher texts only; the call is free. An order without them is

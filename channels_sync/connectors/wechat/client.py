@@ -13,7 +13,7 @@ from django.utils.translation import activate, get_language
 from django.utils.translation import gettext as _
 
 from channels_sync import payloads
-from channels_sync.connectors import http
+from channels_sync.connectors import http, options
 from channels_sync.connectors.base import ShopAccess, ThrottledError
 from channels_sync.connectors.causes import Cause, because
 from channels_sync.connectors.wechat.errors import TokenRefusedError, address_error, wechat_error
@@ -40,9 +40,9 @@ class Options:
     def of(cls, values: Mapping[str, Any]) -> "Options":
         """Return the options of a shop; values that make no sense are brought into range."""
         return cls(
-            calls_per_second=_number(values, "calls_per_second", 50, 0.1, 1000),
-            detail_workers=int(_number(values, "detail_workers", 8, 1, 32)),
-            page_size=int(_number(values, "page_size", 100, 1, 100)),
+            calls_per_second=options.number(values, "calls_per_second", 50, 0.1, 1000),
+            detail_workers=int(options.number(values, "detail_workers", 8, 1, 32)),
+            page_size=int(options.number(values, "page_size", 100, 1, 100)),
         )
 
 
@@ -138,10 +138,3 @@ def _run(call: Callable[[float], Content | HubError], start: float) -> Content |
 
 def _seconds(answer: Content | HubError) -> float:
     return (answer.retry_after or 1.0) if isinstance(answer, HubError) else 0.0
-
-
-def _number(values: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    try:
-        return min(max(float(values.get(name, default)), low), high)
-    except (TypeError, ValueError):
-        return default

@@ -3,16 +3,16 @@
 Source: developers.weixin.qq.com `doc/oplatform/developers/errCode/errCode.html`.
 """
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.causes import Cause, because, cause_of
 from channels_sync.connectors.exchange import NotOpenedError, QuotaReachedError
+from channels_sync.connectors.fields import SHANGHAI
 from orderhub.core.errors import HubError, TemporaryError
 
-SHANGHAI = timezone(timedelta(hours=8))
 TOKEN_CODES = frozenset({40001, 40014, 41001, 42001})
 SECRET_CODES = frozenset({40013, 40125, 40243})
 """Wrong application id, wrong or frozen secret."""
@@ -21,6 +21,7 @@ RIGHTS_CODES = frozenset({48001, 50002})
 CURSOR_LOST = 606006
 TOO_MANY_ROWS = 31042
 DAY_LIMIT, MINUTE_LIMIT = 45009, 45011
+PROBE_SECONDS = 300.0
 BUSY, CHANGED_TOO_OFTEN = -1, 100003
 CHANGED_PAUSE = 5.0
 """Seconds to leave an order alone that was changed too often."""
@@ -104,7 +105,8 @@ def address_error() -> HubError:
 
 
 def _limit(code: int, now: datetime) -> ThrottledError:
-    """The limit of a minute ends with the minute, that of a day at midnight in China."""
+    """The limit of a minute ends with the minute, that of a day at midnight in China; as a shop may ask for more, one
+    call in five minutes looks whether it has."""
     local = now.astimezone(SHANGHAI)
     if code == MINUTE_LIMIT:
         end = local.replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -112,5 +114,6 @@ def _limit(code: int, now: datetime) -> ThrottledError:
         end = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     seconds = max((end - local).total_seconds(), 1.0)
     text = _("The platform limits the calls (code %(code)s): it asks to wait %(seconds)s seconds.")
-    error = ThrottledError(text % {"code": code, "seconds": f"{seconds:.0f}"}, retry_after=seconds)
+    wait = min(seconds, PROBE_SECONDS)
+    error = ThrottledError(text % {"code": code, "seconds": f"{seconds:.0f}"}, retry_after=wait)
     return because(Cause.LIMIT if code == MINUTE_LIMIT else Cause.QUOTA, error)

@@ -189,8 +189,16 @@ def _receiver(detail: Node, code: int) -> dict[str, str]:
     is_virtual = bool(virtual) and str(address.get("use_tel_number")) == "1"
     plain = text(address, "tel_number") or virtual or text(phones, "real_tel_number")
     receiver["phone"] = virtual if is_virtual else plain
-    # What was opened once shows its virtual number, while name and address stay masked.
-    return {**receiver, "kind": "masked" if masked_parts(receiver) else "virtual" if is_virtual else ""}
+    return {**receiver, "kind": _kind(receiver, is_virtual=is_virtual)}
+
+
+def _kind(receiver: Mapping[str, str], *, is_virtual: bool) -> str:
+    """What was opened once shows its virtual number, while name and address stay masked; the token says nothing."""
+    if masked_parts(receiver):
+        return "masked"
+    if is_virtual:
+        return "virtual"
+    return "plain" if receiver["phone"] else ""
 
 
 def masked_parts(receiver: Mapping[str, str]) -> list[str]:

@@ -19,7 +19,7 @@ import structlog
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import RawPage, ShopAccess, TooManyRowsError, Window, not_now
-from channels_sync.connectors.wechat.client import Content, WechatClient, usable
+from channels_sync.connectors.wechat.client import Content, WechatClient
 from channels_sync.connectors.wechat.errors import CURSOR_LOST, TOO_MANY_ROWS, RefusedError
 from channels_sync.connectors.wechat.lines import AFTERSALES_KEY
 from channels_sync.connectors.wechat.mapping import (
@@ -37,6 +37,8 @@ LIST = "/channels/ec/order/list/get"
 ORDER = "/channels/ec/order/get"
 AFTERSALE_LIST = "/channels/ec/aftersale/getaftersalelist"
 AFTERSALE = "/channels/ec/aftersale/getaftersaleorder"
+UNTOLD = "aftersale:"
+"""Begins the number of an after-sale that stands for its order: lists name it, only its details name the order."""
 LONGEST_WINDOW = timedelta(days=7, seconds=-1)
 LONGEST_AFTERSALE_WINDOW = timedelta(hours=24, seconds=-1)
 """A second less than the platform allows, so that the last second can be asked for whether it counts that in or not."""
@@ -64,11 +66,12 @@ class Reader:
         self._access = access
         self._aftersales: dict[str, Content] = {}
         self._later: dict[str, None] = {}
+        """What cannot be had just now: orders by number, after-sales of unknown orders by `UNTOLD` and number."""
 
     def changed(self, window: Window) -> Iterator[RawPage]:
         """Yield the orders changed in `window` that the pool does not have. Raises TooManyRowsError before a page."""
         numbers = dict.fromkeys(self._listed("update_time_range", window))
-        numbers |= dict.fromkeys(self._with_changed_aftersales(window))
+        numbers |= dict.fromkeys(self._of_aftersales(self._changed_aftersales(window), among=list(numbers)))
         return self._pages(list(numbers), known=True)
 
     def created(self, window: Window) -> Iterator[RawPage]:
@@ -76,19 +79,22 @@ class Reader:
         return self._pages(self._listed("create_time_range", window), known=False)
 
     def single(self, numbers: Sequence[str]) -> Iterator[RawPage]:
-        """Yield the present version of these orders."""
-        return self._pages(list(dict.fromkeys(numbers)), known=False)
+        """Yield the present version of these orders, also of those that only an after-sale names."""
+        plain = [number for number in numbers if not number.startswith(UNTOLD)]
+        sales = [number.removeprefix(UNTOLD) for number in numbers if number.startswith(UNTOLD)]
+        return self._pages(list(dict.fromkeys([*plain, *self._of_aftersales(sales, among=plain)])), known=False)
 
     def _pages(self, numbers: Sequence[str], *, known: bool) -> Iterator[RawPage]:
-        for part in (numbers[i : i + PAGE_ROWS] for i in range(0, len(numbers), PAGE_ROWS)):
-            self._later.clear()
-            rows = self._orders(part)
+        for start in range(0, max(len(numbers), 1), PAGE_ROWS):
+            rows = self._orders(numbers[start : start + PAGE_ROWS])
             if known:
                 rows = self._unknown(rows)
-            if rows or self._later:
+            later = tuple(self._later)
+            self._later.clear()
+            if rows or later:
                 body = orjson.dumps({"orders": rows})
                 key = f"wechat:{hashlib.sha256(body).hexdigest()}"
-                yield RawPage(key, body, "application/json", "wechat", len(rows), later=tuple(self._later))
+                yield RawPage(key, body, "application/json", "wechat", len(rows), later=later)
 
     def _unknown(self, rows: list[Content]) -> list[Content]:
         """Return the rows that may tell the pool something new.
@@ -120,10 +126,14 @@ class Reader:
             settled = self._fetched(early)
             found = {number: row for number, row in found.items() if number not in early} | settled
         wanted = {number: aftersale_numbers(row) for number, row in found.items()}
-        self._fetch_aftersales([key for keys in wanted.values() for key in keys])
+        failed = self._fetch_aftersales([key for keys in wanted.values() for key in keys])
+        errors = {number: next((failed[key] for key in keys if key in failed), None) for number, keys in wanted.items()}
+        later = not_now(errors, RefusedError)
+        self._later |= dict.fromkeys(number for number in found if number in later)
         return [
             {**row, AFTERSALES_KEY: [self._aftersales[key] for key in wanted[number]]} if wanted[number] else row
             for number, row in found.items()
+            if number not in later
         ]
 
     def _fetched(self, numbers: Sequence[str]) -> dict[str, Content]:
@@ -134,22 +144,35 @@ class Reader:
         self._later |= dict.fromkeys(number for number in numbers if number in later)
         return {number: _order(number, answer) for number, answer in found.items() if number not in later}
 
-    def _fetch_aftersales(self, keys: Sequence[str]) -> None:
+    def _fetch_aftersales(self, keys: Sequence[str]) -> dict[str, HubError]:
+        """Fetch the after-sales that are not there yet and return the errors of those that stay away; one that the
+        platform refuses is empty."""
         wanted = [key for key in dict.fromkeys(keys) if key not in self._aftersales]
         answers = self._client.many(AFTERSALE, [{"after_sale_order_id": key} for key in wanted])
+        failed: dict[str, HubError] = {}
         for key, answer in zip(wanted, answers, strict=True):
-            found = usable(answer, RefusedError)
-            detail = {} if isinstance(found, HubError) else found.get("after_sale_order")
+            if isinstance(answer, HubError) and not isinstance(answer, RefusedError):
+                failed[key] = answer
+                continue
+            detail = {} if isinstance(answer, HubError) else answer.get("after_sale_order")
             self._aftersales[key] = detail if isinstance(detail, dict) else {}
+        return failed
 
-    def _with_changed_aftersales(self, window: Window) -> list[str]:
+    def _of_aftersales(self, keys: Sequence[str], *, among: Sequence[str]) -> list[str]:
+        """Return the orders of after-sales; one that cannot be shown just now is noted to be fetched later. `among`:
+        the orders that are read with them, so that one after-sale alone does not count as the whole shop."""
+        failed = self._fetch_aftersales(keys)
+        later = not_now({**dict.fromkeys(among), **{key: failed.get(key) for key in keys}}, RefusedError)
+        self._later |= dict.fromkeys(f"{UNTOLD}{key}" for key in keys if key in later)
+        return [number for key in keys if key not in later and (number := number_of(self._aftersales[key]))]
+
+    def _changed_aftersales(self, window: Window) -> list[str]:
         keys: dict[str, None] = {}
         for part in _parts(window, LONGEST_AFTERSALE_WINDOW):
             start, end = _seconds(part)
             body = {"begin_update_time": start, "end_update_time": end}
             keys |= dict.fromkeys(self._numbers(AFTERSALE_LIST, body, "after_sale_order_id_list", part))
-        self._fetch_aftersales(list(keys))
-        return [number for key in keys if (number := number_of(self._aftersales[key]))]
+        return list(keys)
 
     def _listed(self, field: str, window: Window) -> list[str]:
         found: dict[str, None] = {}

@@ -19,8 +19,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors import http
-from channels_sync.connectors.base import ThrottledError
-from channels_sync.connectors.exchange import Opened, Sealed
+from channels_sync.connectors.base import AuthorisationError, ThrottledError
+from channels_sync.connectors.exchange import NotOpenedError, Opened, Sealed
 from channels_sync.connectors.wechat.client import Content, WechatClient
 from channels_sync.connectors.wechat.errors import contact_error
 from channels_sync.connectors.wechat.mapping import MASKED_KEY, UNTIL_KEY
@@ -41,6 +41,9 @@ _FIELDS = {
     "phone": ("tel_number", "virtual_order_tel_number"),
     "detail": ("detail_info", "house_number"),
 }
+
+
+_COUNTED_NOTHING = (NotOpenedError, ThrottledError, AuthorisationError)
 
 
 @dataclass(slots=True, frozen=True)
@@ -81,7 +84,8 @@ def reveal(client: WechatClient, settings: Mapping[str, Any], values: Sequence[S
     found = [_opened(value, receivers, numbers) for value in values]
     errors = [opened.error for opened in found if opened.error]
     if errors and len(errors) == len(found):
-        raise errors[0]
+        # What proves least that nothing was counted: a call that got no answer may have opened a number.
+        raise next((error for error in errors if not isinstance(error, _COUNTED_NOTHING)), errors[0])
     return found
 
 

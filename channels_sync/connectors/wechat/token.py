@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 
 from channels_sync import payloads
 from channels_sync.connectors import http
-from channels_sync.connectors.base import AuthorisationError, ShopAccess
+from channels_sync.connectors.base import AuthorisationError, ShopAccess, ThrottledError
 from channels_sync.connectors.causes import Cause, because
-from channels_sync.connectors.wechat.errors import address_error, wechat_error
+from channels_sync.connectors.wechat.errors import PROBE_SECONDS, address_error, wechat_error
 from orderhub.core.errors import TemporaryError
 
 PATH = "/cgi-bin/stable_token"
@@ -94,7 +94,13 @@ class Tokens:
         if wait > 0:
             raise TemporaryError(_("The access token was renewed a moment ago and is refused again."), retry_after=wait)
         self._slot.forced_at = time.monotonic()
-        return self.ask(force=True)
+        try:
+            return self.ask(force=True)
+        except ThrottledError as error:
+            # A limit of its own (20 a day): it forbids no other call, and the token given out may be taken again soon.
+            text = _("The platform renews no token by force for now; the one that it gives out is tried again.")
+            wait = min(error.retry_after or PROBE_SECONDS, PROBE_SECONDS)
+            raise because(Cause.LIMIT, TemporaryError(text, retry_after=wait)) from error
 
     def _once(self, body: bytes) -> tuple[str, float]:
         try:

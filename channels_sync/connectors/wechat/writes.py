@@ -80,10 +80,11 @@ def _has_parcel(detail: Mapping[str, Any], tracking_no: str) -> bool:
 
 
 def _products(detail: Mapping[str, Any], shipment: Shipment) -> list[dict[str, Any]]:
-    """Return the pieces of a parcel: the given lines, or all that the order has. Raises HubError for unknown lines."""
+    """Return the pieces of a parcel: the given lines, or all that was not given back. Raises HubError for unknown
+    lines."""
     rows = [row for row in detail.get("product_infos") or () if isinstance(row, dict)]
     if not shipment.lines:
-        return [_product(row, _whole(row)) for row in rows]
+        return [_product(row, left) for row in rows if (left := _whole(row))]
     by_line = dict(zip(line_keys(rows), rows, strict=True))
     unknown = [line.line_no for line in shipment.lines if line.line_no not in by_line]
     if unknown:

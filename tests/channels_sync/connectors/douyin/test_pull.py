@@ -295,6 +295,32 @@ def test_single_orders_are_fetched_and_one_that_is_refused_is_marked(shop, platf
     assert [row.error and row.error.path for row in read if row.draft is None] == ["order_id"]
 
 
+def test_an_order_that_cannot_be_shown_now_is_named_for_later(shop, platform):
+    failing, other = shop.make(), shop.make()
+    shop.fault("http500", DETAIL, number=failing, times=99)
+    (page,) = shop.connector.fetch(shop.access, [failing, other])
+    assert (list(page.later), [row["order_id"] for row in orjson.loads(page.body)["orders"]]) == ([failing], [other])
+
+
+def test_a_refunded_order_that_cannot_be_shown_now_stops_no_pull(shop, platform):
+    failing, other = shop.make(), shop.make()
+    for number in (failing, other):
+        platform.live.change(number, "ask_refund")
+    shop.known = dict.fromkeys((failing, other), datetime.now(UTC) + timedelta(days=1))
+    shop.fault("http500", DETAIL, number=failing, times=99)
+    (page,) = [page for page in shop.pages() if page.later]
+    assert (list(page.later), [row["order_id"] for row in orjson.loads(page.body)["orders"]]) == ([failing], [other])
+
+
+@pytest.mark.parametrize("kind", ["throttle", "expired_token", "clock_skew"])
+def test_what_concerns_the_whole_shop_stops_it_also_at_one_order(shop, kind):
+    numbers = [shop.make(), shop.make()]
+    shop.fault(kind, DETAIL, times=99, seconds=999)
+    with pytest.raises(HubError) as failed:
+        list(shop.connector.fetch(shop.access, numbers))
+    assert failed.value.concerns_all
+
+
 def test_a_hold_comes_and_goes(shop, platform):
     number = shop.make()
     for change, state, hold in (("hold", "105", "risk_review"), ("release", "2", "")):

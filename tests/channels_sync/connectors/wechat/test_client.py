@@ -48,7 +48,7 @@ def test_each_code_of_the_platform_has_its_consequence(code, kind, permanent, se
 
 def test_a_limit_of_the_day_ends_at_midnight_in_china_and_one_of_the_minute_with_it():
     noon = datetime(2026, 11, 11, 4, 0, 10, tzinfo=UTC)
-    assert wechat_error(45009, "", noon).retry_after == 12 * 3600 - 10
+    assert wechat_error(45009, "", noon).retry_after == 300
     assert wechat_error(45011, "", noon).retry_after == 50
 
 
@@ -146,6 +146,15 @@ def test_workers_that_meet_a_dead_token_together_renew_it_once(side, settings):
     assert dead not in found
     # One that only asked and one that forced.
     assert side.platform.faults.listing()[0]["fired"] == 2
+
+
+def test_when_no_token_is_forced_any_more_today_nothing_else_is_held_up(side, settings):
+    spent = [int(datetime.now(UTC).timestamp()) - 60 * n for n in range(20, 0, -1)]
+    side.platform.store.set_fact("wechat_tokens", json.dumps({"tokens": [], "forced": spent}))
+    tokens = Tokens(settings.WECHAT_GATEWAY_URL, side.access)
+    with pytest.raises(TemporaryError) as raised:
+        tokens.renewed(tokens.current())
+    assert (type(raised.value), raised.value.retry_after, raised.value.concerns_all) == (TemporaryError, 300, True)
 
 
 def test_a_token_that_another_worker_renewed_is_taken_over_without_force(side, settings):

@@ -140,7 +140,8 @@ def test_a_gift_without_receiver_waits_and_any_other_order_needs_one():
 @pytest.mark.parametrize(
     ("fields", "phone", "kind"),
     [
-        ({"use_tel_number": 0, "tel_number": "13912345678"}, "13912345678", ""),
+        ({"use_tel_number": 0, "tel_number": "13912345678"}, "13912345678", "plain"),
+        ({"use_tel_number": 0, "tel_number": "", "tel_number_ext_info": {}}, "", ""),
         ({"use_tel_number": 0, "tel_number": "139****5678"}, "139****5678", "masked"),
         ({"user_name": "李*", "use_tel_number": 0, "tel_number": "13912345678"}, "13912345678", "masked"),
         ({"use_tel_number": 1, "tel_number_ext_info": {"real_tel_number": "139****5678"}}, "139****5678", "masked"),

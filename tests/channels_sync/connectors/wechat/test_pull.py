@@ -274,6 +274,50 @@ def test_a_change_of_an_aftersale_alone_brings_its_order_with_a_newer_version(si
     assert (draft.modified_at, draft.lines[0].refund) == (changed, "done")
 
 
+def asked_for_refund(side, minutes=1):
+    """Make an order whose first line has an after-sale and one without; return both numbers and the after-sale's."""
+    asked, plain = side.platform.live.make(2)
+    for number in (asked, plain):
+        order = side.platform.store.get(number)
+        for line in order.draft["lines"]:
+            line["refund"] = "none"
+        if number == asked:
+            order.draft["lines"][0]["refund"], order.kinds = "asked", ["refund"]
+            order.draft["raw"]["aftersale_at"] = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+        side.platform.store.save(order)
+    return asked, plain, f"2{asked[1:]}0"
+
+
+def test_an_order_whose_aftersale_cannot_be_shown_now_is_named_for_later(side):
+    failing, other, sale = asked_for_refund(side)
+    side.fault("http500", method=SALE, number=sale, times=99)
+    (page,) = side.connector.fetch(side.access, [failing, other])
+    assert (list(page.later), set(side.orders([page]))) == ([failing], {other})
+
+
+def test_an_aftersale_whose_order_nobody_knows_yet_is_itself_fetched_later(side):
+    failing, other, sale = asked_for_refund(side)
+    order = side.platform.store.get(failing)
+    order.draft["modified_at"] = (datetime.now(UTC) - timedelta(hours=2.5)).isoformat()
+    side.platform.store.save(order)
+    side.fault("http500", method=SALE, number=sale, times=99)
+    (page,) = side.pages()
+    assert (list(page.later), set(side.orders([page]))) == ([f"aftersale:{sale}"], {other})
+    (page,) = side.connector.fetch(side.access, [*page.later, other])
+    assert (list(page.later), set(side.orders([page]))) == ([f"aftersale:{sale}"], {other})
+    side.platform.faults.clear()
+    assert set(side.orders(side.connector.fetch(side.access, page.later))) == {failing}
+
+
+@pytest.mark.parametrize("kind", ["throttle", "expired_token"])
+def test_what_concerns_the_whole_shop_stops_it_also_at_one_aftersale(side, kind):
+    asked_for_refund(side)
+    side.fault(kind, method=SALE, times=99)
+    with pytest.raises(HubError) as failed:
+        side.orders()
+    assert failed.value.concerns_all
+
+
 def test_a_detail_that_lags_behind_its_payment_is_read_again(side, monkeypatch):
     monkeypatch.setattr(pull, "SETTLE_SECONDS", 0.05)
     (number,) = [n for n in side.platform.live.make(5) if side.platform.store.get(n).draft["status"] == "paid"][:1]

@@ -73,6 +73,18 @@ def test_a_whole_order_is_shipped_once(side):
     assert side.drafts()[number].channel_status == "30"
 
 
+def test_a_line_that_was_given_back_is_not_shipped(side):
+    number = paid(side, lines=2)
+    order = side.platform.store.get(number)
+    order.draft["lines"][0]["refund"] = "done"
+    side.platform.store.save(order)
+    side.connector.ship(side.access, parcel(number))
+    (sent,) = side.told("shipment")[0]["parcels"]
+    kept = [line["quantity"] for line in order.draft["lines"][1:]]
+    assert [product["product_cnt"] for product in sent["product_infos"]] == kept
+    assert side.drafts()[number].channel_status == "30"
+
+
 def test_a_shipment_in_parts(side):
     number = paid(side, lines=2)
     first, *rest = side.platform.store.get(number).draft["lines"]
