@@ -4,6 +4,7 @@ Two people can write one remark: somebody here, somebody on the platform. Whoeve
 and before the channel is told, it is asked what it shows: a remark that nobody here has seen is never overwritten.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,6 +12,7 @@ from hashlib import blake2b
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +25,7 @@ from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import FieldError, HubError
 from orderhub.core.words import EffectKind, EffectState, Flag, Source
 from orderhub.models import Effect, Order, Shop
+from orderhub.services import inbox
 from orderhub.services.bulk import json_text, records
 from orderhub.services.timeline import Entry, record
 
@@ -153,6 +156,7 @@ class MemoWriteBack:
             if job.payload is not None
         ]  # fmt: skip
         with connection.cursor() as cursor:
+            _forget_version(cursor, [job.order_id for job, _a in done])
             cursor.execute(
                 """
                 UPDATE orderhub_order o SET seller_remark = r.remark, flag = r.flag
@@ -165,8 +169,10 @@ class MemoWriteBack:
             record(cursor, [_entry(job.shop_id, job.order_id, "memo_told", f"outbox:{KIND}", None) for job, _a in done])
 
     def give_up(self, dead: Sequence[tuple[Job, HubError]]) -> None:
-        """Tell in the orders' timelines why the channel does not have the remark."""
+        """Tell in the orders' timelines why the channel does not have the remark, and fetch them: what the channel
+        shows is what everybody shall see."""
         with connection.cursor() as cursor:
+            _forget_version(cursor, [job.order_id for job, _error in dead])
             record(
                 cursor,
                 [
@@ -175,8 +181,29 @@ class MemoWriteBack:
                 ],
             )
 
+        numbers: dict[Shop, list[str]] = defaultdict(list)
+        orders = Order.objects.select_related("shop").filter(pk__in=[job.order_id for job, _error in dead])
+        for order in orders.order_by("pk"):
+            if abilities_of(order.shop.platform).fetches:
+                numbers[order.shop].append(order.external_no)
+        for shop, wanted in numbers.items():
+            inbox.fetch_later(shop, wanted)
+
 
 effect_handlers.add(KIND, MemoWriteBack())
+
+
+def _forget_version(cursor: CursorWrapper, order_ids: Sequence[int | None]) -> None:
+    """Let the next version that the channel tells count as changed: it may be, to the letter, the one that was there
+    before the remark was edited here. Locks the orders in key order, as all do who write many: call it first."""
+    cursor.execute(
+        """
+        WITH locked AS MATERIALIZED (
+            SELECT id FROM orderhub_order WHERE id = ANY(%s) ORDER BY shop_id, external_no FOR NO KEY UPDATE)
+        UPDATE orderhub_order o SET content_hash = 0 FROM locked WHERE o.id = locked.id
+        """,
+        [sorted(i for i in order_ids if i)],
+    )
 
 
 def _tell(access: ShopAccess, prepared: Prepared) -> None:

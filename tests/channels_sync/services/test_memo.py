@@ -1,22 +1,28 @@
 """The seller's remark and flag, edited here and told to the channel over HTTP."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import PermissionDenied
+from django.db import connection, transaction
 from django.utils import translation
 
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
 from channels_sync.connectors.exchange import MemoRules
 from channels_sync.services.access import shop_access
-from channels_sync.services.memo import MemoChangedError, checked, edit_memo, last_effect, mark_of
+from channels_sync.services.memo import MemoChangedError, MemoWriteBack, checked, edit_memo, last_effect, mark_of
+from orderhub.core.effects import Job
 from orderhub.core.errors import FieldError, HubError
+from orderhub.deliveries import drain_inbox
 from orderhub.models import Effect, Order, TimelineEntry
 from orderhub.pulls import pull_shop
-from orderhub.services import outbox
+from orderhub.services import inbox, outbox
 from tests.channels_sync.stores import PLATFORMS, Store, sandbox
+from tests.factories import make_order, make_shop
 from triage.services import load_defaults
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,6 +51,10 @@ def agent(transactional_db):
     user = User.objects.create_user("agent")
     user.user_permissions.add(Permission.objects.get(codename="edit_memo"))
     return user
+
+
+def refuse(*_words):
+    raise HubError("refused for good")
 
 
 class Desk:
@@ -122,6 +132,30 @@ def test_what_the_platform_says_meanwhile_is_not_overwritten(platforms, agent, n
     assert (kind, "another remark" in data["reason"]) == ("memo_failed", True)
 
 
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_a_remark_that_the_platform_never_took_gives_way_to_what_it_shows(platforms, agent, name, monkeypatch):
+    desk = Desk(name, platforms, agent)
+    was = desk.memo
+    desk.edit("我们的备注")
+    monkeypatch.setattr("channels_sync.services.memo._tell", refuse)
+    assert (desk.send().dead, desk.memo[0]) == (1, "我们的备注")
+    assert drain_inbox(10) == 1
+    assert desk.memo == was
+
+
+def test_a_remark_that_is_set_back_on_the_platform_is_seen(platforms, agent):
+    desk = Desk("jd", platforms, agent)
+    was = desk.memo
+    desk.edit("我们的备注")
+    assert desk.send().done == 1
+    order = platforms.store.get(desk.number)
+    order.draft["seller_remark"] = was[0]
+    platforms.store.save(order)
+    inbox.fetch_later(desk.store.shop, [desk.number])
+    drain_inbox(10)
+    assert desk.memo == was
+
+
 def test_an_edit_on_top_of_a_newer_remark_is_refused(platforms, agent):
     desk = Desk("taobao", platforms, agent)
     Order.objects.filter(pk=desk.order.pk).update(seller_remark="刚刚拉回来的")
@@ -184,6 +218,37 @@ def test_an_older_delivery_does_not_take_the_edit_back(platforms, agent):
     Order.objects.filter(pk=desk.order.pk).update(seller_remark="", flag="none")
     assert desk.send().done == 1
     assert desk.shown() == desk.memo == ("改发顺丰", "red")
+
+
+def is_somebody_waiting():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("what", ["settle", "give_up"])
+def test_orders_are_locked_by_their_numbers_as_by_those_who_take_in(what):
+    shop = make_shop()
+    late, early = (make_order(shop, external_no=number) for number in "BA")
+    told = {"remark": "改发顺丰", "flag": "none", "before": [["", "none"]]}
+    jobs = [(Job(order.pk, "memo", shop.pk, order.pk, told, 1), HubError("refused")) for order in (late, early)]
+
+    def work():
+        try:
+            with transaction.atomic():
+                getattr(MemoWriteBack(), what)(jobs)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Order.objects.select_for_update(no_key=True).get(pk=early.pk)
+            done = pool.submit(work)
+            while not (is_somebody_waiting() or done.done()):
+                time.sleep(0.01)
+            Order.objects.select_for_update(no_key=True, nowait=True).get(pk=late.pk)
+        done.result(10)
+    assert list(Order.objects.values_list("content_hash", flat=True)) == [0, 0]
 
 
 @pytest.mark.parametrize(
