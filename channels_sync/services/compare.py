@@ -13,10 +13,12 @@ from typing import Any
 from django.utils import timezone
 
 from channels_sync.connectors.base import Connector
+from channels_sync.services.contents import untold
 from orderhub.core.crypto import UnreadableError
 from orderhub.core.draft import LineDraft, OrderDraft
 from orderhub.core.money import show
 from orderhub.models import Order, OrderLine
+from orderhub.services.allocation import ON_ITS_WAY
 from orderhub.services.pool import claim_of
 from orderhub.services.receivers import SHOWN, shown_part
 
@@ -116,6 +118,8 @@ def _parcels(
     left = {parcel.tracking_no for parcel in order.parcels.all() if parcel.handed_over_at is not None}
     if not connector.takes_parts and not tracking and draft.status == "paid":
         return
+    if connector.takes_parts and left - tracking and (left & tracking or order.status not in ON_ITS_WAY):
+        left -= untold(order)
     if connector.one_number_a_line:
         left -= _told_by_others(order, left - tracking)
     if left - tracking or (ours and tracking - ours):

@@ -14,7 +14,7 @@ from channels_sync.connectors.base import ShopAccess
 from channels_sync.models import Difference, DifferenceKind, DifferenceState
 from channels_sync.services import stock_compare, tokens
 from channels_sync.services.ranges import connector_of
-from channels_sync.services.verdicts import Verdict, compared
+from channels_sync.services.verdicts import NOT_SHOWN, Verdict, compared
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
 from orderhub.core.results import Outcome
@@ -95,7 +95,10 @@ def _mend_orders(by_number: Mapping[str, list[Difference]], actor: str, done: Me
         return
     for number, rows in by_number.items():
         verdict = verdicts.get(number)
-        if verdict is None or verdict.outcome not in {"differing", "rejected"}:
+        if verdict is not None and verdict.kind == NOT_SHOWN:
+            reason = _("The platform cannot show some orders just now.")
+            done.kept += _close(rows, actor, DifferenceState.KEPT, reason)
+        elif verdict is None or verdict.outcome not in {"differing", "rejected"}:
             done.mended += _close(rows, actor, DifferenceState.MENDED, "")
         else:
             done.kept += _close(rows, actor, DifferenceState.KEPT, reasons.get(number) or _why(verdict))

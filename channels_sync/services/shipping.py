@@ -12,16 +12,14 @@ from django.utils.translation import gettext as _
 from channels_sync.connectors.base import abilities_of, connectors
 from channels_sync.connectors.exchange import Shipment, ShippedLine
 from channels_sync.services import tokens
+from channels_sync.services.contents import Contents, channel_lines, holds_all
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import HubError
-from orderhub.core.told import notes_of
-from orderhub.core.words import EffectKind, Refund, Source
+from orderhub.core.words import EffectKind, Source
 from orderhub.models import Order, OrderLine, Parcel, ParcelLine, Shop
 from orderhub.services.timeline import Entry, record
 
 ACTOR = "outbox:shipment"
-Contents = Mapping[tuple[int, int], Mapping[str, int]]
-"""Pieces by line number of every parcel, by (order, parcel)."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -119,9 +117,9 @@ def _shipment(
     if not connectors.get(order.shop.platform).takes_parts:
         if not is_final:
             return None
-    elif not _holds_all(contents.get((order.pk, parcel.pk), {}), lines, is_alone=not earlier):
-        told = _channel_lines(order, lines, parcels[: place + 1], contents)
-        if not told:
+    elif not holds_all(contents.get((order.pk, parcel.pk), {}), lines, is_alone=not earlier):
+        told = channel_lines(order, lines, parcels[: place + 1], contents)
+        if not told and (earlier or not is_final):
             return None
     return Shipment(
         external_no=order.external_no,
@@ -132,42 +130,6 @@ def _shipment(
         is_final=is_final,
         earlier=[(one.carrier, one.tracking_no) for one in earlier],
     )
-
-
-def _holds_all(inside: Mapping[str, int], lines: Sequence[OrderLine], *, is_alone: bool) -> bool:
-    """Tell whether a parcel is the whole order: every piece is in it, or nobody said what is and there is no other."""
-    if not inside:
-        return is_alone
-    return all(inside.get(line.line_no, 0) >= line.quantity for line in lines if line.refund != Refund.DONE)
-
-
-def _channel_lines(
-    order: Order, lines: Sequence[OrderLine], parcels: Sequence[Parcel], contents: Contents
-) -> list[ShippedLine]:
-    """Return the last parcel's pieces by the channel's own lines. A bundle counts in the parcel that completes it."""
-    ordered = {line.line_no: line.quantity for line in lines}
-    notes = [note for note in notes_of(order.extra) if "as" in note]
-    parts = {number for note in notes for number in note["as"]}
-    inside = contents.get((order.pk, parcels[-1].pk), {})
-    told = [ShippedLine(no, count) for no, count in inside.items() if no in ordered and no not in parts]
-    for note in notes:
-        before, after = (_units(note, order, ordered, some, contents) for some in (parcels[:-1], parcels))
-        if after > before:
-            told.append(ShippedLine(note["line_no"], after - before))
-    return told
-
-
-def _units(
-    note: Mapping[str, Any], order: Order, ordered: Mapping[str, int], parcels: Sequence[Parcel], contents: Contents
-) -> int:
-    """Return how many whole bundles of one channel line are in these parcels together."""
-    quantity = int(note.get("quantity", 1))
-    gone = {
-        number: sum(contents.get((order.pk, parcel.pk), {}).get(number, 0) for parcel in parcels)
-        for number in note["as"]
-        if ordered.get(number)
-    }
-    return min((pieces * quantity // ordered[number] for number, pieces in gone.items()), default=0)
 
 
 def _prepared(shop: Shop, shipment: Shipment, shops: dict[int, tuple[Shop, str]]) -> Prepared:

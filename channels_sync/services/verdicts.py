@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from channels_sync import readers
 from channels_sync.connectors.base import Connector, RawPage, ShopAccess
 from channels_sync.connectors.readback import REFUSED_KEY
@@ -28,12 +26,13 @@ from channels_sync.services.compare import (
 from channels_sync.services.listings import map_drafts
 from channels_sync.services.ranges import connector_of
 from orderhub.core.draft import OrderDraft
-from orderhub.core.errors import TemporaryError
 from orderhub.core.money import show
 from orderhub.core.words import EffectKind
 from orderhub.models import Order, Shop
 
 FETCH_AT_ONCE = 50
+NOT_SHOWN = "not_shown"
+"""Kind of the verdict on an order that the platform cannot show just now."""
 
 
 @dataclass(slots=True)
@@ -63,7 +62,7 @@ class Comparison:
     def settle(self, numbers: Iterable[str]) -> None:
         """Fetch the orders that no page showed, of `numbers`, and those of which the pool has a newer version.
 
-        Raises what connectors do, TemporaryError where the platform cannot show one of them just now.
+        One that the platform cannot show just now counts as on its way. Raises what connectors do.
         """
         unseen = sorted((set(numbers) - self.verdicts.keys()) | self._doubtful)
         self._doubtful.clear()
@@ -73,11 +72,11 @@ class Comparison:
         for first in range(0, len(unseen), FETCH_AT_ONCE):
             part = unseen[first : first + FETCH_AT_ONCE]
             pages = list(self._connector.fetch(self._access, part))
-            if any(page.later for page in pages):
-                raise TemporaryError(_("The platform cannot show some orders just now."))
+            later = {number for page in pages for number in page.later}
+            self.verdicts |= dict.fromkeys(later, Verdict("underway", kind=NOT_SHOWN))
             rows = [row for page in pages for row in rows_of(self._shop, page) if not _is_refused(row)]
             self._judge(rows, is_second=True)
-            shown = {row.external_no for row in rows}
+            shown = {row.external_no for row in rows} | later
             self._absent([number for number in part if number not in shown])
 
     def _judge(self, rows: Sequence[ReadRow], *, is_second: bool = False) -> None:

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from channels_sync.connectors.base import connectors
-from channels_sync.connectors.exchange import Shipment
+from channels_sync.connectors.exchange import Shipment, ShippedLine
 from channels_sync.models import (
     Difference,
     DifferenceState,
@@ -18,12 +18,13 @@ from channels_sync.models import (
     Reconciliation,
     ShopSync,
 )
-from channels_sync.services import mend, reconcile, verdicts
+from channels_sync.services import mend, reconcile, tokens, verdicts
 from channels_sync.services.access import shop_access
 from orderhub.core.errors import HubError
 from orderhub.core.money import show
 from orderhub.models import Effect, InboxItem, Order, OrderLine, ParcelLine, ParkedOrder, Receiver, Reject, Sku
 from orderhub.models.inbox import pack
+from orderhub.remapping import remap
 from orderhub.services import leases
 from tests.channels_sync.world import PLATFORMS, hub_and_platforms
 from tests.factories import make_order, make_parcel, make_shop
@@ -228,10 +229,6 @@ def test_a_receivers_token_counts_where_it_lasts(world, told_of):
 
 @on_each
 def test_parcels_that_left_must_be_known_to_the_channel(world):
-    from channels_sync.connectors.base import connectors
-    from channels_sync.connectors.exchange import Shipment
-    from channels_sync.services.access import shop_access
-
     shipped, elsewhere, silent = world.plain(world.platform, 3)
     connector, access = connectors.get(world.platform), shop_access(world.shop)
     connector.ship(access, Shipment(shipped, "SF", "SF1001"))
@@ -257,6 +254,47 @@ def test_parcels_that_left_must_be_known_to_the_channel(world):
         ParcelLine.objects.create(shop=world.shop, order=of(shipped), parcel=parcel, **pieces)
     # Taobao keeps one number for each line: where pieces of a line left in two parcels, it cannot show both.
     assert told(compare(world.shop)) == ([] if world.platform == "taobao" else [row])
+
+
+@pytest.mark.parametrize("world", ["taobao", "douyin", "wechat"], indirect=True)
+def test_a_bundle_in_two_parcels_is_known_to_the_channel_by_the_one_that_completes_it(world):
+    number = next(n for n in world.plain(world.platform, 20) if len(world.drafts(world.platform)[n]["lines"]) == 1)
+    (note,) = of(number).extra["channel_lines"]
+    listing = Listing.objects.get(shop=world.shop, item_id=note["item_id"], sku_id=note["sku_id"])
+    Listing.objects.filter(pk=listing.pk).update(state=ListingState.MATCHED)
+    for sku in ("BOX", "CARD"):
+        Sku.objects.create(code=sku)
+        ListingPart.objects.create(listing=listing, sku=sku)
+    remap([listing.pk], "meimei", 1000)
+    left = timezone.now()
+    for line, tracking in zip(of(number).lines.order_by("line_no"), ("SF1001", "SF1002"), strict=True):
+        pieces = {"line_no": line.line_no, "sku": line.sku, "quantity": line.quantity}
+        parcel = make_parcel(of(number), tracking, handed_over_at=left)
+        ParcelLine.objects.create(shop=world.shop, order=of(number), parcel=parcel, **pieces)
+    told_lines = [ShippedLine(note["line_no"], line.quantity)]
+    connectors.get(world.platform).ship(shop_access(world.shop), Shipment(number, "SF", "SF1002", lines=told_lines))
+    world.sandbox.now.forward(1)
+    world.pull()
+    assert told(compare(world.shop)) == []
+
+
+@pytest.mark.parametrize(("status", "fields"), [("picking", set()), ("in_transit", {"tracking_numbers"})])
+def test_a_part_of_a_bundle_is_told_once_nothing_more_leaves(world, status, fields):
+    number = next(n for n in world.plain(world.platform, 20) if len(world.drafts(world.platform)[n]["lines"]) == 1)
+    order = of(number)
+    (note,) = order.extra["channel_lines"]
+    note["as"] = [f"{note['line_no']}.{part}" for part in (1, 2)]
+    line = order.lines.get()
+    OrderLine.objects.filter(pk=line.pk).update(line_no=note["as"][0])
+    OrderLine.objects.create(
+        shop=world.shop, order=order, line_no=note["as"][1], sku="CARD", quantity=1, unit_price_fen=0, paid_fen=0
+    )
+    Order.objects.filter(pk=order.pk).update(extra=order.extra, status=status)
+    parcel = make_parcel(order, "SF1001", handed_over_at=timezone.now())
+    ParcelLine.objects.create(
+        shop=world.shop, order=order, parcel=parcel, line_no=note["as"][0], sku=line.sku, quantity=line.quantity
+    )
+    assert {row[2] for row in told(compare(world.shop)) if row[2] == "tracking_numbers"} == fields
 
 
 @pytest.mark.parametrize("world", STOCKED, indirect=True)
@@ -424,42 +462,13 @@ def test_shops_without_a_list_by_creation_and_empty_ranges_are_refused(world):
     assert Reconciliation.objects.count() == 0
 
 
-@pytest.mark.parametrize(
-    ("at", "asked"),
-    [("2026-11-12T02:59:00+08:00", 0), ("2026-11-12T03:00:00+08:00", 1), ("2026-11-12T06:59:00+08:00", 1),
-     ("2026-11-12T07:00:00+08:00", 0)],
-)  # fmt: skip
-def test_the_night_asks_each_shop_once_for_the_two_days_before_midnight(db, at, asked):
-    shop = make_shop("tb", platform="taobao")
-    make_shop("own", platform="file")
-    make_shop("old", platform="taobao", is_active=False)
-    now = datetime.fromisoformat(at)
-    assert reconcile.nightly(now) == asked
-    assert reconcile.nightly(now) == 0
-    rows = list(Reconciliation.objects.values_list("shop", "start", "end", "day"))
-    midnight = datetime.fromisoformat("2026-11-12T00:00:00+08:00")
-    assert rows == [(shop.pk, midnight - timedelta(days=2), midnight, midnight.date())][:asked]
-
-
-@pytest.mark.parametrize(("days_ago", "days"), [(1, 2), (4, 4), (30, 7)])
-def test_a_missed_night_is_made_up_for_but_not_for_ever(db, days_ago, days):
-    shop = make_shop("tb", platform="taobao")
-    now = datetime.fromisoformat("2026-11-12T03:30:00+08:00")
-    midnight = now.replace(hour=0, minute=0)
-    last = midnight - timedelta(days=days_ago)
-    Reconciliation.objects.create(
-        shop=shop, start=last - timedelta(days=2), end=last, position=last, state=JobState.DONE, actor="nightly",
-        day=last.date(),
-    )  # fmt: skip
-    reconcile.nightly(now)
-    assert Reconciliation.objects.latest("pk").start == midnight - timedelta(days=days)
-
-
-@pytest.mark.parametrize(("days", "left"), [(89, 1), (91, 0)])
-def test_old_comparisons_go_with_their_differences(db, days, left):
-    shop = make_shop("tb", platform="taobao")
-    at = timezone.now() - timedelta(days=days)
-    job = Reconciliation.objects.create(shop=shop, start=at, end=at, position=at, actor="nightly", created_at=at)
-    Difference.objects.create(reconciliation=job, shop=shop, kind="field", external_no="T1")
-    assert reconcile.prune() == 1 - left
-    assert (Reconciliation.objects.count(), Difference.objects.count()) == (left, left)
+def test_an_order_that_cannot_be_shown_now_counts_as_on_its_way_and_is_not_mended(world):
+    world.shop.settings = {**world.shop.settings, "detail_workers": 1}
+    world.shop.save()
+    broken, good = sorted(world.plain("taobao", 2))
+    fault = {"method": "taobao.trade.fullinfo.get", "kind": "http500", "times": 3}
+    world.sandbox.faults.add(fault)
+    found = tokens.calling(world.shop, lambda access: verdicts.compared(world.shop, access, [broken, good]))
+    assert {number: (verdict.outcome, verdict.kind) for number, verdict in found.items()} == {
+        broken: ("underway", verdicts.NOT_SHOWN), good: ("equal", ""),
+    }  # fmt: skip

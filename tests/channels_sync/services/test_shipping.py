@@ -126,6 +126,17 @@ def test_a_bundle_counts_in_the_parcel_that_completes_it(warehouse):
     assert lines_of(shipments["P3"]) == [("7", 1)]
 
 
+def test_a_part_of_a_bundle_after_which_nothing_comes_is_the_whole_order(warehouse):
+    def parts():
+        return order_of(lines=(("7.1", "A", 1), ("7.2", "B", 1)), extra=bundle("7", 1, ["7.1", "7.2"]))
+
+    leave(warehouse, parts(), "P1", ("7.1", 1))
+    leave(warehouse, parts(), "P2", ("7.1", 1), final=True)
+    shipments = told()
+    assert shipments["P1"] is None
+    assert (lines_of(shipments["P2"]), shipments["P2"].is_final) == ([], True)
+
+
 def test_an_item_that_became_another_sku_is_told_by_the_channels_line(warehouse):
     order = order_of(lines=(("1", "OWN", 2), ("2", "B", 1)), extra=bundle("1", 2, ["1"]))
     leave(warehouse, order, "P1", ("1", 2))
