@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from threading import Event
 from typing import IO, Any
 
 import orjson
@@ -21,6 +25,7 @@ from orderhub.core.results import IntakeResult
 from orderhub.core.words import InboxState
 from orderhub.models import InboxItem, Reject, Shop, Warehouse
 from orderhub.services import inbox
+from orderhub.services.in_flight import in_flight
 
 Process = Callable[[int], IntakeResult]
 
@@ -39,6 +44,15 @@ class Summary:
     def rejected(self) -> int:
         """Rows of the file that stand in the reject table."""
         return self.counts["rejected"] + self.before["rejected"]
+
+
+@dataclass(slots=True, frozen=True)
+class Piece:
+    """One piece of the file in the inbox; `before` are its counts where an earlier run took it in."""
+
+    chunk: Chunk
+    item_id: int
+    before: dict[str, int] | None = None
 
 
 def file_shop(code: str) -> Shop:
@@ -70,51 +84,58 @@ class FileImport:
     process: Process
     rejects_path: Path
     summary: Summary = field(default_factory=Summary)
+    waits: Callable[[TemporaryError], None] = lambda _error: None
+    """Told once per piece why it must wait: an earlier run that was killed holds its piece for two minutes more."""
+    _ended: Event = field(default_factory=Event)
 
     def run(self) -> Iterator[int]:
         """Take the file in, yielding after each piece how many bytes of it are read.
 
         A piece has the same delivery key at every run, so what an earlier run took in is not taken in again.
-        Raises HubError where the file cannot be read on, or the hub cannot take a piece in.
+        Raises HubError where the file cannot be read on, or the hub cannot take a piece in, OSError where the refused
+        rows cannot be written.
         """
+        with _draft_of(self.rejects_path) as rejects:
+            for piece, counts in in_flight(self._taken, self._stored(), ended=self._ended):
+                (self.summary.counts if piece.before is None else self.summary.before).update(counts)
+                if counts.get("rejected"):
+                    self._write_rejects(piece.chunk, piece.item_id, rejects)
+                yield piece.chunk.read_bytes
+            _publish(rejects, self.rejects_path)
+
+    def _stored(self) -> Iterator[Piece]:
+        """Yield the pieces of the file in their order, each stored in the inbox: of two versions of one order the one
+        that was stored later counts, whichever is taken in first."""
         prefix = self._key_prefix()
         done = self._done_pieces(prefix)
-        draft = self.rejects_path.with_name(f"{self.rejects_path.name}.part")
-        with draft.open("wb") as rejects:
-            for chunk in chunks(self.facts, self.mapping, settings.HUB_BATCH_SIZE):
-                self._take(chunk, f"{prefix}{chunk.first_row}", done, rejects)
-                yield chunk.read_bytes
-        if draft.stat().st_size:
-            draft.replace(self.rejects_path)
-        else:
-            draft.unlink()
-            self.rejects_path.unlink(missing_ok=True)
-
-    def _take(self, chunk: Chunk, key: str, done: dict[str, tuple[int, dict[str, int]]], rejects: IO[bytes]) -> None:
-        if key in done:
-            item_id, counts = done[key]
-            self.summary.before.update(counts)
-        else:
+        for chunk in chunks(self.facts, self.mapping, settings.HUB_BATCH_SIZE):
+            key = f"{prefix}{chunk.first_row}"
+            if key in done:
+                yield Piece(chunk, *done[key])
+                continue
             content_type = NDJSON_TYPE if chunk.reader == "draft" else "application/json"
             item = inbox.receive(
                 shop=self.shop, source="file", reader=chunk.reader, delivery_key=key, body=chunk.body,
                 content_type=content_type,
             )  # fmt: skip
-            item_id, counts = item.pk, self._processed(item.pk)
-            self.summary.counts.update(counts)
-        if counts.get("rejected"):
-            self._write_rejects(chunk, item_id, rejects)
+            yield Piece(chunk, item.pk)
+
+    def _taken(self, piece: Piece) -> tuple[Piece, dict[str, int]]:
+        return piece, self._processed(piece.item_id) if piece.before is None else piece.before
 
     def _processed(self, item_id: int) -> dict[str, int]:
         """Take one piece in; where another worker is faster, wait for its result."""
-        until = time.monotonic() + PATIENCE
+        until, is_told = time.monotonic() + PATIENCE, False
         while True:
             try:
                 self.process(item_id)
             except TemporaryError as error:
-                if time.monotonic() > until:
+                if time.monotonic() > until or self._ended.is_set():
                     raise
-                time.sleep(min(error.retry_after or 1.0, 5.0))
+                if not is_told:
+                    self.waits(error)
+                    is_told = True
+                self._ended.wait(min(error.retry_after or 1.0, 5.0))
                 continue
             return self._counts(InboxItem.objects.only("result").get(pk=item_id).result)
 
@@ -138,13 +159,47 @@ class FileImport:
     def _key_prefix(self) -> str:
         """The same bytes read in another way (another mapping or encoding) are another delivery."""
         mapping = self.mapping
-        reading = [self.facts.encoding, self.facts.delimiter, mapping.columns, mapping.values, mapping.constants]
+        # A piece is named by its first row: pieces of another size are others.
+        cut = [self.facts.encoding, self.facts.delimiter, str(settings.HUB_BATCH_SIZE)]
+        reading = [*cut, mapping.columns, mapping.values, mapping.constants]
         way = sha256(orjson.dumps(reading, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
         return f"file:{self.facts.digest}:{way}:"
 
     @staticmethod
     def _counts(result: dict[str, Any] | None) -> dict[str, int]:
         return dict((result or {}).get("counts", {}))
+
+
+def check_place(rejects_path: Path) -> None:
+    """Raise HubError where a file of refused rows cannot be written."""
+    try:
+        if rejects_path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        _draft_of(rejects_path).close()
+    except OSError as error:
+        reason = f"the refused rows cannot be written to {rejects_path}: {error.strerror}."
+        raise HubError(f"{reason} Name another place with --rejects.") from error
+
+
+def _draft_of(rejects_path: Path) -> IO[bytes]:
+    """Return a file without a name, in the folder of the final one: two runs of one file do not write into one, and a
+    run that is killed leaves no personal data behind."""
+    return TemporaryFile(dir=rejects_path.parent)
+
+
+def _publish(rejects: IO[bytes], path: Path) -> None:
+    """Put the refused rows in their place in one step; where there are none, take those of an earlier run away."""
+    if not rejects.tell():
+        path.unlink(missing_ok=True)
+        return
+    rejects.seek(0)
+    part = path.with_name(f".{token_hex(8)}.part")
+    try:
+        with part.open("wb") as out:
+            copyfileobj(rejects, out)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _readable(raw: bytes) -> Any:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
 from tqdm import tqdm
 
-from channels_sync.services.files import FileImport, file_shop
+from channels_sync.services.files import FileImport, check_place, file_shop
 from channels_sync.tables.columns import ColumnMapping, read_mapping
 from channels_sync.tables.sniff import inspect
 from orderhub import deliveries
@@ -31,17 +32,27 @@ class Command(BaseCommand):
             raise CommandError(f"{path} is no file")
         rejects = options["rejects"] or path.with_name(f"{path.name}.rejects.ndjson")
         try:
+            check_place(rejects)
             mapping = read_mapping(options["mapping"]) if options["mapping"] else ColumnMapping()
             facts = inspect(path, encoding=options["encoding"], delimiter=options["delimiter"])
             task = FileImport(file_shop(options["shop"]), facts, mapping, deliveries.process, rejects)
             self._run(task, quiet=options["verbosity"] == 0)
         except HubError as error:
             raise CommandError(str(error)) from error
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError("The database is away. What was taken in stays; run the command again.") from error
+        except OSError as error:
+            where = error.filename or rejects
+            raise CommandError(f"{where}: {error.strerror}. What was taken in stays; run the command again.") from error
         self._report(task)
 
     def _run(self, task: FileImport, *, quiet: bool) -> None:
         """Take the file in behind a progress bar; what was done before a failure stays."""
         bar = tqdm(total=task.facts.size, unit="B", unit_scale=True, disable=True if quiet else None)
+        if not quiet:
+            task.waits = lambda error: bar.write(
+                f"{error}: waiting. A run that was killed holds its piece for two minutes.", file=self.stderr
+            )
         with bar:
             for read in task.run():
                 bar.update(max(read - bar.n, 0))

@@ -1,9 +1,12 @@
+import errno
 import json
 
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
+from orderhub import deliveries
 from orderhub.models import Order, Reject, Shop, Warehouse
 from orderhub.services.gate import set_gate
 from tests.drafts import draft
@@ -75,6 +78,38 @@ def test_the_place_of_the_refused_rows_can_be_chosen(tmp_path, capsys):
     path = ndjson(tmp_path, {**draft("B"), "status": "odd"})
     command(path, shop="f", rejects=tmp_path / "bad.ndjson", capsys=capsys)
     assert (tmp_path / "bad.ndjson").exists()
+
+
+@pytest.mark.parametrize("place", ["none/bad.ndjson", "orders.ndjson/bad.ndjson", "."])
+def test_a_place_where_nothing_can_be_written_is_told_before_anything_starts(tmp_path, place):
+    path = ndjson(tmp_path, draft("A"))
+    with pytest.raises(
+        CommandError, match=r"refused rows cannot be written to .*: .*\. Name another place with --rejects"
+    ):
+        call_command("import_orders", str(path), shop="f", rejects=tmp_path / place)
+    assert (Shop.objects.count(), Order.objects.count()) == (0, 0)
+
+
+def test_a_disk_that_fills_up_is_told_in_words(tmp_path, monkeypatch):
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("channels_sync.services.files.copyfileobj", full)
+    path = ndjson(tmp_path, {**draft("B"), "status": "odd"})
+    with pytest.raises(
+        CommandError, match=r"No space left on device.* What was taken in stays; run the command again\."
+    ):
+        call_command("import_orders", str(path), shop="f", verbosity=0)
+    assert [file.name for file in tmp_path.iterdir()] == ["orders.ndjson"]
+
+
+def test_a_database_that_goes_away_is_told_in_words(tmp_path, capsys, monkeypatch):
+    def gone(item_id):
+        raise OperationalError("terminating connection")
+
+    monkeypatch.setattr(deliveries, "process", gone)
+    with pytest.raises(CommandError, match="The database is away"):
+        command(ndjson(tmp_path, draft("A")), shop="f", capsys=capsys)
 
 
 @pytest.mark.parametrize(
