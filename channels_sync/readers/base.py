@@ -69,7 +69,7 @@ def _read_row(reader: str, number: int, source: Any, make: Callable[[Any], Order
 
 
 def check_extras(draft: OrderDraft) -> None:
-    """Raise FieldError where the kept extra keys cannot be stored: nested too deep, numbers beyond 64 bits."""
+    """Raise FieldError where what a connector keeps cannot be stored: nested too deep, numbers beyond 64 bits."""
     if draft.raw:
         try:
             orjson.dumps(draft.raw)

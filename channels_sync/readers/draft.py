@@ -7,7 +7,7 @@ from msgspec.json import Decoder
 
 from channels_sync import payloads
 from channels_sync.readers.base import ReadRow, read_rows, readers
-from orderhub.core.draft import OrderDraft, read_draft, read_flawless
+from orderhub.core.draft import OrderDraft, read_flawless, read_own_draft
 
 KEY = "draft"
 _LINES = ("ndjson", "jsonl", "json-seq")
@@ -38,7 +38,7 @@ def read(body: bytes, content_type: str) -> list[ReadRow]:
         rows = payloads.loads_lines(body, content_type)
     else:
         rows = list(enumerate(payloads.loads_rows(body, "orders", content_type)))
-    return read_rows(KEY, rows, read_draft, "external_no")
+    return read_rows(KEY, rows, read_own_draft, "external_no")
 
 
 def _flawless(body: bytes, *, is_lines: bool) -> Sequence[OrderDraft] | None:

@@ -35,10 +35,12 @@ PATIENCE = 180.0
 
 @dataclass(slots=True)
 class Summary:
-    """What became of the orders of a file: `counts` of this run, `before` of earlier runs of the same file."""
+    """What became of the orders of a file: `counts` of this run, `before` of earlier runs of the same file; `unused`
+    holds the names of columns that nobody reads."""
 
     counts: Counter[str] = field(default_factory=Counter)
     before: Counter[str] = field(default_factory=Counter)
+    unused: dict[str, None] = field(default_factory=dict)
 
     @property
     def rejected(self) -> int:
@@ -109,6 +111,7 @@ class FileImport:
         prefix = self._key_prefix()
         done = self._done_pieces(prefix)
         for chunk in chunks(self.facts, self.mapping, settings.HUB_BATCH_SIZE):
+            self.summary.unused |= dict.fromkeys(chunk.unused)
             key = f"{prefix}{chunk.first_row}"
             if key in done:
                 yield Piece(chunk, *done[key])

@@ -3,7 +3,7 @@
 The pieces of a file are the same at every run, so that an import that was killed goes on where it stopped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -12,6 +12,7 @@ import orjson
 from channels_sync.tables.columns import ColumnMapping, Columns, find_columns
 from channels_sync.tables.rows import TableRow, table_rows
 from channels_sync.tables.sniff import NDJSON, FileFacts
+from orderhub.core.draft import unread_keys
 from orderhub.core.errors import HubError
 
 LARGEST_BODY = 8 * 1024 * 1024
@@ -23,7 +24,8 @@ MOST_LINES = 2000
 
 @dataclass(slots=True, frozen=True)
 class Chunk:
-    """One piece. `first_row` is the number of its first row in the file, `read_bytes` how far the file is read."""
+    """One piece. `first_row` is the number of its first row in the file, `read_bytes` how far the file is read,
+    `unused` names what nobody reads: the columns of a table, of NDJSON the keys of the first line of the piece."""
 
     number: int
     first_row: int
@@ -31,6 +33,7 @@ class Chunk:
     body: bytes
     reader: str
     read_bytes: int
+    unused: Sequence[str] = ()
 
     def file_row(self, row: int) -> int:
         """Return the row of the file that a row of the delivery stands for."""
@@ -55,10 +58,18 @@ def _line_chunks(facts: FileFacts, size: int) -> Iterator[Chunk]:
             lines.append(_as_utf8(line, facts.encoding))
             waiting += len(line)
             if len(lines) >= size or waiting >= LARGEST_BODY:
-                yield Chunk(number, row, len(lines), b"".join(lines), "draft", read)
+                yield _line_chunk(number, row, lines, read)
                 number, row, lines, waiting = number + 1, row + len(lines), [], 0
     if lines:
-        yield Chunk(number, row, len(lines), b"".join(lines), "draft", read)
+        yield _line_chunk(number, row, lines, read)
+
+
+def _line_chunk(number: int, row: int, lines: Sequence[bytes], read: int) -> Chunk:
+    try:
+        unused = tuple(unread_keys(orjson.loads(lines[0])))
+    except orjson.JSONDecodeError:
+        unused = ()  # the reader says what is wrong with it
+    return Chunk(number, row, len(lines), b"".join(lines), "draft", read, unused)
 
 
 def _as_utf8(line: bytes, encoding: str) -> bytes:
@@ -95,12 +106,12 @@ def _table_chunks(facts: FileFacts, mapping: ColumnMapping, size: int) -> Iterat
     for group, read in _groups(rows, columns):
         encoded = group.as_json()
         if groups and (len(groups) >= size or waiting >= LARGEST_BODY):
-            yield Chunk(number, first, len(groups), b"\n".join(groups), "file", read)
+            yield Chunk(number, first, len(groups), b"\n".join(groups), "file", read, columns.unused)
             number, groups, waiting, first = number + 1, [], 0, group.row
         groups.append(encoded)
         waiting += len(encoded)
     if groups:
-        yield Chunk(number, first, len(groups), b"\n".join(groups), "file", facts.size)
+        yield Chunk(number, first, len(groups), b"\n".join(groups), "file", facts.size, columns.unused)
 
 
 def _groups(rows: Iterator[TableRow], columns: Columns) -> Iterator[tuple[_Group, int]]:

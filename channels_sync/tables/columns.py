@@ -75,6 +75,8 @@ class Columns:
     line: Mapping[str, int]
     values: Mapping[str, Mapping[str, str]]
     constants: Mapping[str, str]
+    unused: Sequence[str] = ()
+    """Headers of the columns that no field is read from."""
 
     def order_cells(self, row: Sequence[str]) -> dict[str, str]:
         """Return the filled order fields of one row."""
@@ -124,7 +126,8 @@ def find_columns(header: Sequence[str], mapping: ColumnMapping) -> Columns:
         raise HubError(f"no column for {', '.join(missing)}; the file has: {columns}")
     order = {name: place for name, place in found.items() if name.removesuffix("_fen") in ORDER_FIELDS}
     line = {name: place for name, place in found.items() if name not in order}
-    return Columns(order, line, mapping.values, {k: str(v) for k, v in mapping.constants.items()})
+    unused = tuple(name for place, name in enumerate(header) if name and place not in found.values())
+    return Columns(order, line, mapping.values, {k: str(v) for k, v in mapping.constants.items()}, unused)
 
 
 def _place(name: str, mapping: ColumnMapping, places: Mapping[str, int]) -> int | None:

@@ -90,7 +90,8 @@ def _key(request: Request) -> str:
 
 def _once(client: Client, shop: Shop, raw: bytes, key: str) -> Response:
     """Run the first request with this key; answer its repeats with what it got."""
-    ticket = idempotency.begin(token_id=client.token_id, key=key, body_hash=hashlib.sha256(raw).hexdigest())
+    body_hash = hashlib.sha256(raw).hexdigest()
+    ticket = idempotency.begin(token_id=client.token_id, key=key, body_hash=body_hash)
     if ticket.turn is Turn.CONFLICT:
         raise KeyConflictError
     if ticket.turn is Turn.WAIT:
@@ -98,7 +99,8 @@ def _once(client: Client, shop: Shop, raw: bytes, key: str) -> Response:
     if ticket.turn is Turn.REPLAY:
         return Response(ticket.answer, status=ticket.status, headers={"Idempotent-Replayed": "true"})
     try:
-        response = _take_in(client, shop, raw, f"api:{client.token_id}:{key}")
+        # A delivery is kept longer than its key is remembered: without the body in it, another body would pass for it.
+        response = _take_in(client, shop, raw, f"api:{client.token_id}:{key}:{body_hash}")
     except Exception:
         idempotency.give_up(row_id=ticket.row_id)
         raise

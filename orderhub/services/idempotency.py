@@ -74,5 +74,5 @@ def finish(*, row_id: int, status: int, answer: Any) -> None:
 
 
 def give_up(*, row_id: int) -> None:
-    """Forget a request that failed before anything was stored, so that its repeat runs at once."""
+    """Forget a request that failed, so that its repeat, or a corrected body with its key, runs at once."""
     IdempotentRequest.objects.filter(pk=row_id, status=None).delete()

@@ -63,6 +63,8 @@ class Command(BaseCommand):
         summary = task.summary
         parts = ", ".join(f"{name} {summary.counts[name]}" for name in ("new", "changed", "unchanged", "stale"))
         self.stdout.write(f"{parts}, rejected {summary.counts['rejected']}")
+        if summary.unused:
+            self.stdout.write(self.style.WARNING(f"columns not used: {', '.join(summary.unused)[:300]}"))
         if held := summary.counts["held"]:
             self.stdout.write(self.style.WARNING(f"{held} rows wait before the intake gate, which is not open"))
         if task.shop.active_warehouse is None:

@@ -158,6 +158,16 @@ def test_ndjson_is_handed_on_as_it_is(tmp_path):
     assert [getattr(one, "external_no", None) for _n, one in found] == ["T0", "T1", None, "T2", "T3", "T4"]
 
 
+def test_pieces_name_what_nobody_reads_of_them(tmp_path):
+    table = write_csv(tmp_path / "a.csv", [[*row("A1"), "13700001111"]], header=[*HEADER, "备用电话"])
+    lines = tmp_path / "a.ndjson"
+    lines.write_bytes(
+        b"\n".join([orjson.dumps(draft("T1", id_card="330106")), b"{broken", b"7", orjson.dumps(draft("T4"))])
+    )
+    assert [piece.unused for piece in read(table)[1]] == [("备用电话",)]
+    assert [piece.unused for piece in read(lines, size=1)[1]] == [("id_card",), (), (), ()]
+
+
 def test_ndjson_in_gbk(tmp_path):
     path = tmp_path / "a.ndjson"
     path.write_bytes(orjson.dumps(draft("T1", buyer_remark="急用")).decode().encode("gbk"))

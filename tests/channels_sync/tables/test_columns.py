@@ -18,6 +18,7 @@ def test_a_platform_export_is_understood_without_a_mapping():
         "address": 6, "phone": 7, "paid": 12, "buyer_remark": 13, "seller_remark": 14,
     }  # fmt: skip
     assert columns.line == {"sku": 8, "title": 9, "quantity": 10, "unit_price": 11}
+    assert columns.unused == ()
 
 
 def test_english_and_fen_columns():
@@ -28,6 +29,11 @@ def test_english_and_fen_columns():
 
 def test_the_first_of_two_equal_headers_counts():
     assert find_columns(["订单号", "数量", "下单时间", "数量"], ColumnMapping()).line == {"quantity": 1}
+
+
+def test_columns_that_nobody_reads_are_named():
+    header = ["订单号", "备用电话", "数量", "", "下单时间", "数量"]
+    assert find_columns(header, ColumnMapping()).unused == ("备用电话", "数量")
 
 
 def test_missing_columns_are_named_with_what_is_there():

@@ -35,6 +35,15 @@ def test_the_same_orders_again_are_unchanged(api, shop):
     assert Order.objects.count() == 1
 
 
+def test_unknown_fields_stay_in_the_sealed_delivery_only(api, shop):
+    order = draft("T1", id_card="330106199001011234", raw={"phone2": "13700001111"})
+    answer = api.post("intake/", {"shop": "mini", "orders": [order]}).json()
+    assert (answer["counts"]["new"], Order.objects.get().extra) == (1, None)
+    item = InboxItem.objects.get()
+    assert orjson.loads(item.body)["orders"][0]["id_card"] == "330106199001011234"
+    assert b"330106199001011234" not in bytes(item.packed_body)
+
+
 def test_before_a_gate_that_is_not_open_rows_are_told_as_held_and_bad_ones_as_rejected(api, shop):
     set_gate(shop_id=shop.pk, state="paused", reason="stock count", actor="boss")
     body = {"shop": "mini", "orders": [draft("T1"), draft("T2", total_fen=-1)]}
@@ -173,6 +182,27 @@ def test_a_key_with_another_body_is_refused(api, shop):
     response = api.post("intake/", {"shop": "mini", "orders": [draft("T2")]}, {"Idempotency-Key": "k1"})
     error_of(response, 422, "idempotency_conflict")
     assert Order.objects.filter(external_no="T2").count() == 0
+
+
+def test_a_key_that_was_forgotten_tells_the_same_body_its_answer_and_takes_another_in(api, shop):
+    first, other = ({"shop": "mini", "orders": [draft(number)]} for number in ("T1", "T2"))
+    answers = []
+    for body in (first, first, other):
+        IdempotentRequest.objects.all().delete()  # as after seven days; the delivery itself is kept for thirty
+        answers.append(api.post("intake/", body, {"Idempotency-Key": "k1"}).json())
+    assert answers[1] == answers[0]
+    assert [(row["external_no"], row["outcome"]) for row in answers[2]["rows"]] == [("T2", "new")]
+    assert set(Order.objects.values_list("external_no", flat=True)) == {"T1", "T2"}
+    assert InboxItem.objects.count() == 2
+
+
+def test_a_body_that_is_corrected_after_a_refusal_is_read_in_its_place(api, shop):
+    with Failing(HubError("cannot be read")):
+        refused = api.post("intake/", {"shop": "mini", "orders": [draft("T1")]}, {"Idempotency-Key": "k1"})
+    error_of(refused, 422, "unprocessable")
+    answer = api.post("intake/", {"shop": "mini", "orders": [draft("T2")]}, {"Idempotency-Key": "k1"}).json()
+    assert [(row["external_no"], row["outcome"]) for row in answer["rows"]] == [("T2", "new")]
+    assert Order.objects.get().external_no == "T2"
 
 
 def test_keys_of_two_clients_are_apart(issue, shop):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import encode
 
-from orderhub.core.draft import REMARK_LIMIT, clean_text, read_draft
+from orderhub.core.draft import REMARK_LIMIT, clean_text, read_draft, read_own_draft, unread_keys
 from orderhub.core.errors import FieldError
 
 
@@ -27,8 +27,21 @@ def test_a_draft_survives_its_own_json():
     assert read_draft(json.loads(encode(draft))) == draft
 
 
-def test_unknown_keys_are_kept_in_raw():
-    assert read_draft(row(gift_note="hi", raw={"a": 1})).raw == {"a": 1, "gift_note": "hi"}
+def test_unknown_keys_are_left_out():
+    receiver = {"name": "李雷", "phone": "13912345678", "phone2": "13700001111"}
+    assert read_draft(row(id_card="330106", receiver=receiver, raw={"a": 1})) == read_draft(row(raw={"a": 1}))
+
+
+def test_what_an_own_shop_puts_beside_the_fields_is_not_kept():
+    assert read_own_draft(row(raw={"phone2": "13700001111"})).raw == {}
+    assert read_own_draft(row(raw=7)).raw == {}
+
+
+def test_the_keys_that_nobody_reads_are_named_once():
+    lines = [{"line_no": "1", "quantity": 1, "colour": "red"}, {"line_no": "2", "quantity": 1, "colour": "blue"}]
+    told = row(id_card="330106", raw={}, receiver={"phone2": "1"}, buyer={"age": 30}, lines=lines)
+    assert unread_keys(told) == ["id_card", "raw", "buyer.age", "receiver.phone2", "lines.colour"]
+    assert [unread_keys(odd) for odd in (row(), row(lines=7, buyer=None), [1])] == [[], [], []]
 
 
 def test_a_remark_of_ten_megabytes_is_cut_not_refused():

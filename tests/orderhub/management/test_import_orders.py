@@ -53,6 +53,13 @@ def test_a_shop_without_a_warehouse_is_told_at_each_run(tmp_path, capsys, wareho
     assert HOMELESS in command(path, shop="f", capsys=capsys)
 
 
+def test_what_was_not_used_is_named_once_and_not_kept(tmp_path, capsys):
+    path = ndjson(tmp_path, draft("A", id_card="330106"), draft("B", raw={"phone2": "13700001111"}))
+    assert command(path, shop="f", capsys=capsys).splitlines()[1:] == ["columns not used: id_card"]
+    assert "columns not used: id_card\n" in command(path, shop="f", capsys=capsys)
+    assert list(Order.objects.values_list("extra", flat=True)) == [None, None]
+
+
 def test_rows_that_wait_before_the_gate_are_told(tmp_path, capsys):
     set_gate(shop_id=None, state="paused", reason="stock count", actor="boss")
     out = command(ndjson(tmp_path, draft("A"), draft("B")), shop="f", capsys=capsys).splitlines()
