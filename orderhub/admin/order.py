@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from orderhub.admin import order_panels  # noqa: F401  (registers the pool's panels)
-from orderhub.admin.order_search import FOUND_LIMIT, answer_search, found_ids, found_label
+from orderhub.admin.order_search import answer_search, found_ids, found_label
 from orderhub.admin.ship_rule import deadline_words
 from orderhub.console import columns
 from orderhub.console.actions import actor_of, asked_reason, each_row, report
@@ -141,7 +141,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Tell the list which search it shows."""
-        extra = {"found_label": found_label(request), "found_limit": FOUND_LIMIT, **(extra_context or {})}
+        extra = {"found_label": found_label(request), **(extra_context or {})}
         return super().changelist_view(request, extra)
 
     @admin.display(description=gettext_lazy("lane"))

@@ -4,6 +4,7 @@ was typed.
 The session keeps the ids that were found and a masked label, so no phone or name is stored in clear either.
 """
 
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from orderhub.console.change_list import FOUND
-from orderhub.core.contacts import mask_name, mask_phone, phone_tail
+from orderhub.core.contacts import canonical_phone, mask_name, mask_phone, phone_tail
 from orderhub.selectors.search import Found, Kind, find, find_many, numbers_in
 
 LONGEST_LIST = 20_000
@@ -26,6 +27,7 @@ FOUND_LIMIT = 200
 KEPT = 5
 """Searches that a session remembers."""
 SESSION_KEY = "found_orders"
+_PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)|^0\d{9,11}$|^\+")
 
 
 def answer_search(request: HttpRequest) -> HttpResponseRedirect:
@@ -50,14 +52,25 @@ def _answer_many(request: HttpRequest, numbers: Sequence[str]) -> HttpResponseRe
         text = _("Only the first %(count)s numbers were looked for.")
         messages.warning(request, text % {"count": len(numbers) - many.left_out})
     if many.unknown:
-        shown = ", ".join(many.unknown[:UNKNOWN_SHOWN]) + (" …" if len(many.unknown) > UNKNOWN_SHOWN else "")
+        shown = ", ".join(map(_shown, many.unknown[:UNKNOWN_SHOWN])) + (
+            " …" if len(many.unknown) > UNKNOWN_SHOWN else ""
+        )
         count = len(many.unknown)
         text = ngettext("%(count)d number is unknown: %(numbers)s", "%(count)d numbers are unknown: %(numbers)s", count)
         messages.warning(request, text % {"count": count, "numbers": shown})
     if not many.order_ids:
         return HttpResponseRedirect(_list_of())
     label = ngettext("%(count)d number", "%(count)d numbers", len(numbers)) % {"count": len(numbers)}
-    return HttpResponseRedirect(_list_of(remember(request, label, Found(Kind.ORDER_NO, many.order_ids))))
+    found = Found(Kind.ORDER_NO, many.order_ids, many.more)
+    return HttpResponseRedirect(_list_of(remember(request, label, found)))
+
+
+def _shown(number: str) -> str:
+    """Return an unknown number in a form that may be told: messages travel in a cookie that anybody can read."""
+    if not number.isascii():
+        return mask_name(number)
+    phone = canonical_phone(number)
+    return mask_phone(phone) if _PHONE.search(phone) else number
 
 
 def _list_of(token: str = "") -> str:
@@ -102,6 +115,6 @@ def found_ids(request: HttpRequest) -> list[int] | None:
 
 
 def found_label(request: HttpRequest) -> dict[str, Any] | None:
-    """Return the masked label of the remembered search and whether there were more orders than shown."""
+    """Return the masked label of the remembered search, how many orders it shows and whether there were more."""
     entry = _entry(request)
-    return None if entry is None else {"text": entry["label"], "more": entry["more"]}
+    return None if entry is None else {"text": entry["label"], "more": entry["more"], "shown": len(entry["ids"])}

@@ -167,15 +167,17 @@ class WaitingOrder:
     held_at: datetime
 
 
-def waiting_order(external_no: str) -> WaitingOrder | None:
-    """Return the order of this number that waits before the gate, of whatever shop; one query by the unique key."""
+def waiting_order(external_nos: Sequence[str]) -> WaitingOrder | None:
+    """Return the order of one of these numbers that waits before the gate, of whatever shop; one query by the unique
+    key."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT p.external_no, s.name, p.held_at FROM orderhub_shop s
-            JOIN orderhub_parkedorder p ON p.shop_id = s.id AND p.external_no = %s ORDER BY p.held_at LIMIT 1
+            JOIN orderhub_parkedorder p ON p.shop_id = s.id AND p.external_no = ANY(%s)
+            ORDER BY p.held_at LIMIT 1
             """,
-            [external_no],
+            [list(external_nos)],
         )
         row = cursor.fetchone()
     return WaitingOrder(*row) if row else None

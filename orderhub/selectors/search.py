@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from django.db import connection
@@ -54,7 +55,8 @@ class Found:
 
 _MATCHES: dict[Kind, str] = {
     Kind.ORDER_NO: """
-        SELECT o.id FROM orderhub_order o WHERE o.shop_id = ANY({shops}) AND o.external_no = %(text)s LIMIT %(cap)s""",
+        SELECT o.id FROM orderhub_order o WHERE o.shop_id = ANY({shops})
+        AND o.external_no = ANY(%(numbers)s) LIMIT %(cap)s""",
     Kind.TRACKING_NO: """
         SELECT po.order_id AS id FROM orderhub_parcel p JOIN orderhub_parcel_orders po ON po.parcel_id = p.id
         WHERE p.tracking_no = %(text)s AND {p_shop} LIMIT %(cap)s""",
@@ -83,14 +85,14 @@ def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None, p
     key matches. One or two statements, whatever the number of orders. Without `personal`, phones and names are not
     tried.
     """
-    wanted = normal(text)
+    wanted, numbers = normal(text), number_forms(text)
     kinds = [kind for kind in possible_kinds(wanted) if personal or kind not in PERSONAL]
     if not kinds:
         return Found(Kind.NOTHING, [])
     exact: list[Kind] = [kind for kind in kinds if kind not in {Kind.NICKNAME, Kind.NAME}]
     rest: list[Kind] = [kind for kind in kinds if kind in {Kind.NICKNAME, Kind.NAME}]
     for stage in filter(None, (exact, rest)):
-        rows = _rows(stage, wanted, limit + 1, shop_ids)
+        rows = _rows(stage, _values(stage, wanted, numbers, limit + 1), shop_ids)
         if rows:
             rows.sort(key=lambda row: stage.index(row[0]))
             ids = list(dict.fromkeys(order_id for _kind, order_id in rows))
@@ -100,6 +102,8 @@ def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None, p
 
 MANY = 200
 """Numbers of one pasted list that are looked for."""
+MANY_ORDERS = 1000
+"""Orders that a pasted list names at most: each phone may have many."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -110,43 +114,64 @@ class FoundMany:
     unknown: list[str]
     left_out: int = 0
     """Numbers beyond the first MANY, which were not looked for."""
+    more: bool = False
 
 
 def numbers_in(text: str) -> list[str]:
-    """Return the order or tracking numbers of a pasted list, each once; empty where the text is a single key.
+    """Return the order, tracking or phone numbers of a pasted list, each once; empty where the text is a single key.
 
     They are parted by line breaks, spaces, commas or semicolons, ASCII or Chinese ones.
     """
-    parts = [part.lstrip("#") for part in _PARTING.split(unicodedata.normalize("NFKC", text)) if part]
+    parts = [part for part in _PARTING.split(unicodedata.normalize("NFKC", text)) if part]
     if len(parts) < 2 or not all(_NUMBER.fullmatch(part) for part in parts):
         return []
     return list(dict.fromkeys(parts))
 
 
+_OF_LIST = """
+    SELECT o.external_no, NULL::bigint, o.id FROM orderhub_order o
+    WHERE o.shop_id = ANY(ARRAY(SELECT id FROM orderhub_shop)) AND o.external_no = ANY(%(numbers)s)
+    UNION ALL
+    SELECT p.tracking_no, NULL, po.order_id FROM orderhub_parcel p
+    JOIN orderhub_parcel_orders po ON po.parcel_id = p.id WHERE p.tracking_no = ANY(%(numbers)s)
+    UNION ALL
+    (SELECT NULL, r.phone_index, r.order_id FROM orderhub_receiver r
+    WHERE r.phone_index = ANY(%(phones)s::bigint[]) LIMIT %(cap)s)"""
+
+
 def find_many(numbers: Sequence[str]) -> FoundMany:
-    """Return the orders that the first MANY numbers name, as order or as tracking number. One statement."""
+    """Return the orders that the first MANY numbers name, as order, tracking or phone number. One statement."""
     wanted = list(numbers[:MANY])
+    phones = {number: blind(b"phone", canonical_phone(number)) for number in wanted if _is_phone(number)}
+    forms = {number: number_forms(number) for number in wanted}
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT o.external_no, o.id FROM orderhub_order o
-            WHERE o.shop_id = ANY(ARRAY(SELECT id FROM orderhub_shop)) AND o.external_no = ANY(%(numbers)s)
-            UNION ALL
-            SELECT p.tracking_no, po.order_id FROM orderhub_parcel p
-            JOIN orderhub_parcel_orders po ON po.parcel_id = p.id WHERE p.tracking_no = ANY(%(numbers)s)
-            """,
-            {"numbers": wanted},
+            _OF_LIST,
+            {"numbers": [*chain.from_iterable(forms.values())], "phones": list(phones.values()), "cap": CAP},
         )
         rows = cursor.fetchall()
-    known = {number for number, _id in rows}
-    ids = sorted({order_id for _number, order_id in rows}, reverse=True)
-    return FoundMany(ids, [number for number in wanted if number not in known], max(len(numbers) - MANY, 0))
+    known = {key for number, phone, _id in rows for key in (number, phone)}
+    unknown = [number for number in wanted if known.isdisjoint([*forms[number], phones.get(number, "")])]
+    ids = sorted({order_id for *_key, order_id in rows}, reverse=True)
+    left_out = max(len(numbers) - MANY, 0)
+    return FoundMany(ids[:MANY_ORDERS], unknown, left_out, more=len(ids) > MANY_ORDERS)
+
+
+def number_forms(text: str) -> list[str]:
+    """Return how an order number that was typed may stand in the pool: as it was typed, or without what people or the
+    keyboard put before it."""
+    typed: str = clean_text(text[: LONGEST + 1]).strip()
+    narrow = unicodedata.normalize("NFKC", typed)
+    return list(dict.fromkeys(form for form in (typed, narrow, narrow.lstrip("/"), normal(text)) if form))
 
 
 def normal(text: str) -> str:
-    """Return `text` as keys are compared: full-width digits narrowed, control characters and edges gone."""
+    """Return `text` as keys are compared: full-width digits narrowed, control characters and edges gone.
+
+    So is a slash before it: the key that leads into the box, pressed by somebody who is in it already.
+    """
     cleaned: str = clean_text(unicodedata.normalize("NFKC", text[: LONGEST + 1]))
-    cleaned = cleaned.strip().lstrip("#").strip()
+    cleaned = cleaned.strip().lstrip("#/").strip()
     return cleaned if len(cleaned) <= LONGEST else ""
 
 
@@ -155,13 +180,17 @@ def possible_kinds(text: str) -> list[Kind]:
     kinds: list[Kind] = []
     if not text:
         return kinds
-    if text.isascii() and " " not in text and "*" not in text:
+    is_plain = text.isascii() and " " not in text and "*" not in text
+    if is_plain:
         kinds += [Kind.ORDER_NO, Kind.TRACKING_NO]
     if _TAIL.fullmatch(text) or ("*" in text and phone_tail(text)):
         kinds.insert(0, Kind.PHONE_TAIL)
-    elif _DIGITS.fullmatch(canonical_phone(text)):
+    elif _is_phone(text):
         kinds.insert(0 if _MOBILE.fullmatch(canonical_phone(text)) else len(kinds), Kind.PHONE)
     kinds.append(Kind.BUYER_ID)
+    if not is_plain:
+        # A shop or a file may number its orders in words; of a text with a digit that is likelier than a buyer.
+        kinds.insert(len(kinds) - any(character.isdigit() for character in text), Kind.ORDER_NO)
     if not text.isdigit():
         kinds.append(Kind.NICKNAME)
     if any(character.isalpha() for character in text):
@@ -170,13 +199,17 @@ def possible_kinds(text: str) -> list[Kind]:
 
 
 _PARTING = re.compile(r"[\s,;、。]+")
-_NUMBER = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_-]{5,64}")
+_NUMBER = re.compile(r"(?=.{5})(?=[^0-9]*[0-9])[#+]*[\w-]{1,64}")
 _TAIL = re.compile(r"[0-9]{4}")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 
 
-def _rows(kinds: Sequence[Kind], text: str, take: int, shop_ids: Sequence[int] | None) -> list[tuple[Kind, int]]:
+def _is_phone(text: str) -> bool:
+    return _DIGITS.fullmatch(canonical_phone(text)) is not None
+
+
+def _rows(kinds: Sequence[Kind], values: dict[str, Any], shop_ids: Sequence[int] | None) -> list[tuple[Kind, int]]:
     shops = {
         "shops": "ARRAY(SELECT id FROM orderhub_shop)" if shop_ids is None else "%(shop_ids)s",
         **{f"{t}_shop": "true" if shop_ids is None else f"{t}.shop_id = ANY(%(shop_ids)s)" for t in "bpr"},
@@ -186,15 +219,17 @@ def _rows(kinds: Sequence[Kind], text: str, take: int, shop_ids: Sequence[int] |
         f" SELECT '{kind.value}', id FROM m ORDER BY id DESC LIMIT %(take)s)"
         for kind in kinds
     ]
+    if shop_ids is not None:
+        values["shop_ids"] = list(shop_ids)
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(branches), _values(kinds, text, take, shop_ids))
+        cursor.execute(" UNION ALL ".join(branches), values)
         return [(Kind(kind), order_id) for kind, order_id in cursor.fetchall()]
 
 
-def _values(kinds: Sequence[Kind], text: str, take: int, shop_ids: Sequence[int] | None) -> dict[str, Any]:
-    values: dict[str, Any] = {"text": text, "take": take, "cap": CAP, "buyer_cap": BUYER_CAP}
-    if shop_ids is not None:
-        values["shop_ids"] = list(shop_ids)
+def _values(kinds: Sequence[Kind], text: str, numbers: Sequence[str], take: int) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "text": text, "numbers": list(numbers), "take": take, "cap": CAP, "buyer_cap": BUYER_CAP,
+    }  # fmt: skip
     if Kind.PHONE in kinds:
         values["phone"] = blind(b"phone", canonical_phone(text))
     if Kind.PHONE_TAIL in kinds:

@@ -23,7 +23,7 @@ from orderhub.desk.words import EMPTY, FOUND_BY
 from orderhub.models import Order
 from orderhub.selectors.gate import waiting_order
 from orderhub.selectors.orders import OrderPage, buyer_order_count, order_page, rows_by_id
-from orderhub.selectors.search import Found, Kind, find, normal
+from orderhub.selectors.search import Found, Kind, find, number_forms
 from orderhub.services.reveal import PERMISSION, asked_parts, opening_quota, reveal
 
 LIMIT = 20
@@ -52,7 +52,7 @@ def search(request: HttpRequest) -> HttpResponse:
     rows = rows_by_id(found.order_ids)
     context = {"found": found, "rows": rows, "asked": bool(text.strip()), **_said(found)}
     if context["asked"] and not rows:
-        context["waiting"] = waiting_order(normal(text))
+        context["waiting"] = waiting_order(number_forms(text))
     page = order_page(rows[0]["id"]) if len(rows) == 1 else None
     if page is not None:
         context |= _card(request, page) | {"opens": True}

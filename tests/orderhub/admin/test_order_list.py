@@ -244,3 +244,14 @@ def test_a_pasted_list_that_nobody_knows_says_so(supervisor):
     response = supervisor.post(f"{LIST}search/", {"text": "T999998 T999999"}, follow=True)
     assert response.redirect_chain == [(LIST, 302)]
     assert "T999998, T999999" in str(next(iter(response.context["messages"])))
+
+
+def test_pasted_phones_are_looked_for_and_told_masked_only(supervisor):
+    make_order(phone="13912345678")
+    text = "13912345678\n13800001111 0571-88886666, 13700002222-1234 张三13600003333 T999999"
+    response = supervisor.post(f"{LIST}search/", {"text": text})
+    assert "13912345678" not in str(dict(supervisor.session))
+    shown = supervisor.get(response["Location"])
+    assert len(numbers(shown)) == 1
+    (told,) = [str(message) for message in shown.context["messages"]]
+    assert told.endswith("：138****1111, 057****6666, 137****2222, 张**, T999999")

@@ -109,10 +109,11 @@ def test_only_people_who_may_see_orders_search(client, desk):
     assert desk.get("/desk/search/", {"q": "T1"}).status_code == 405
 
 
-def test_an_order_that_waits_before_the_intake_gate_is_known_by_its_number(find):
+@pytest.mark.parametrize("number", ["T77", "#77", "订单-77"])
+def test_an_order_that_waits_before_the_intake_gate_is_known_by_its_number(find, number):
     shop = make_shop(name="旗舰店")
     set_gate(shop_id=shop.pk, state="paused", reason="stock count", actor="boss")
-    deliver(shop, draft("T77"))
-    page = find("T77").content.decode()
-    assert ("Received, not in the hub yet" in page, "Order T77 of 旗舰店" in page) == (True, True)
+    deliver(shop, draft(number))
+    page = find(number).content.decode()
+    assert ("Received, not in the hub yet" in page, f"Order {number} of 旗舰店" in page) == (True, True)
     assert "Nothing found" in find("T78").content.decode()

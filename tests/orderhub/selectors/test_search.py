@@ -17,7 +17,22 @@ def test_order_number_is_found_in_every_shop_that_has_it():
     make_order(external_no="T10011")
     assert find("T1001") == Found(Kind.ORDER_NO, [second.pk, first.pk])
     assert find(" #T1001 ").order_ids == [second.pk, first.pk]
+    assert find("/T1001").order_ids == [second.pk, first.pk]
     assert find("Ｔ１００１").order_ids == [second.pk, first.pk]
+
+
+@pytest.mark.parametrize("stored", ["订单-001", "#1001", "SO 77/A", "订单－００２", "/7"])
+def test_an_order_number_is_found_as_its_shop_writes_it(stored):
+    order = make_order(external_no=stored)
+    assert find(f" {stored}\n") == Found(Kind.ORDER_NO, [order.pk])
+    assert find(stored, shop_ids=[order.shop_id]).order_ids == [order.pk]
+
+
+def test_a_sign_before_a_number_may_be_part_of_it_or_not():
+    orders = [make_order(external_no=number).pk for number in ("#T1001", "T1001", "/T1001")]
+    assert find("#T1001").order_ids == [orders[1], orders[0]]
+    assert find("/#T1001").order_ids == [orders[1], orders[0]]
+    assert find("T1001").order_ids == [orders[1]]
 
 
 def test_each_other_key_finds_its_order():
@@ -85,6 +100,9 @@ def test_nothing_to_look_for_asks_nothing(text):
 def test_no_match_names_the_likeliest_kind():
     assert find("13900000000") == Found(Kind.PHONE, [])
     assert find("T404") == Found(Kind.ORDER_NO, [])
+    assert find("订单-404") == Found(Kind.ORDER_NO, [])
+    assert find("0571 88886666") == Found(Kind.PHONE, [])
+    assert find("小李") == Found(Kind.BUYER_ID, [])
 
 
 @pytest.mark.parametrize(("text", "queries"), [("T1", 1), ("13900000000", 1), ("小李", 2)])
@@ -101,6 +119,7 @@ def test_number_of_queries_is_constant(text, queries, rows, django_assert_num_qu
     ("text", "index"),
     [
         ("T1", "order_shop_external"),
+        ("#订单 1", "order_shop_external"),
         ("13912345678", "receiver_phone"),
         ("5678", "receiver_tail"),
         ("小李", "buyer_nickname"),
@@ -133,7 +152,9 @@ class AnyTextTest(TestCase):
     [
         ("T100001\nT100002", ["T100001", "T100002"]),
         ("T100001, T100002；T100003、T100001", ["T100001", "T100002", "T100003"]),
-        ("#T100001\t#T100002", ["T100001", "T100002"]),
+        ("#T100001\t#T100002", ["#T100001", "#T100002"]),
+        ("#1001 订单-001", ["#1001", "订单-001"]),
+        ("13912345678 +8613812345678", ["13912345678", "+8613812345678"]),
         ("Ｔ１００００１ T100002", ["T100001", "T100002"]),
         ("T100001", []),
         ("139 1234 5678", []),
@@ -158,8 +179,25 @@ def test_a_list_is_looked_up_with_one_query(django_assert_num_queries):
     assert found == FoundMany([order.pk for order in (orders[2], orders[1], orders[0])], ["T100009"])
 
 
+def test_a_list_finds_phones_and_numbers_as_their_shop_writes_them(django_assert_num_queries):
+    shop = make_shop()
+    phones = [make_order(shop, phone=phone).pk for phone in ("13912345678", "13912345678", "0571-88886666")]
+    named = [make_order(shop, external_no=number, phone="13700001111").pk for number in ("#1001", "订单-001", "T1002")]
+    wanted = ["+8613912345678", "0571-88886666", "#1001", "订单-001", "#T1002", "13800000000"]
+    with django_assert_num_queries(1):
+        found = find_many(wanted)
+    assert found == FoundMany([*named[::-1], *phones[::-1]], ["13800000000"])
+
+
 def test_a_list_has_an_end():
     order = make_order(external_no="T100200")
     found = find_many([f"T{100000 + number}" for number in range(203)])
     assert (found.order_ids, len(found.unknown), found.left_out) == ([], 200, 3)
     assert find_many(["T100200"]).order_ids == [order.pk]
+
+
+def test_a_list_shows_so_many_orders_at_most(monkeypatch):
+    monkeypatch.setattr("orderhub.selectors.search.MANY_ORDERS", 2)
+    shop = make_shop()
+    orders = [make_order(shop, phone="13912345678").pk for _ in range(3)]
+    assert find_many(["13912345678"]) == FoundMany([orders[2], orders[1]], [], more=True)
