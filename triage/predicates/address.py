@@ -33,24 +33,18 @@ _ROOM = re.compile(
 _BUILDING = re.compile(
     r"\d|[A-Za-z]\s*[座栋幢区]|[一二三四五六七八九十百]+\s*(?:栋|幢|座|号|单元|楼|组|队|期|区|排|弄|巷|横)"
 )
-_PICK_UP = re.compile(r"驿站|丰巢|快递柜|自提[柜点]|代收点|代收处|前台|门卫室?|收发室|传达室|保安室|物业")
 _RURAL = re.compile(
     r"(?:[镇乡]|苏木|农场|林场|牧场).*(?:村|屯|嘎查|组|队|庄|寨|社(?!区)|营|连|湾|沟|坪|坝|塘)|"
     r"(?:街道|开发区|办事处).*(?:村|屯|组|队|庄)"
 )
 _VILLAGE = re.compile(r"村.{0,12}(?:组|队|屯|社|户|家|湾|沟|坪)|[一-鿿]屯")
-_ESTATE = re.compile(
-    r"小区|花园|花苑|家园|公寓|名苑|新苑|雅苑|苑(?!路|街|巷)|(?:(?<!政)府|(?<![商学县古老新])城)(?=$|[\s,，、(（])"
-)
-_LANDMARK = re.compile(
-    r"(?:学校|小学|中学|大学|学院|幼儿园|医院|卫生院|车站|火车站|汽车站|地铁站|商场|超市|市场|广场|公园|工地|[工厂]厂|厂|景区|加油站)$"
-)
-_INSIDE = re.compile(r"宿舍|栋|幢|号楼|楼|座|店|铺|档|室|科|病房|病区|月台|码头|库|门岗|办公|系|部|处|班")
 _PHONE = re.compile(r"(?<!\d)(?:\+?86[\s-]?)?1[3-9]\d[\s-]?\d{4}[\s-]?\d{4}(?!\d)|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)")
 _SECOND = re.compile(
     r"((?:内蒙古|广西壮族|西藏|宁夏回族|新疆维吾尔)自治区|[一-鿿]{2,3}省)\s*[一-鿿]{2,8}?(?:市|州|盟|地区)"
 )
 _ODD = re.compile("[\U0001f000-\U0001faff☀-➿️�⌀-⏿]")
+_PART = re.compile(r"[^\s,，、(（]+")
+"""What stands between spaces, commas and brackets: the name of an estate ends with it."""
 _EDGES = " \t\r\n,，.。:：;；/\\|-!！~～"
 _LATIN = re.compile("[A-Za-z]")
 _CJK = re.compile("[一-鿿]")
@@ -112,7 +106,7 @@ def _nonsense(core: str, words: Words) -> str:
 
 
 def _place_problems(town: str, core: str, words: Words) -> tuple[str, ...]:
-    if _ROOM.search(core) or _PICK_UP.search(core):
+    if _ROOM.search(core) or words["pick_up_points"].has(core):
         return ()
     found = []
     core = core.strip(_EDGES)
@@ -121,18 +115,32 @@ def _place_problems(town: str, core: str, words: Words) -> tuple[str, ...]:
     if words["directions"].has(core):
         found.append("direction")
     has_number = _BUILDING.search(core) is not None
-    if not has_number and _LANDMARK.search(core) and not _INSIDE.search(core):
+    if not has_number and words["landmarks"].has(core) and not words["landmark_parts"].has(core):
         found.append("landmark_only")
     if found or (not has_number and _is_rural(town, core)):
         return tuple(found)
     if not has_number:
         return ("no_number",)
-    return ("no_building",) if _lacks_building(core) else ()
+    return ("no_building",) if _lacks_building(core, words) else ()
 
 
-def _lacks_building(core: str) -> bool:
-    estates = list(_ESTATE.finditer(core))
-    return bool(estates) and not _BUILDING.search(core, estates[-1].end())
+def _lacks_building(core: str, words: Words) -> bool:
+    end = _estate_end(core, words)
+    return end > 0 and not _BUILDING.search(core, end)
+
+
+def _estate_end(core: str, words: Words) -> int:
+    """Return where the last estate of an address ends, 0 without one; 政府 and 北苑路 only look like one."""
+    estates, last = words["estates"], 0
+    for part in _PART.finditer(core):
+        text = part.group()
+        if not estates.has(text):
+            continue
+        others = words["not_estates"].hits(text)
+        for hit in estates.hits(text):
+            if not any(other.start <= hit.start and hit.end <= other.end for other in others):
+                last = max(last, part.start() + hit.end)
+    return last
 
 
 def _is_rural(town: str, core: str) -> bool:

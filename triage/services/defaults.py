@@ -28,8 +28,14 @@ def load_defaults() -> RuleSet:
     )
     _add_words()
     newest = RuleSet.objects.order_by("-number").first()
-    has_new = newest is None or {rule["code"] for rule in RULES} - {rule["code"] for rule in newest.snapshot["rules"]}
-    return publish_rules(actor=ACTOR) if newest is None or has_new else newest
+    return publish_rules(actor=ACTOR) if newest is None or _is_behind(newest) else newest
+
+
+def _is_behind(version: RuleSet) -> bool:
+    """Whether a version lacks a starter rule or word list: a predicate without its list would find nothing."""
+    rules = {rule["code"] for rule in version.snapshot["rules"]}
+    words = version.snapshot["words"].keys()
+    return not (rules >= {rule["code"] for rule in RULES} and words >= {listed.key for listed in word_lists()})
 
 
 def _add_words() -> None:

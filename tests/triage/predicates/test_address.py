@@ -2,8 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.triage.judge import fact_of
-from triage.predicates.address import PROBLEMS
+from orderhub.core.draft import ReceiverDraft
+from tests.triage.judge import fact_of, starter_words
+from triage.defaults.words import word_lists
+from triage.matchers import ENDS, Term, Words
+from triage.predicates.address import PROBLEMS, address_problems
 
 
 def problems(detail, **receiver):
@@ -79,6 +82,48 @@ def test_complete_addresses(detail):
 )
 def test_each_problem_is_named(detail, problem):
     assert problem in problems(detail)
+
+
+@pytest.mark.parametrize(
+    ("detail", "found"),
+    [
+        ("文三路 90 号金桥小区 3 幢", ()),
+        ("文三路 90 号金桥小区东门", ("no_building",)),
+        ("文三路 90 号西溪北苑", ("no_building",)),
+        ("文三路 90 号北苑路", ()),
+        ("文三路 90 号花苑路", ("no_building",)),
+        ("文三路 90 号御江府", ("no_building",)),
+        ("文三路 90 号御江府，东门", ("no_building",)),
+        ("文三路 90 号御江府东门", ()),
+        ("文三路 90 号市政府", ()),
+        ("文三路 90 号阳光城 (东门)", ("no_building",)),
+        ("文三路 90 号五金商城", ()),
+        ("文三路 90 号五金商城 金桥小区", ("no_building",)),
+        ("科技园物业", ()),
+        ("科技园自提点", ()),
+        ("市第一人民医院住院处", ("no_number",)),
+        ("城南批发市场东区", ("no_number",)),
+    ],
+)
+def test_words_that_make_an_address_complete_or_not(detail, found):
+    assert problems(detail) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "term", "detail", "before", "after"),
+    [
+        ("pick_up_points", Term("蜂巢站"), "阳光新村蜂巢站", ("no_number",), ()),
+        ("landmarks", Term("体育馆", ENDS), "城南区体育馆", ("no_number",), ("landmark_only",)),
+        ("landmark_parts", Term("护士站"), "市中心护士站附属医院", ("landmark_only",), ("no_number",)),
+        ("estates", Term("庭", ENDS), "文三路 90 号云栖庭", (), ("no_building",)),
+        ("not_estates", Term("苑东"), "文三路 90 号北苑东", ("no_building",), ()),
+    ],
+)
+def test_words_that_people_add(key, term, detail, before, after):
+    lists = {words.key: [term for term, _note, _active in words.terms] for words in word_lists()}
+    receiver = ReceiverDraft(detail=detail)
+    assert address_problems(receiver, starter_words()) == before
+    assert address_problems(receiver, Words({**lists, key: [*lists[key], term]})) == after
 
 
 def test_the_region_repeated_in_front_is_no_second_address():

@@ -1,5 +1,5 @@
 from tests.triage.judge import NOW, candidate
-from triage.models import Rule, RuleSet, Term
+from triage.models import Rule, RuleSet, Term, Vocabulary
 from triage.services import decide, load_defaults, publish_rules
 from triage.services.editing import delete_rules, save_rule, set_rule_state
 
@@ -51,6 +51,18 @@ def test_a_starter_rule_that_is_missing_comes_back(rules):
     publish_rules(actor="li")
     assert load_defaults().number == 3
     assert Rule.objects.filter(code="amount_high", is_builtin=True).exists()
+
+
+def test_an_older_installation_gets_new_word_lists_and_keeps_its_own_words(rules):
+    Vocabulary.objects.filter(key="pick_up_points").delete()
+    Term.objects.filter(vocabulary__key="landmarks", term="厂").delete()
+    publish_rules(actor="li")
+    known = candidate(receiver={"detail": "科技园南区菜鸟驿站"})
+    assert decide([known], now=NOW)[0].lane == "to_confirm"
+    assert load_defaults().number == 3
+    assert decide([known], now=NOW)[0].lane == "regular"
+    assert not Term.objects.filter(vocabulary__key="landmarks", term="厂").exists()
+    assert load_defaults().number == 3
 
 
 def test_saving_a_rule_checks_and_publishes(rules):
