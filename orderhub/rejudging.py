@@ -16,6 +16,7 @@ from orderhub.services import stock
 from orderhub.services.pool_door import PoolDoor
 from triage.selectors.outdated import outdated_price_findings
 from triage.selectors.siblings import unmarked_siblings
+from triage.selectors.stops import orders_past_their_stop
 from triage.services import accept_findings
 
 
@@ -39,9 +40,12 @@ def recheck_siblings() -> int:
     """Judge orders again that look different by what came after them, and return how many.
 
     The first orders of a cluster once the later ones have shown it; prices held against the list price before the
-    shop's own mean was known.
+    shop's own mean was known; orders held by a shipping stop that has ended.
     """
-    return retriage(list(dict.fromkeys([*unmarked_siblings(), *outdated_price_findings()])), "hub")
+    found = [*unmarked_siblings(), *outdated_price_findings(), *orders_past_their_stop()]
+    return retriage(list(dict.fromkeys(found)), "hub")
+
+
 def restock() -> int:
     """Judge short orders again whose pieces came (counted, reported, given back), and return how many."""
     return retriage(orders_to_restock(), "hub")

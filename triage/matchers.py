@@ -9,6 +9,7 @@ from orderhub.core import divisions
 
 EXACT, CONTAINS, STARTS, ENDS, PATTERN = "exact", "contains", "starts", "ends", "pattern"
 
+_FILL = re.compile(r"(?<=..)(?:00)+$")
 _NUMBER = r"(?:\d{1,4}|[一二三四五六七八九十两]{1,3})"
 PATTERNS: Mapping[str, str] = {
     "before_date": rf"{_NUMBER}\s*(?:号|日|点|天)\s*(?:之前|以前|前)",
@@ -154,11 +155,14 @@ class Words:
 
 @lru_cache(maxsize=4096)
 def region_code(text: str) -> str:
-    """Return the division-code prefix that a region term means, or an empty text for an unknown name."""
-    name = text.strip()
-    if name.isdigit():
-        return name
-    known = divisions.load()
+    """Return the division-code prefix that a region term means, or an empty text for an unknown name or code.
+
+    The zeros that fill a code up to six digits (650000) belong to no prefix.
+    """
+    name, known = text.strip(), divisions.load()
+    if name.isascii() and name.isdigit():
+        code = _FILL.sub("", name)
+        return code if known.begins(code) else ""
     for province in known.provinces:
         found = province if known.find_province(name) is province else known.find_city(province, name)
         if found is not None and (found is province or not province.is_direct_ruled):

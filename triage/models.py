@@ -8,9 +8,10 @@ from django.db.models import F, Q
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from orderhub.core.carriers import NAMES, carrier_code
 from orderhub.core.errors import FieldError
 from orderhub.core.words import Lane
-from orderhub.models import Order, Shop
+from orderhub.models import Order, Shop, Warehouse
 from triage.conditions import check
 from triage.gates import AFTER_PUSH
 from triage.matchers import PATTERNS, region_code
@@ -248,6 +249,54 @@ class CampaignPrice(models.Model):
 
     def __str__(self) -> str:
         return self.sku
+
+
+class ShippingStop(models.Model):
+    """A region that one courier, or every courier, does not take parcels to, from one moment to another."""
+
+    region = models.CharField(
+        _("region"), max_length=60, help_text=_("Name of a province or city, or the beginning of a division code.")
+    )
+    courier = models.CharField(
+        _("courier"), max_length=50, blank=True, default="", help_text=_("Code or name; empty means every courier.")
+    )
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("to"))
+    reason = models.CharField(_("reason"), max_length=200)
+    is_active = models.BooleanField(_("active"), default=True)
+    set_by = models.CharField(_("entered by"), max_length=150, blank=True, default="", editable=False)
+
+    class Meta:
+        verbose_name = _("shipping stop")
+        verbose_name_plural = _("shipping stops")
+        ordering = ["-starts_at", "region"]
+        constraints = [models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="stop_ends_later")]
+
+    def __str__(self) -> str:
+        return self.region
+
+    def clean(self) -> None:
+        """Refuse unknown regions and couriers, which would stop nothing, and write the courier as its code."""
+        errors: dict[str, str] = {}
+        self.region = self.region.strip()
+        if not region_code(self.region):
+            errors["region"] = str(_("Neither a division code nor the name of a province or city."))
+        if self.courier.strip():
+            self.courier = self._known_courier() or self.courier
+            if not self._known_courier():
+                errors["courier"] = _("Unknown courier; known: %(known)s.") % {
+                    "known": _(", ").join(f"{code} {name}" for code, name in NAMES.items())
+                }
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            errors["ends_at"] = str(_("must be later than the start"))
+        if errors:
+            raise ValidationError(errors)
+
+    def _known_courier(self) -> str:
+        """Return the code of the courier; one that a warehouse ships with is known, too."""
+        used = Warehouse.objects.values_list("settings__carrier", flat=True)
+        own = self.courier.strip().upper()
+        return carrier_code(own) or next((code for code in used if code and str(code).upper() == own), "")
 
 
 class SkuBaseline(models.Model):

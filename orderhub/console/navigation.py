@@ -42,6 +42,7 @@ ICONS = {
     "triage.skubaseline": "query_stats",
     "triage.buyerlisting": "person_alert",
     "triage.iplisting": "lan",
+    "triage.shippingstop": "block",
     "channels_sync.shopsync": "sync",
     "channels_sync.syncrun": "manage_history",
     "channels_sync.listing": "link",
@@ -72,7 +73,7 @@ SECTIONS = (
         "triage",
         _("Triage rules"),
         ("triage.rule", "triage.ruleset", "triage.vocabulary", "triage.campaignprice", "triage.skubaseline",
-         "triage.buyerlisting", "triage.iplisting"),
+         "triage.buyerlisting", "triage.iplisting", "triage.shippingstop"),
         ("triage",),
     ),
     Section(

@@ -81,6 +81,10 @@ class Divisions:
         """Return the division with exactly this code."""
         return self._by_code.get(code)
 
+    def begins(self, digits: str) -> bool:
+        """Tell whether any division's code begins with these digits."""
+        return any(code.startswith(digits) for code in self._by_code)
+
     def children(self, code: str) -> tuple[Division, ...]:
         """Return the divisions one level below; the districts for a municipality."""
         return tuple(self._children[code])

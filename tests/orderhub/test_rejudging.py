@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from orderhub import rejudging
 from orderhub.core.errors import HubError
@@ -9,7 +12,7 @@ from orderhub.services import stock
 from orderhub.services.status import change_status
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_order, make_shop
-from triage.models import Finding
+from triage.models import Finding, ShippingStop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
 
@@ -160,3 +163,14 @@ def test_the_first_orders_of_a_cluster_are_held_once_the_fifth_has_come(shop):
     assert recheck_siblings() == 4
     assert set(Order.objects.values_list("lane", "status")) == {("abnormal", "in_triage_hold")}
     assert recheck_siblings() == 0
+
+
+def test_an_order_that_a_stop_held_goes_on_once_the_stop_is_over(shop):
+    day, now = timedelta(days=1), timezone.now()
+    ShippingStop.objects.create(region="浙江", starts_at=now - day, ends_at=now + day, reason="台风")
+    deliver(shop, draft())
+    assert statuses() == {"T1": "in_triage_hold"}
+    assert recheck_siblings() == 0
+    ShippingStop.objects.update(is_active=False)
+    assert (recheck_siblings(), recheck_siblings()) == (1, 0)
+    assert statuses() == {"T1": "ready"}

@@ -1,7 +1,12 @@
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils.translation import override
 
-from triage.models import IpListing, Rule, Term, Vocabulary
+from orderhub.models import Warehouse
+from tests.triage.judge import NOW
+from triage.models import IpListing, Rule, ShippingStop, Term, Vocabulary
 
 
 def test_starter_rules_are_clean(rules):
@@ -45,3 +50,33 @@ def test_a_network_is_written_in_its_canonical_form(db):
     assert listing.network == "203.0.113.0/24"
     with pytest.raises(ValidationError):
         IpListing(network="office").full_clean()
+
+
+def stop(**changes):
+    values = {"region": "新疆", "starts_at": NOW, "ends_at": NOW + timedelta(days=1), "reason": "暴雪"}
+    return ShippingStop(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"region": "火星"}, "region"),
+        ({"courier": "某快递"}, "courier"),
+        ({"ends_at": NOW}, "ends_at"),
+        ({"reason": ""}, "reason"),
+    ],
+)
+def test_a_stop_that_would_stop_nothing_is_refused(db, changes, field):
+    with pytest.raises(ValidationError) as caught:
+        stop(**changes).full_clean(validate_constraints=False)
+    assert set(caught.value.message_dict) == {field}
+
+
+@pytest.mark.parametrize(("typed", "code"), [("顺丰速运", "SF"), ("yto", "YTO"), (" own-1", "OWN-1"), ("", "")])
+def test_the_courier_of_a_stop_is_kept_as_its_code(db, typed, code):
+    Warehouse.objects.create(code="W1", name="W1", settings={"carrier": "OWN-1"})
+    Warehouse.objects.create(code="W2", name="W2")
+    made = stop(courier=typed)
+    with override("zh-hans"):
+        made.full_clean()
+    assert made.courier == code

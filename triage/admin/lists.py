@@ -1,4 +1,4 @@
-"""Listed buyers, shared networks, campaign prices and baselines."""
+"""Listed buyers, shared networks, campaign prices, shipping stops and baselines."""
 
 from typing import Any
 
@@ -17,7 +17,8 @@ from orderhub.console.fields import YuanField
 from orderhub.console.filters import ShopFilter
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
 from orderhub.console.paging import Keyset
-from triage.models import BuyerListing, CampaignPrice, IpListing, SkuBaseline
+from orderhub.core.carriers import carrier_name
+from triage.models import BuyerListing, CampaignPrice, IpListing, ShippingStop, SkuBaseline
 from triage.predicates.price import MIN_SAMPLE
 
 
@@ -94,6 +95,28 @@ class CampaignPriceAdmin(ConsoleModelAdmin):
     def price(self, row: CampaignPrice) -> SafeString:
         """The promised price."""
         return columns.money(row.price_fen)
+
+
+@admin.register(ShippingStop)
+class ShippingStopAdmin(ConsoleModelAdmin):
+    """Regions that cannot be shipped to for the moment."""
+
+    views = by_time(is_active=True)
+    list_display = ("region", "courier_shown", "starts_at", "ends_at", "reason", "is_active", "set_by")
+    search_fields = ("region", "reason")
+    text_columns = ("reason",)
+    fields = ("region", "courier", "starts_at", "ends_at", "reason", "is_active")
+    empty_text = gettext_lazy("Enter regions that couriers do not serve for the moment, so that no parcel gets stuck.")
+
+    def save_model(self, request: HttpRequest, obj: ShippingStop, form: Any, change: bool) -> None:
+        """Keep who answers for the stop."""
+        obj.set_by = actor_of(request)
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description=gettext_lazy("courier"), ordering="courier")
+    def courier_shown(self, row: ShippingStop) -> str:
+        """The courier by its name; every one where none is named."""
+        return carrier_name(row.courier) if row.courier else _("every courier")
 
 
 @admin.register(SkuBaseline)

@@ -165,6 +165,13 @@ RULES: tuple[dict[str, Any], ...] = (
         "人工确认可以发货 | A person confirms that it may ship",
     ),
     _rule(
+        "shipping_stopped", "to_confirm", 4, leaf("region.is_stopped", "yes"),
+        "停发地区 | Shipping stopped",
+        "{region.stop_place}停发至 {region.stop_until}（{region.stop_courier}）：{region.stop_reason} | "
+        "Nothing ships to {region.stop_place} until {region.stop_until} ({region.stop_courier}): {region.stop_reason}",
+        "等停发结束后自动放行，或改用其他快递 | Wait until the stop ends, or ship with another courier",
+    ),
+    _rule(
         "urgent_now", "urgent", 3, leaf("remark.urgency", "ge", 3),
         "特急 | Very urgent",
         "备注加急词：{remark.urgent_words} | Urgent words: {remark.urgent_words}", "",

@@ -46,6 +46,7 @@ class Need(StrEnum):
     LISTED_BUYERS = "listed_buyers"
     NETWORKS = "networks"
     RETURNS = "returns"
+    STOPS = "stops"
 
 
 @dataclass(slots=True, frozen=True)
@@ -90,6 +91,19 @@ class PriceBook:
 
 
 @dataclass(slots=True, frozen=True)
+class Stop:
+    """A region that cannot be shipped to for the moment; an empty `courier` means that none takes parcels there."""
+
+    id: int
+    region: str
+    place: str
+    prefix: str
+    courier: str
+    ends_at: datetime
+    reason: str
+
+
+@dataclass(slots=True, frozen=True)
 class IpOrder:
     """One order from an internet address."""
 
@@ -115,6 +129,10 @@ class Context:
     """Address ranges of offices and campuses: (IP version, first, last)."""
     returns: Mapping[int, int] = field(default_factory=dict)
     """Refused or returned orders of the last 90 days by buyer."""
+    stops: Sequence[Stop] = ()
+    """Shipping stops that run at this moment, the one that ends last first."""
+    couriers: Mapping[int, str] = field(default_factory=dict)
+    """Courier of each shop's warehouse, where one is set; only known while a running stop names a courier."""
 
 
 class Batch:

@@ -76,7 +76,8 @@ def regions(batch: Batch) -> list[Region]:
     return batch.once(_all)
 
 
-def _basis(draft: OrderDraft) -> str:
+def region_basis(draft: OrderDraft) -> str:
+    """Return the order's own data that says where it goes."""
     receiver = draft.receiver
     return "|".join((receiver.country, receiver.province, receiver.city, receiver.district))
 
@@ -88,7 +89,7 @@ def _basis(draft: OrderDraft) -> str:
     about=_("Remote regions are the word list of that name; a customs border lies before Hong Kong, Macau and Taiwan."),
     example=HK_MO_TW,
     choices=KINDS,
-    basis=_basis,
+    basis=region_basis,
 )
 def kinds(batch: Batch) -> list[str | None]:
     """Return the kind of region of each order."""
@@ -101,7 +102,7 @@ def kinds(batch: Batch) -> list[str | None]:
     FactType.FLAG,
     about=_("The word list is empty until somebody fills it: for places that a person must look at."),
     example=True,
-    basis=_basis,
+    basis=region_basis,
 )
 def sensitive(batch: Batch) -> list[bool | None]:
     """Tell whether each order goes to a region on the sensitive list."""
@@ -115,7 +116,7 @@ def sensitive(batch: Batch) -> list[bool | None]:
     FactType.TEXT,
     about=_("As the channel names it."),
     example="浙江省",
-    basis=_basis,
+    basis=region_basis,
 )
 def provinces(batch: Batch) -> list[str | None]:
     """Return the name of each order's province."""
@@ -128,7 +129,7 @@ def provinces(batch: Batch) -> list[str | None]:
     FactType.FLAG,
     about=_("A known district of another city, or no city at all. An unknown name is not held against the order."),
     example=True,
-    basis=_basis,
+    basis=region_basis,
 )
 def conflicts(batch: Batch) -> list[bool | None]:
     """Tell whether the region names of each order cannot all be true."""

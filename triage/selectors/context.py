@@ -18,6 +18,7 @@ from triage.networks import ranges
 from triage.predicates import duplicate, ip
 from triage.predicates.base import Bought, Context, IpOrder, Need, ShopFacts
 from triage.selectors.prices import price_book
+from triage.selectors.stops import couriers_of, running_stops
 
 COUNT_CAP = 100
 """Orders of one address that are counted at most; an attack must not slow the batch down."""
@@ -49,6 +50,10 @@ def batch_context(
         context.networks = ranges(shared)
     if Need.RETURNS in needs:
         context.returns = _returns(candidates, now, known)
+    if Need.STOPS in needs:
+        context.stops = running_stops(now)
+        if any(stop.courier for stop in context.stops):
+            context.couriers = couriers_of(candidate.shop_id for candidate in candidates)
     return context
 
 

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -9,12 +10,20 @@ from django.test.utils import CaptureQueriesContext
 
 from orderhub.services.roles import sync_roles
 from tests.factories import make_order, make_user
+from tests.triage.judge import NOW
 from tests.triage.selectors.test_findings import BAD, judged
-from triage.models import CampaignPrice, Rule, RuleSet, Vocabulary
+from triage.models import CampaignPrice, Rule, RuleSet, ShippingStop, Vocabulary
 from triage.services import note_after_push
 
 RULES, LIST = "/ops/triage/rule/", "/ops/orderhub/order/"
-PAGES = ("rule", "ruleset", "vocabulary", "campaignprice", "skubaseline", "buyerlisting", "iplisting")
+PAGES = (
+    "rule", "ruleset", "vocabulary", "campaignprice", "skubaseline", "buyerlisting", "iplisting", "shippingstop",
+)  # fmt: skip
+STOPS = "/ops/triage/shippingstop/"
+STOP = {
+    "region": "新疆", "courier": "sf", "reason": "暴雪", "is_active": "on", "starts_at_0": "2026-11-10",
+    "starts_at_1": "00:00", "ends_at_0": "2026-11-12", "ends_at_1": "18:00",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -144,6 +153,38 @@ def test_a_campaign_price_is_typed_in_yuan(supervisor):
     supervisor.post("/ops/triage/campaignprice/add/", form)
     row = CampaignPrice.objects.get()
     assert (row.price_fen, row.set_by) == (12_950, "supervisor-user")
+
+
+def test_a_supervisor_enters_a_shipping_stop(supervisor):
+    supervisor.post(f"{STOPS}add/", STOP)
+    row = ShippingStop.objects.get()
+    assert (row.region, row.courier, row.is_active, row.set_by) == ("新疆", "SF", True, "supervisor-user")
+    text = supervisor.get(STOPS).content.decode()
+    assert "SF Express" in text
+    assert "暴雪" in text
+    answer = supervisor.post(f"{STOPS}add/", {**STOP, "region": "火星"}).content.decode()
+    assert "Neither a division code" in answer
+    assert ShippingStop.objects.count() == 1
+
+
+@pytest.mark.parametrize("role", ["auditor", "risk", "agent", "warehouse"])
+def test_only_supervisors_stop_shipping(person, supervisor, role):
+    supervisor.post(f"{STOPS}add/", STOP)
+    row = ShippingStop.objects.get()
+    client = person(role)
+    assert client.post(f"{STOPS}add/", STOP).status_code == 403
+    assert client.post(f"{STOPS}{row.pk}/change/", {**STOP, "reason": "x"}).status_code == 403
+    assert client.post(f"{STOPS}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert list(ShippingStop.objects.values_list("reason", flat=True)) == ["暴雪"]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_list_of_stops_needs_a_fixed_number_of_queries(supervisor, rows, django_assert_num_queries):
+    for n in range(rows):
+        ShippingStop.objects.create(region=f"65{n}", reason="暴雪", starts_at=NOW, ends_at=NOW + timedelta(days=n + 1))
+    supervisor.get(STOPS)
+    with django_assert_num_queries(6):
+        assert supervisor.get(STOPS).content.decode().count("暴雪") >= rows
 
 
 def test_a_version_is_shown_and_cannot_be_changed(supervisor, rules):

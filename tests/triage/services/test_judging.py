@@ -282,7 +282,7 @@ def test_the_number_of_queries_does_not_depend_on_the_batch(rules, shop, size, d
         for n in range(size)
     ]
     current_rules()
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         decide(orders, now=NOW)
 
 
