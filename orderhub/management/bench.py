@@ -42,7 +42,7 @@ def own_database(*, keep: bool = False) -> Iterator[None]:
     """Use a fresh, migrated database with the starter rules; child processes find it by `DATABASE_URL`."""
     old_name, old_url = connection.settings_dict["NAME"], os.environ.get("DATABASE_URL")
     connection.settings_dict["TEST"]["NAME"] = DATABASE
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, keepdb=keep)
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=keep)
     os.environ["DATABASE_URL"] = url_of(connection.settings_dict)
     try:
         load_defaults()

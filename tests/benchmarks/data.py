@@ -1,9 +1,11 @@
 """Orders for benchmarks: believable deliveries, and a pool filled to a given size through the real pipeline."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import cycle, islice
 from multiprocessing import get_context
 from typing import Any
@@ -14,6 +16,7 @@ from django.db import connection, connections
 from channels_sync.sandbox.catalogue import stock_rows
 from channels_sync.sandbox.stream import generate
 from orderhub.models import Order, Shop
+from orderhub.services.in_flight import in_flight
 from orderhub.services.stock import import_levels, read_level
 from triage.services import set_campaign_prices
 
@@ -67,17 +70,39 @@ def bodies(start: int, count: int, batch: int = BATCH) -> list[bytes]:
     return [orjson.dumps(rows[i : i + batch]) for i in range(0, len(rows), batch)]
 
 
+class Quiet:
+    """Sends log lines to /dev/null, formatted as always."""
+
+    def __enter__(self) -> None:
+        self.handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
+        self.streams = [handler.stream for handler in self.handlers]
+        self.sink = open(os.devnull, "w")  # noqa: PTH123
+        for handler in self.handlers:
+            handler.setStream(self.sink)
+
+    def __exit__(self, *_error: object) -> None:
+        for handler, stream in zip(self.handlers, self.streams, strict=True):
+            handler.setStream(stream)
+        self.sink.close()
+
+
 def take_all(shop: Shop, deliveries: Sequence[bytes]) -> int:
     """Take deliveries in as the pipeline does from bytes on, and return how many orders were new or changed."""
+    return sum(map(partial(_take_one, shop), deliveries))
+
+
+def import_all(shop: Shop, deliveries: Iterable[bytes]) -> int:
+    """The same as an import of a file does it: in one process, with two deliveries in flight."""
+    return sum(in_flight(partial(_take_one, shop), deliveries))
+
+
+def _take_one(shop: Shop, body: bytes) -> int:
     from channels_sync import readers
     from orderhub.pipeline import take_in
 
-    written = 0
-    for body in deliveries:
-        rows = readers.read("draft", body, "application/json")
-        counts = take_in(shop=shop, rows=rows, source="bench", actor="bench", inbox_id=None).counts()
-        written += counts["new"] + counts["changed"]
-    return written
+    rows = readers.read("draft", body, "application/json")
+    counts = take_in(shop=shop, rows=rows, source="bench", actor="bench", inbox_id=None).counts()
+    return counts["new"] + counts["changed"]
 
 
 def in_processes(work: Callable[[Any], Any], shares: Sequence[Any]) -> None:

@@ -10,7 +10,7 @@ from django.db import connection, connections, transaction
 
 from orderhub.models import Order, Shop
 from tests.benchmarks import listing
-from tests.benchmarks.data import SHOP, bench_shop, bodies, fill, in_processes, take_all
+from tests.benchmarks.data import SHOP, bench_shop, bodies, fill, import_all, in_processes, take_all
 
 BUYERS = "orderhub_buyer"
 TABLES = (
@@ -42,7 +42,7 @@ class Numbers:
 
 
 def ready_made(deliveries: Sequence[bytes]) -> list[list[tuple[str, bytes]]]:
-    """Return, per delivery, the COPY text of every table that taking it in writes; the pool is left without them."""
+    """Return, per delivery, the COPY text of every table that taking it in writes; the pool is left with them."""
     shop = bench_shop()
     batches = []
     for body in deliveries:
@@ -54,7 +54,6 @@ def ready_made(deliveries: Sequence[bytes]) -> list[list[tuple[str, bytes]]]:
         take_all(shop, [body])
         batches.append([(table, _dump(table, key, buyer_before if table.endswith("buyer") else order_before))
                         for table, key in TABLES])  # fmt: skip
-    _empty()
     return batches
 
 
@@ -101,8 +100,16 @@ def _timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
+def _shop() -> Shop:
+    return Shop.objects.select_related("warehouse").get(code=SHOP)
+
+
 def _take_share(deliveries: Sequence[bytes]) -> None:
-    take_all(Shop.objects.select_related("warehouse").get(code=SHOP), deliveries)
+    take_all(_shop(), deliveries)
+
+
+def _import_share(deliveries: Sequence[bytes]) -> None:
+    import_all(_shop(), deliveries)
 
 
 def _run(work: Callable[[Any], Any], items: Sequence[Any], writers: int) -> float:
@@ -111,9 +118,16 @@ def _run(work: Callable[[Any], Any], items: Sequence[Any], writers: int) -> floa
     return _timed(lambda: in_processes(work, [items[i::writers] for i in range(writers)]))
 
 
-def _pairs(numbers: Numbers, sets: list[Any], *, writers: int, clean: bool) -> tuple[float, float, float]:
-    """Return (median ratio ours ÷ raw in orders per second, our orders/s, raw orders/s) over alternating runs."""
-    ratios, ours, raws = [], [], []
+Found = tuple[float, float, float]
+"""Ratio ours ÷ raw in orders per second, our orders/s, raw orders/s: medians over alternating runs."""
+
+
+def _compare(
+    numbers: Numbers, sets: list[Any], works: Sequence[Callable[[Any], None]], *, writers: int, clean: bool
+) -> list[Found]:
+    """Return what was found of each way to take deliveries in."""
+    seconds: list[list[float]] = [[] for _ in works]
+    raws: list[float] = []
     for ready in sets:
         if clean:
             _empty()
@@ -121,18 +135,34 @@ def _pairs(numbers: Numbers, sets: list[Any], *, writers: int, clean: bool) -> t
             # A buyer of one writer's batch may be in the other's: all are there before, at no cost to the limit.
             copy_raw([[part for part in batch if part[0] == BUYERS] for batch in ready])
             ready = [[part for part in batch if part[0] != BUYERS] for batch in ready]
-        raw = _run(copy_raw, ready, writers)
-        if clean:
-            _empty()
-        deliveries = numbers.deliveries()
-        mine = _run(_take_share, deliveries, writers)
-        ratios.append(raw / mine)
-        ours.append(SET / mine)
-        raws.append(SET / raw)
-    return median(ratios), median(ours), median(raws)
+        raws.append(_run(copy_raw, ready, writers))
+        for work, found in zip(works, seconds, strict=True):
+            if clean:
+                _empty()
+            deliveries = numbers.deliveries()
+            found.append(_run(work, deliveries, writers))
+    return [
+        (
+            median(raw / mine for raw, mine in zip(raws, found, strict=True)),
+            median(SET / mine for mine in found),
+            median(SET / raw for raw in raws),
+        )
+        for found in seconds
+    ]
 
 
-def _line(name: str, found: tuple[float, float, float], target: float) -> dict[str, Any]:
+def _lines(
+    where: str, numbers: Numbers, sets: list[Any], targets: tuple[float, float], *, clean: bool
+) -> Iterable[Any]:
+    """One writer is one process, as an import of a file is; two are two processes, as job workers are."""
+    both, alone = _compare(numbers, sets[:PAIRS], (_import_share, _take_share), writers=1, clean=clean)
+    yield _line(f"intake, {where}, 1 writer, two deliveries in flight", both, targets[0])
+    yield _line(f"intake, {where}, 1 writer, one delivery at a time", alone, targets[0])
+    (pair,) = _compare(numbers, sets[PAIRS:], (_take_share,), writers=2, clean=clean)
+    yield _line(f"intake, {where}, 2 writers", pair, targets[1])
+
+
+def _line(name: str, found: Found, target: float) -> dict[str, Any]:
     ratio, ours, raw = found
     return {
         "name": name, "value": round(ours), "unit": "orders/s", "reference": f"raw COPY {round(raw)} orders/s",
@@ -142,15 +172,14 @@ def _line(name: str, found: tuple[float, float, float], target: float) -> dict[s
 
 def intake_empty() -> Iterable[dict[str, Any]]:
     """On an empty pool, one and two writers."""
-    numbers, sets = _prepare(2 * PAIRS)
-    yield _line("intake, empty pool, 1 writer", _pairs(numbers, sets[:PAIRS], writers=1, clean=True), 0.55)
-    yield _line("intake, empty pool, 2 writers", _pairs(numbers, sets[PAIRS:], writers=2, clean=True), 0.50)
+    numbers, sets = _prepare(2 * PAIRS, apart=True)
+    yield from _lines("empty pool", numbers, sets, (0.55, 0.50), clean=True)
     _empty()
 
 
 def intake_million() -> Iterable[dict[str, Any]]:
     """On a pool of 1,000,000 orders, one and two writers."""
-    numbers, sets = _prepare(2 * PAIRS)
+    numbers, sets = _prepare(2 * PAIRS, apart=False)
     target = int(os.environ.get("HUB_BENCH_ORDERS", MILLION))
     started = time.perf_counter()
     fill(target // 4)
@@ -165,8 +194,7 @@ def intake_million() -> Iterable[dict[str, Any]]:
         "reference": f"{target} orders in {took:.0f} s", "ratio": None, "target": "", "met": None,
     }  # fmt: skip
     held = Order.objects.count()
-    yield _line(f"intake, {held:,} orders, 1 writer", _pairs(numbers, sets[:PAIRS], writers=1, clean=False), 0.65)
-    yield _line(f"intake, {held:,} orders, 2 writers", _pairs(numbers, sets[PAIRS:], writers=2, clean=False), 0.50)
+    yield from _lines(f"{held:,} orders", numbers, sets, (0.65, 0.50), clean=False)
 
 
 def intake_again() -> Iterable[dict[str, Any]]:
@@ -194,13 +222,22 @@ def _versions() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _prepare(sets: int) -> tuple[Numbers, list[Any]]:
-    """Make the ready-made COPY text of `sets` measurements on an empty pool; ids and numbers are not used again."""
+def _prepare(sets: int, *, apart: bool) -> tuple[Numbers, list[Any]]:
+    """Make the ready-made COPY text of `sets` measurements on an empty pool; ids and numbers are not used again.
+
+    Sets `apart` bring all their buyers, to be copied into an empty pool each. The others are copied one after the
+    other into the same pool, so that each brings only the buyers that the sets before it did not.
+    """
     bench_shop()
     _empty()
     numbers = Numbers(5 * MILLION)
     _COLUMNS.update({table: _columns(table) for table, _ in TABLES})
-    made = [ready_made(numbers.deliveries()) for _ in range(sets)]
+    made = []
+    for _ in range(sets):
+        made.append(ready_made(numbers.deliveries()))
+        if apart:
+            _empty()
+    _empty()
     connections.close_all()
     return numbers, made
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections
 
 from orderhub.models import Shop
-from tests.benchmarks.data import SHOP, bench_shop, bodies, take_all
+from tests.benchmarks.data import SHOP, bench_shop, bodies, import_all
 from tests.benchmarks.intake import _empty as empty
 
 TOTAL = 200_000
@@ -25,8 +25,7 @@ def _resident_megabytes() -> float:
 def _import(out: Connection) -> None:
     shop = Shop.objects.select_related("warehouse").get(code=SHOP)
     for start in range(0, TOTAL, STEP):
-        for at in range(start, start + STEP, 500):
-            take_all(shop, bodies(70_000_000 + at, 500))
+        import_all(shop, (body for at in range(start, start + STEP, 500) for body in bodies(70_000_000 + at, 500)))
         out.send(_resident_megabytes())
     out.close()
 

@@ -35,19 +35,21 @@ class Command(BaseCommand):
             raise CommandError(f"unknown: {', '.join(unknown)}; there are: {', '.join(found)}")
         if options["orders"]:
             os.environ["HUB_BENCH_ORDERS"] = str(options["orders"])
-        results: list[dict[str, Any]] = []
         with own_database(keep=options["keep"]):
             where = f"{today()}, {machine()}"
             for name in options["names"] or found:
+                results = []
                 for result in found[name]():
                     results.append(complete(result))
                     self._show(results[-1], as_json=options["json"])
-        if options["markdown"]:
-            write_table(options["markdown"], results, where)
+                if options["markdown"]:
+                    # At once: an hour of measurements must not be lost to the one that fails after them.
+                    write_table(options["markdown"], results, where)
 
     def _show(self, result: dict[str, Any], *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(orjson.dumps(result).decode())
+            self.stdout.flush()
             return
         met = {True: "met", False: "MISSED", None: ""}[result["met"]]
         ratio = "" if result["ratio"] is None else f"ratio {result['ratio']:g} (target {result['target']})"
