@@ -3,27 +3,43 @@
 from datetime import datetime, timedelta
 
 import pytest
+import stamina
+from django.utils import timezone
+from django.utils.module_loading import import_string
 
+from channels_sync.admin.tiles import tile
+from channels_sync.connectors.causes import Cause
+from channels_sync.connectors.http import TRIES
 from channels_sync.connectors.wechat import pull, token
-from channels_sync.models import CallAllowance, ShopSync
+from channels_sync.models import CallAllowance, Difference, ShopSync
 from channels_sync.sandbox import chaos
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
-from orderhub.deliveries import drain_inbox
+from channels_sync.selectors.board import board
+from channels_sync.services import health, reconcile
+from orderhub import schedules
 from orderhub.management.demo import shops_of
-from orderhub.models import InboxItem, Order, OrderLine, Reject
-from orderhub.pulls import pull_shop
+from orderhub.models import InboxItem, Order, OrderLine, Reject, Shop
 from tests.channels_sync.clock import PlatformClock
 from tests.factories import make_shop
 from triage.services import load_defaults
 
-pytestmark = pytest.mark.django_db(transaction=True)
 PLATFORMS = ("taobao", "jd", "douyin", "wechat")
-FAULTS = (
-    "throttle", "expired_token", "wrong_page", "slow", "http500", "duplicates", "out_of_order", "truncated",
-    "clock_skew", "disconnect", "remote_error", "mutate_while_paging",
-)  # fmt: skip
-NOT_THERE = {("wechat", "clock_skew"): "requests to WeChat carry no time"}
+LASTING = {
+    "throttle": Cause.LIMIT, "expired_token": Cause.SESSION, "clock_skew": Cause.CLOCK, "slow": Cause.NETWORK,
+    "disconnect": Cause.NETWORK, "http500": Cause.SERVICE, "remote_error": Cause.SERVICE, "truncated": Cause.ANSWER,
+}  # fmt: skip
+"""Faults that every call meets until they end, and what people are told of them."""
+DAILY = "jd", "throttle"
+"""JD's limit is that of a day."""
+TRIED_AGAIN = {"slow", "disconnect", "http500", "truncated"}
+"""Those that the HTTP client meets by trying again on the spot."""
+LISTS = ("wrong_page", "duplicates", "out_of_order", "mutate_while_paging")
+"""Faults of the lists: they answer well, but not what was asked for."""
+SECONDS = {"clock_skew": 800, "slow": 0.4, "throttle": 0.1}
+NOT_THERE = {("wechat", "clock_skew")}
+"""Requests to WeChat carry no time."""
+CASES = [(name, kind) for name in PLATFORMS for kind in LASTING if (name, kind) not in NOT_THERE]
 ONCE = {("wechat", "wrong_page")}
 """Its lists tell no count: each is read until a reading shows nothing new, so two wrong ones in a row are believed and
 only the comparison at night finds what is missing."""
@@ -31,15 +47,23 @@ HIDDEN = {"jd": {"unpaid", "presale_deposit"}}
 """States in which a platform does not list an order at all."""
 
 
+@pytest.fixture(autouse=True)
+def _no_pauses():
+    """The client tries as often as it does, without the pauses in between."""
+    with stamina.set_testing(True, attempts=TRIES, cap=True):
+        yield
+
+
 @pytest.fixture
-def shops(transactional_db):
+def shops(db):
     load_defaults()
     token._slots.clear()
     pull._handed_out.clear()
     made = {}
     for code, platform, _name, credentials in shops_of(SANDBOX):
         if platform in PLATFORMS:
-            shop = make_shop(code, platform=platform, settings={"calls_per_second": 1000, "look_back_hours": 1})
+            options = {"calls_per_second": 1000, "look_back_hours": 0.3, "page_size": 15}
+            shop = make_shop(code, platform=platform, settings=options)
             shop.credentials = credentials
             shop.save()
             made[platform] = shop
@@ -47,14 +71,14 @@ def shops(transactional_db):
 
 
 @pytest.fixture
-def start(shops, settings, live_server):
-    """Start a sandbox with these shops only; it stands still, makes no orders by itself, and pushes to the hub."""
+def start(shops, settings):
+    """Start a sandbox with these shops only; it stands still and makes no orders by itself."""
     settings.ALLOWED_HOSTS = ["*"]
     running = []
 
     def begin(*platforms, **options):
-        hooks = {name: f"{live_server.url}/hooks/{shops[name].code}/" for name in ("wechat", "douyin")}
-        given = Options(shares=dict.fromkeys(platforms, 1), moves=False, serial=1, hooks=hooks, **options)
+        Shop.objects.exclude(platform__in=platforms).update(is_active=False)
+        given = Options(shares=dict.fromkeys(platforms, 1), moves=False, serial=1, **options)
         sandbox = Sandbox(given, now=PlatformClock()).start()
         running.append(sandbox)
         settings.TAOBAO_GATEWAY_URL = f"{sandbox.url}/router/rest"
@@ -67,6 +91,43 @@ def start(shops, settings, live_server):
     yield begin
     for sandbox in running:
         sandbox.stop()
+
+
+@pytest.fixture
+def minute(monkeypatch):
+    """Run the jobs of a minute as the schedule does; what they ask the cluster for is done at once."""
+
+    def at_once(task, *args, **_options):
+        import_string(task)(*args)
+
+    def run():
+        for job in ("pull", "inbox"):
+            assert schedules.run_job(job)
+
+    monkeypatch.setattr(schedules, "async_task", at_once)
+    return run
+
+
+def wait_out():
+    """Let the pauses end that failures and bans impose; but for the limit of a day none is longer than the hub says."""
+    now = timezone.now()
+    waiting = ShopSync.objects.exclude(next_attempt_at=None)
+    too_long = waiting.filter(next_attempt_at__gt=now + timedelta(seconds=health.LONGEST_WAIT))
+    assert not too_long.exclude(error_cause=Cause.QUOTA).exists()
+    waiting.update(next_attempt_at=now)
+    CallAllowance.objects.update(free_at=now)
+    InboxItem.objects.update(leased_until=None)
+
+
+def told(shop):
+    """Return the trouble with the pull of a shop as the board shows it, with its cause; None when there is none."""
+    (facts,) = board([shop.pk]).channels
+    for trouble in tile(facts, timezone.now()).troubles:
+        if trouble.key == "error":
+            assert trouble.what
+            assert trouble.own == facts.sync.last_error
+            return facts.sync.error_cause, bool(trouble.own)
+    return None
 
 
 def true(sandbox, platform):
@@ -90,42 +151,74 @@ def pooled(shop):
     return {number: (total, paid, bool(hold), refunds[number]) for number, total, paid, hold in rows}
 
 
-def pull_again(shop):
-    """Pull as the next run does after the pause that a limit imposes."""
-    CallAllowance.objects.all().delete()
-    pull_shop(shop.pk, force=True)
+def check(sandbox, shop, platform):
+    """The hub has what the platform has: by its own comparison field by field, and by the sandbox's books."""
+    expected = true(sandbox, platform)
+    assert pooled(shop) == expected
+    end = timezone.now()
+    job = reconcile.start(shop_id=shop.pk, start=end - timedelta(hours=2), end=end, actor="test")
+    reconcile.run_to_the_end(job)
+    assert list(Difference.objects.values_list("external_no", "field", "pool_value", "platform_value")) == []
+    assert (job.state, job.equal + job.shipped_elsewhere, job.differing) == ("done", len(expected), 0)
+    assert (job.platform_orders, job.pool_orders) == (len(expected), len(expected))
+    assert (Reject.objects.count(), told(shop)) == (0, None)
+    assert not InboxItem.objects.exclude(state="done").exists()
 
 
 def test_every_shop_of_the_sandbox_is_played(shops):
     assert tuple(sorted(shops)) == tuple(sorted(PLATFORMS))
 
 
-@pytest.mark.parametrize("kind", FAULTS)
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_nothing_is_lost_or_doubled_under_any_fault(start, shops, platform, kind):
+@pytest.mark.parametrize(("platform", "kind"), CASES)
+def test_a_fault_is_told_in_words_while_it_lasts_and_passes_without_a_person(
+    start, shops, minute, settings, platform, kind
+):
     sandbox, shop = start(platform), shops[platform]
-    sandbox.live.backlog(70, 0.8)
-    seconds = 800 if kind == "clock_skew" else 0.1
+    sandbox.live.backlog(25, 0.25)
+    settings.OUTBOUND_TIMEOUT_SECONDS = 0.15 if kind == "slow" else 10
+    fault = sandbox.faults.add(
+        {"kind": kind, "times": 10_000, "seconds": SECONDS.get(kind, 0), "platform": platform}
+    )  # fmt: skip
+    for failures in (1, 2):
+        minute()
+        assert fault.fired >= (failures * TRIES if kind in TRIED_AGAIN else failures)
+        assert told(shop) == (Cause.QUOTA if (platform, kind) == DAILY else LASTING[kind], True)
+        assert ShopSync.objects.get(shop=shop).consecutive_failures == failures
+        fired = fault.fired
+        minute()
+        assert fault.fired == fired
+        wait_out()
+        sandbox.now.forward()
+        sandbox.live.make(3)
+    sandbox.faults.clear()
+    settings.OUTBOUND_TIMEOUT_SECONDS = 10
+    minute()
+    assert told(shop) is None
+    check(sandbox, shop, platform)
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_list_that_answers_wrongly_loses_and_doubles_nothing(start, shops, minute, platform, kind):
+    sandbox, shop = start(platform), shops[platform]
+    sandbox.live.backlog(45, 0.25)
     times = 1 if (platform, kind) in ONCE else 3
-    sandbox.faults.add({"kind": kind, "times": times, "seconds": seconds, "orders": 10, "platform": platform})
-    pull_shop(shop.pk)
-    (fault,) = sandbox.faults.listing()
-    if (platform, kind) in NOT_THERE:
-        assert fault["fired"] == 0
-    else:
-        assert fault["fired"] > 0
-    sync = ShopSync.objects.get(shop=shop)
-    assert bool(sync.last_error) == bool(sync.consecutive_failures)
-    for _run in range(4):
-        pull_again(shop)
-    assert pooled(shop) == true(sandbox, platform)
-    assert (Reject.objects.count(), ShopSync.objects.get(shop=shop).last_error) == (0, "")
+    fault = sandbox.faults.add({"kind": kind, "times": times, "orders": 10, "platform": platform})
+    for _minute in range(3):
+        minute()
+        wait_out()
+    assert fault.fired == times
+    check(sandbox, shop, platform)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seed", [3, 4])
-def test_four_platforms_that_go_wrong_at_random_end_up_in_the_pool_as_they_are(start, shops, monkeypatch, seed):
+def test_four_platforms_that_go_wrong_at_random_end_up_in_the_pool_as_they_are(
+    start, shops, minute, live_server, monkeypatch, seed
+):
     monkeypatch.setattr(chaos, "SECONDS", {"clock_skew": (700, 3600), "slow": (0.01, 0.05)})
-    sandbox = start(*PLATFORMS, fault_rate=0.1, seed=seed)
+    hooks = {name: f"{live_server.url}/hooks/{shops[name].code}/" for name in ("wechat", "douyin")}
+    sandbox = start(*PLATFORMS, fault_rate=0.1, seed=seed, hooks=hooks)
     numbers = []
     for turn in range(4):
         made = sandbox.live.make(16)
@@ -133,30 +226,25 @@ def test_four_platforms_that_go_wrong_at_random_end_up_in_the_pool_as_they_are(s
         for number in numbers[:: turn + 2]:
             sandbox.live.change(number, "ask_refund")
         numbers += made
-        work(sandbox, shops)
+        work(sandbox, minute)
     struck = sandbox.faults.chaos.report()
     assert set(struck["by"]) == set(PLATFORMS)
     sandbox.faults.chaos.set_rate(0)
     sandbox.faults.clear()
     for _ in range(2):
-        work(sandbox, shops)
+        work(sandbox, minute)
     for platform, shop in shops.items():
-        assert pooled(shop) == true(sandbox, platform), (platform, struck["latest"])
-        assert ShopSync.objects.get(shop=shop).last_error == ""
-    assert (Reject.objects.count(), InboxItem.objects.filter(state="dead").count()) == (0, 0)
+        check(sandbox, shop, platform)
 
 
-def work(sandbox, shops):
-    """Let the platforms push, take that in, and pull from every shop once, whatever they were to wait for."""
+def work(sandbox, minute):
+    """Let the platforms push, and the hub work for a minute after all that it waits for."""
     for pusher in sandbox.pushers:
         for _step in range(200):
             if pusher.step():
                 break
-    InboxItem.objects.update(leased_until=None)
-    while drain_inbox(min_age_seconds=0):
-        pass
-    for shop in shops.values():
-        pull_again(shop)
+    wait_out()
+    minute()
 
 
 def test_the_clock_of_the_platforms_stands_still(start):
