@@ -1,4 +1,5 @@
-"""What holds for every test: property tests have no clock, in CI the same examples; no test inherits a language."""
+"""What holds for every test: the same orders of the sandbox, property tests without a clock and in CI with the same
+examples, no language inherited."""
 
 import os
 
@@ -15,3 +16,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "hub")
 def _own_language():
     """A request leaves its language behind in the thread; the next test must not see it."""
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _same_orders(monkeypatch):
+    """A sandbox numbers its orders by the clock, and what an order is like depends on its number."""
+    monkeypatch.setattr("channels_sync.sandbox.live.first_serial", lambda now: 1)
