@@ -3,16 +3,10 @@
 import pytest
 from django.db import connection
 
+from tests.plans import plan_of
+
 QUEUES = ["orderhub_effect", "orderhub_inboxitem", "orderhub_parkedorder", "orderhub_warehousereport"]
 pytestmark = pytest.mark.django_db
-
-
-def plan_of(query):
-    """Return the plan that the server would choose for a table too large to be read whole."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {query}")
-        return " ".join(row[0] for row in cursor.fetchall())
 
 
 @pytest.mark.parametrize("table", QUEUES)
