@@ -12,7 +12,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.console.columns import owner_of
-from orderhub.console.panels import OrderPanel, add_panel
+from orderhub.console.panels import OrderPanel, add_panel, fact_words
 from orderhub.core.words import Change, EffectKind, Flag, Lane, Presale, Source, Status
 from orderhub.models import Effect, Order, StockLevel
 from orderhub.selectors.orders import OrderPage
@@ -123,10 +123,13 @@ def effects(order: Order, request: HttpRequest) -> dict[str, Any]:
 
 def timeline(order: Order, request: HttpRequest) -> dict[str, Any]:
     """Return the newest entries of the timeline, the newest first."""
+    rows = page_of(request).timeline
+    told = {name for entry in rows if isinstance(entry.data, dict) for name in entry.data}
+    words = {name: ask() for name, ask in fact_words.items() if name in told}
     entries = [
         {"entry": entry, "icon": ICONS.get(Source(entry.source), "info") if entry.source in Source else "info",
-         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source), "facts": _facts(entry.data)}
-        for entry in page_of(request).timeline
+         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source), "facts": _facts(entry.data, words)}
+        for entry in rows
     ]  # fmt: skip
     return {"entries": entries}
 
@@ -170,17 +173,15 @@ VIA: dict[str, str | Promise] = {
 """Words for how a version of an order came into the pool."""
 
 
-def _facts(data: Any) -> list[tuple[Any, str]]:
+def _facts(data: Any, more_words: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, str]]:
     if not isinstance(data, dict):
         return []
     told = {name: value for name, value in data.items() if value not in (None, "", [])}
     for name, words in (("lane", dict(Lane.choices)), ("via", VIA)):
         if name in told:
             told[name] = words.get(told[name], told[name])
-    if "changed" in told:
-        told["changed"] = changes_shown(data)
-    if "effects" in told:
-        told["effects"] = effects_shown(data)
+    lists = {"changed": dict(Change.choices), "effects": dict(EffectKind.choices), **more_words}
+    told |= {name: _in_words(data, name, words) for name, words in lists.items() if isinstance(told.get(name), list)}
     return [(_DATA_WORDS.get(name, name), _fact(value)) for name, value in told.items()]
 
 

@@ -1,6 +1,6 @@
 """Panels of the order page: the pool's own and those that features add from their `admin.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +31,9 @@ class OrderPanel:
 
 order_panels: Registry[OrderPanel] = Registry("order panel")
 """Add with `order_panels.add(panel.key, panel)`."""
+
+fact_words: Registry[Callable[[], Mapping[str, str | Promise]]] = Registry("words of the timeline")
+"""Words for codes that timeline entries name, by the key of their data; asked once a page, if an entry has it."""
 
 
 def add_panel(panel: OrderPanel) -> OrderPanel:

@@ -16,7 +16,7 @@ from orderhub.console.change_list import SavedView
 from orderhub.console.columns import PageColumn, order_columns
 from orderhub.console.dashboard import DashboardCard, add_card
 from orderhub.console.filters import order_filters, order_views
-from orderhub.console.panels import OrderPanel, add_panel
+from orderhub.console.panels import OrderPanel, add_panel, fact_words
 from orderhub.core.words import Status
 from orderhub.models import Order
 from orderhub.selectors.overview import add_queue
@@ -120,4 +120,6 @@ add_queue(
 order_columns.add("findings", PageColumn("findings", _("reasons"), reasons_column, rank=30))
 add_panel(OrderPanel("findings", _("Why it is here"), "triage/findings_panel.html", findings_panel, "left", 10))
 add_panel(OrderPanel("signals", _("What was judged"), "triage/signals_panel.html", signals_panel, "left", 15))
+for _key in ("findings", "codes"):
+    fact_words.add(_key, lambda: dict(filter_choices()))
 add_card(DashboardCard("reasons", _("Most frequent reasons"), "triage/reasons_card.html", reasons_card, "half", 90))

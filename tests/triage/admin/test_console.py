@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from orderhub.models import TimelineEntry
 from orderhub.services.roles import sync_roles
 from tests.factories import make_order, make_user
 from tests.triage.judge import NOW
@@ -200,6 +201,20 @@ def test_the_order_page_says_why_and_what_was_not_judged(supervisor, shop):
     assert "Receiver&#x27;s phone: Too few digits" in text
     assert "A number that a courier can reach" in text
     assert "the channel gives no buyer IP" in text
+
+
+def test_the_timeline_names_reasons_in_words(supervisor, shop):
+    order = make_order(shop)
+    for kind, data in (
+        ("intake", {"findings": ["phone_invalid", "refund_open"]}),
+        ("findings_accepted", {"codes": ["gone"]}),
+    ):
+        TimelineEntry.objects.create(
+            shop=shop, order=order, at=NOW, kind=kind, source="channel", actor="x", status_to="paid", data=data
+        )
+    text = supervisor.get(f"{LIST}{order.pk}/change/").content.decode()
+    for words in ("findings: Invalid phone, Refund open", "findings: gone"):
+        assert words in text
 
 
 def test_the_order_list_is_filtered_by_reason_and_shows_it(supervisor, shop):
