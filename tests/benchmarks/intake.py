@@ -3,6 +3,8 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from multiprocessing import Barrier
 from statistics import median
 from typing import Any
 
@@ -94,6 +96,13 @@ def copy_raw(batches: Sequence[Sequence[tuple[str, bytes]]]) -> None:
 _COLUMNS: dict[str, str] = {}
 
 
+def _copy_together(writers: Any, batches: Sequence[Sequence[tuple[str, bytes]]]) -> None:
+    """The limit for several writers. A buyer of one's batch may be in another's: all buyers go in before any order."""
+    copy_raw([[part for batch in batches for part in batch if part[0] == BUYERS]])
+    writers.wait(timeout=60)
+    copy_raw([[part for part in batch if part[0] != BUYERS] for batch in batches])
+
+
 def _timed(work: Callable[[], Any]) -> float:
     started = time.perf_counter()
     work()
@@ -131,11 +140,7 @@ def _compare(
     for ready in sets:
         if clean:
             _empty()
-        if writers > 1:
-            # A buyer of one writer's batch may be in the other's: all are there before, at no cost to the limit.
-            copy_raw([[part for part in batch if part[0] == BUYERS] for batch in ready])
-            ready = [[part for part in batch if part[0] != BUYERS] for batch in ready]
-        raws.append(_run(copy_raw, ready, writers))
+        raws.append(_run(copy_raw if writers == 1 else partial(_copy_together, Barrier(writers)), ready, writers))
         for work, found in zip(works, seconds, strict=True):
             if clean:
                 _empty()
