@@ -2,7 +2,9 @@
 
 from django.db import connection
 
-_TABLES = "orderhub_order, orderhub_parcel, orderhub_buyer, orderhub_receiver, orderhub_inboxitem, orderhub_warehousereport"
+_TABLES = (
+    "orderhub_order, orderhub_parcel, orderhub_buyer, orderhub_receiver, orderhub_inboxitem, orderhub_warehousereport"
+)
 
 
 def plan_of(query, params=None):

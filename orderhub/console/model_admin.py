@@ -11,6 +11,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin as ThemeModelAdmin
 from unfold.admin import StackedInline, TabularInline
 
@@ -46,8 +47,10 @@ class ConsoleModelAdmin(ThemeModelAdmin):  # type: ignore[misc]
         return ConsoleChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Skip the theme's own step, which stores the request on this object, shared by all threads."""
-        return super(ThemeModelAdmin, self).changelist_view(request, extra_context)  # type: ignore[no-any-return]
+        """Call the page by what it lists. Skips the theme's own step, which stores the request on this object, shared
+        by all threads."""
+        extra = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
+        return super(ThemeModelAdmin, self).changelist_view(request, extra)  # type: ignore[no-any-return]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave big columns out of lists; a single object is read whole."""

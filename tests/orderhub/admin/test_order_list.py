@@ -2,6 +2,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -27,6 +28,13 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(supervisor, only_pool
     with django_assert_num_queries(6):
         response = supervisor.get(LIST)
     assert len(numbers(response)) == rows
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Orders"), ("zh-hans", "订单")])
+def test_the_page_is_called_by_what_it_lists(supervisor, language, title):
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    found = re.search(r"<title>(.*?)\|", supervisor.get(LIST).content.decode(), re.DOTALL)
+    assert found[1].strip() == title
 
 
 def test_pages_are_found_by_key_and_lead_back(supervisor, monkeypatch):
