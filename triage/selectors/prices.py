@@ -5,14 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
 from orderhub.core.told import ARTICLE, TOLD, sold_lines
-from orderhub.models import Sku
 from orderhub.services.bulk import records
 from triage.decisions import Candidate
-from triage.models import CampaignPrice, SkuBaseline
 from triage.predicates.base import Campaign, PriceBook
 from triage.predicates.duplicate import NOT_BOUGHT
 from triage.predicates.price import MIN_SAMPLE, settled_price
@@ -50,7 +49,7 @@ def price_book(candidates: Sequence[Candidate], now: datetime) -> PriceBook:
     skus = list({sku for _shop, sku in pairs} | {line.sku for c in candidates for line in c.draft.lines if line.sku})
     times = [candidate.draft.created_at for candidate in candidates]
     campaigns = _campaigns(skus, min(times), max(times))
-    articles = list(Sku.objects.filter(code__in=skus).values_list("code", "list_price_fen", "floor_price_fen"))
+    articles = _articles(skus)
     book = PriceBook(
         campaigns=campaigns,
         list_prices={code: price for code, price, _floor in articles if price},
@@ -66,25 +65,41 @@ def price_book(candidates: Sequence[Candidate], now: datetime) -> PriceBook:
     return book
 
 
+# Asked for every batch, so in plain SQL: to build these by the ORM takes longer than to answer them.
+
+
+def _articles(skus: list[str]) -> Iterable[tuple[str, int | None, int | None]]:
+    """Return code, list price and floor price of own SKUs."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT code, list_price_fen, floor_price_fen FROM orderhub_sku WHERE code = ANY(%s)", [skus])
+        rows: list[Any] = cursor.fetchall()
+    return rows
+
+
 def _stored(pairs: Iterable[Pair], now: datetime) -> dict[Pair, tuple[int, int | None]]:
     wanted = set(pairs)
-    rows = SkuBaseline.objects.filter(
-        shop_id__in={shop for shop, _sku in wanted},
-        sku__in={sku for _shop, sku in wanted},
-        sample__gte=MIN_SAMPLE,
-        updated_at__gt=now - STALE,
-    )
-    found = rows.values_list("shop_id", "sku", "mean_fen", "campaign_id")
+    shops, skus = {shop for shop, _sku in wanted}, {sku for _shop, sku in wanted}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT shop_id, sku, mean_fen, campaign_id FROM triage_skubaseline"
+            " WHERE shop_id = ANY(%s) AND sku = ANY(%s) AND sample >= %s AND updated_at > %s",
+            [list(shops), list(skus), MIN_SAMPLE, now - STALE],
+        )
+        found = cursor.fetchall()
     return {(shop, sku): (mean, campaign) for shop, sku, mean, campaign in found if (shop, sku) in wanted}
 
 
-def _campaigns(skus: Sequence[str], first: datetime, last: datetime) -> dict[str, list[Campaign]]:
+def _campaigns(skus: list[str], first: datetime, last: datetime) -> dict[str, list[Campaign]]:
     """Return campaigns that run while the batch was ordered, or ended so lately that their sales still count."""
     found: dict[str, list[Campaign]] = defaultdict(list)
-    rows = CampaignPrice.objects.filter(sku__in=skus, starts_at__lte=last, ends_at__gt=first - WINDOW)
-    columns = ("sku", "pk", "shop_id", "price_fen", "starts_at", "ends_at", "max_quantity")
-    for sku, key, shop_id, price_fen, starts_at, ends_at, most in rows.values_list(*columns):
-        found[sku].append(Campaign(key, shop_id, price_fen, starts_at, ends_at, most))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sku, id, shop_id, price_fen, starts_at, ends_at, max_quantity FROM triage_campaignprice"
+            " WHERE sku = ANY(%s) AND starts_at <= %s AND ends_at > %s ORDER BY starts_at DESC, sku",
+            [skus, last, first - WINDOW],
+        )
+        for sku, *campaign in cursor.fetchall():
+            found[sku].append(Campaign(*campaign))
     return dict(found)
 
 
