@@ -89,7 +89,7 @@ def test_all_is_well(all_is_well, state_file):
 
 
 def test_a_silent_lane_of_the_stock_is_told(all_is_well, state_file):
-    JobHeartbeat.objects.filter(name=stock_lane.NAME).update(beat_at=datetime.now(UTC) - timedelta(seconds=91))
+    JobHeartbeat.objects.filter(name=stock_lane.NAME).update(beat_at=datetime.now(UTC) - timedelta(seconds=600))
     assert list(Watch(state_file, patience=False).look()) == ["stock"]
 
 

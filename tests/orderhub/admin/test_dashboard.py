@@ -21,8 +21,9 @@ def cards(client):
     return {card.key: card.context for card in client.get("/ops/").context["cards"]}
 
 
-def test_tiles_say_what_the_pool_holds(supervisor, only_pool):
-    now = timezone.now()
+def test_tiles_say_what_the_pool_holds(supervisor, only_pool, time_machine):
+    now = timezone.now().replace(minute=30)  # the figures of this hour begin anew at the full one
+    time_machine.move_to(now, tick=False)
     shop = make_shop(name="旗舰店")
     make_order(shop, created_at=now, lane="regular", status="ready")
     make_order(shop, created_at=now, lane="regular", status="ready", is_urgent=True)

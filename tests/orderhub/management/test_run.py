@@ -92,7 +92,7 @@ class Run:
     def end(self, number):
         started = time.monotonic()
         self.process.send_signal(number)
-        self.process.wait(30)
+        self.process.wait(60)
         return time.monotonic() - started
 
 
@@ -114,7 +114,7 @@ def test_the_hub_runs_takes_orders_in_ends_and_goes_on(var):
     finally:
         took = first.end(signal.SIGINT)
     assert first.process.returncode == 0
-    assert took < 12
+    assert took < 40
     assert members(var) == set()
     assert "Traceback" not in first.log.read_text()
 

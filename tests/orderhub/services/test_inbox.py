@@ -18,7 +18,7 @@ def item():
 
 def fail(item, error):
     """Let a worker take the delivery up and give it back, and return its row."""
-    InboxItem.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    InboxItem.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
     assert inbox.lease_waiting(1, min_age_seconds=0) == [item.pk]
     inbox.give_back([item.pk], error)
     return InboxItem.objects.get(pk=item.pk)
@@ -62,7 +62,7 @@ def test_a_permanent_failure_is_set_aside_at_once(item):
 
 def test_one_lost_worker_after_answers_sets_nothing_aside(item):
     InboxItem.objects.update(
-        state="working", attempts=inbox.MAX_LOST, last_error="502", leased_until=timezone.now() - timedelta(seconds=1)
+        state="working", attempts=inbox.MAX_LOST, last_error="502", leased_until=timezone.now() - timedelta(minutes=1)
     )
     assert inbox.lease_waiting(1, min_age_seconds=0) == [item.pk]
 
@@ -71,7 +71,7 @@ def test_what_was_given_back_waits_behind_others(item):
     other = inbox.receive(shop=item.shop, source="push", reader="draft", delivery_key="other", body=b"[]")
     now = timezone.now()
     InboxItem.objects.filter(pk=item.pk).update(
-        received_at=now - timedelta(minutes=9), leased_until=now - timedelta(seconds=1), attempts=1
+        received_at=now - timedelta(minutes=9), leased_until=now - timedelta(seconds=30), attempts=1
     )
     InboxItem.objects.filter(pk=other.pk).update(received_at=now - timedelta(minutes=1))
     assert inbox.lease_waiting(1, min_age_seconds=0) == [other.pk]
@@ -90,7 +90,7 @@ def test_an_order_to_be_fetched_later_waits_once_and_for_a_day(item):
 
 def test_a_delivery_that_kills_its_workers_is_set_aside(item):
     InboxItem.objects.update(
-        state="working", attempts=inbox.MAX_LOST, leased_until=timezone.now() - timedelta(seconds=1)
+        state="working", attempts=inbox.MAX_LOST, leased_until=timezone.now() - timedelta(minutes=1)
     )
     assert inbox.lease_waiting(1, min_age_seconds=0) == []
     row = InboxItem.objects.get()

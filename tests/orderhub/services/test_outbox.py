@@ -16,6 +16,13 @@ from tests.factories import make_order
 NOW = timezone.now()
 
 
+def seconds_to(moment):
+    """Return the seconds from the server's now, which stands still within a test's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        return round((moment - cursor.fetchone()[0]).total_seconds(), 3)
+
+
 class Handler:
     concurrency = 4
 
@@ -85,7 +92,7 @@ def test_a_send_that_asks_the_database_leaves_no_connection(handler):
 
 @pytest.mark.django_db
 def test_an_effect_that_is_not_due_waits(handler):
-    add("later", due=NOW + timedelta(hours=1))
+    add("later", due=NOW + timedelta(days=1))
     assert drain().total == 0
     assert handler.sent == []
 
@@ -192,10 +199,9 @@ def test_a_temporary_failure_waits_longer_each_time_and_dies_in_the_end(handler)
     for _ in range(outbox.MAX_ATTEMPTS):
         drain()
         effect = Effect.objects.get()
-        waits.append((effect.due_at - timezone.now()).total_seconds())
+        waits.append(seconds_to(effect.due_at))
         Effect.objects.update(due_at=NOW)
-    planned = [5, 10, 20, 40, 80, 160, 320, 640, *[900] * 12]
-    assert all(pause - 4 < wait <= pause for wait, pause in zip(waits, planned, strict=True))
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 640, *[900] * 12]
     assert (effect.state, effect.attempts, effect.last_error) == ("dead", 20, "warehouse answers 502")
 
 
@@ -208,7 +214,7 @@ def test_what_concerns_the_whole_shop_costs_an_effect_no_try(handler, asked, pau
     for _ in range(outbox.MAX_ATTEMPTS + 1):
         drain()
         effect = Effect.objects.get()
-        assert pause - 5 < (effect.due_at - timezone.now()).total_seconds() <= pause
+        assert seconds_to(effect.due_at) == pause
         Effect.objects.update(due_at=NOW)
     assert (effect.state, effect.attempts, effect.last_error) == ("pending", 0, "the session is refused")
 
@@ -216,14 +222,14 @@ def test_what_concerns_the_whole_shop_costs_an_effect_no_try(handler, asked, pau
 @pytest.mark.django_db
 def test_what_a_shop_is_refused_as_a_whole_is_not_asked_for_each_of_its_effects(handler):
     add("a", "b", "c")
-    Effect.objects.filter(key="c").update(due_at=NOW + timedelta(hours=1))
+    Effect.objects.filter(key="c").update(due_at=NOW + timedelta(days=1))
     handler.answer = HubError("the session is refused", retry_after=300)
     handler.answer.concerns_all = True
     assert outbox.drain(limit=1, kinds=["test"]).retried == 1
     refused = Effect.objects.get(key=handler.sent[0])
     other = Effect.objects.filter(key__in="ab").exclude(pk=refused.pk).get()
     assert (other.due_at, other.last_error, other.attempts) == (refused.due_at, "", 0)
-    assert Effect.objects.values_list("due_at", "last_error").get(key="c") == (NOW + timedelta(hours=1), "")
+    assert Effect.objects.values_list("due_at", "last_error").get(key="c") == (NOW + timedelta(days=1), "")
     handler.answer = "ok"
     add("d")  # of another shop
     assert (drain().done, handler.sent[1:]) == (1, ["d"])
@@ -277,7 +283,7 @@ def test_the_wait_that_the_other_side_asks_for_is_kept(handler):
     add("a")
     handler.answer = TemporaryError("slow down", retry_after=300)
     drain()
-    assert 298 <= (Effect.objects.get().due_at - timezone.now()).total_seconds() <= 300
+    assert seconds_to(Effect.objects.get().due_at) == 300
 
 
 @pytest.mark.django_db
@@ -291,7 +297,7 @@ def test_a_defect_in_a_handler_is_a_failure_like_any_other(handler):
 @pytest.mark.django_db
 def test_an_effect_whose_worker_died_is_taken_up_when_the_lease_is_over(handler):
     add("a")
-    Effect.objects.update(state="sending", attempts=1, leased_until=NOW + timedelta(hours=1))
+    Effect.objects.update(state="sending", attempts=1, leased_until=NOW + timedelta(days=1))
     assert drain().total == 0
     Effect.objects.update(leased_until=NOW - timedelta(seconds=1))
     assert drain().done == 1

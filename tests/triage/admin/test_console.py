@@ -13,7 +13,7 @@ from orderhub.services.roles import sync_roles
 from tests.factories import make_order, make_user
 from tests.triage.judge import NOW
 from tests.triage.selectors.test_findings import BAD, judged
-from triage.models import CampaignPrice, Rule, RuleSet, ShippingStop, Vocabulary
+from triage.models import CampaignPrice, Finding, Rule, RuleSet, ShippingStop, Vocabulary
 from triage.services import note_after_push
 
 RULES, LIST = "/ops/triage/rule/", "/ops/orderhub/order/"
@@ -253,8 +253,9 @@ def test_reasons_in_the_order_list_cost_the_same_for_any_page(supervisor, shop):
     assert counts[0] == counts[1] == counts[2]
 
 
-def test_the_dashboard_counts_reasons(supervisor, shop):
+def test_the_dashboard_counts_reasons(supervisor, shop, time_machine):
     judged(shop, receiver=BAD)
+    time_machine.move_to(Finding.objects.get().found_at, tick=False)
     text = supervisor.get("/ops/").content.decode()
     assert "Most frequent reasons" in text
     assert "?finding=phone_invalid" in text
