@@ -22,3 +22,10 @@ def _own_language():
 def _same_orders(monkeypatch):
     """A sandbox numbers its orders by the clock, and what an order is like depends on its number."""
     monkeypatch.setattr("channels_sync.sandbox.live.first_serial", lambda now: 1)
+
+
+@pytest.fixture(autouse=True)
+def _flat_day(monkeypatch):
+    """Nor may the hour of the test decide how a backlog is spread, and with that who buys again."""
+    monkeypatch.setattr("channels_sync.sandbox.curve.HOURS", (1.0,) * 24)
+    monkeypatch.setattr("channels_sync.sandbox.curve.RUSH_HOURS", frozenset())

@@ -75,7 +75,7 @@ def test_the_keyboard_walks_the_list_and_opens_an_order(console):
     expect(page.locator("#key-map")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"/order/\d+/change/"))
+    page.wait_for_url(re.compile(r"/order/\d+/change/"))  # loaded: before that the page knows no keys
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile(r"/ops/orderhub/order/\?view=all"))
 

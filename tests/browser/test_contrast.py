@@ -71,6 +71,7 @@ def problems(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.timeout(600)
 def test_everybody_can_read_every_main_page(open_tab, supervisor, order, scheme):
     tab = open_tab(user=supervisor, scheme=scheme)
     found = [problem for path in PAGES for problem in problems(tab.open(path.format(order=order.pk)))]

@@ -72,7 +72,7 @@ def hub_and_platforms(settings, *platforms):
     """Start the sandbox with these platforms and make their shops."""
     chosen = platforms or PLATFORMS
     token._slots.clear()
-    options = Options(shares=dict.fromkeys(chosen, 1.0), moves=False)
+    options = Options(shares=dict.fromkeys(chosen, 1.0), moves=False, serial=1)
     with Sandbox(options, now=PlatformClock()) as sandbox:
         settings.TAOBAO_GATEWAY_URL = f"{sandbox.url}/router/rest"
         settings.JD_GATEWAY_URL = f"{sandbox.url}/jd/routerjson"

@@ -20,7 +20,7 @@ from orderhub.services.inbox import receive
 from tests.drafts import draft
 from tests.factories import make_shop
 from tests.flows import test_douyin as douyin
-from tests.flows.test_two_writers import check_books, drain_slowly, in_process, rows, stored, take
+from tests.flows.test_two_writers import check_books, drain_slowly, in_process, kill, rows, stored, take
 from tests.flows.test_two_writers import shop as stocked_shop
 from triage.services import load_defaults
 
@@ -154,8 +154,7 @@ def test_a_writer_killed_while_the_gate_is_shut_holds_each_order_once(request, s
     writer = in_process(drain_slowly)
     while not 50 <= ParkedOrder.objects.count() < 600:
         time.sleep(0.005)
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.join(10)
+    kill(writer)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE orderhub_inboxitem SET leased_until = now() - interval '1 s' WHERE state = 'working'")
     drain_slowly()

@@ -53,13 +53,13 @@ def test_a_window_that_came_short_is_read_again_by_itself_until_all_orders_are_i
     run, job = SyncRun.objects.get(), Backfill.objects.get()
     assert run.state == RunState.DONE and run.error.endswith(f"：平台统计 {count} 单，列表仅返回 0 单。")
     assert (job.start, job.end, job.actor) == (run.window_end - timedelta(minutes=30), run.window_end, "pull")
-    assert told() == [("short", Level.WARN, count)] and 55 < seconds_left(job) <= 60
+    assert told() == [("short", Level.WARN, count)] and 30 < seconds_left(job) <= 60
     world.pull()
     assert Backfill.objects.count() == 1 and backfill.due() == []
 
     job = next_reading()
     assert (job.state, job.short_tries, Order.objects.count()) == (JobState.RUNNING, 1, 0)
-    assert 295 < seconds_left(job) <= 300 and told() == [("short", Level.WARN, count)]
+    assert 270 < seconds_left(job) <= 300 and told() == [("short", Level.WARN, count)]
 
     world.sandbox.faults.clear()
     assert next_reading().state == JobState.DONE

@@ -67,6 +67,25 @@ def drain_slowly():
         pass
 
 
+def kill(writer):
+    """Kill a process and wait until its session is gone, too: the server still ends the statement it is at."""
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.join(10)
+    deadline = time.monotonic() + 30
+    while sessions():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def sessions():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone()[0]
+
+
 def check_books(count):
     """The pool's books agree with each other to the piece."""
     assert Order.objects.count() == count
@@ -97,8 +116,7 @@ def test_a_writer_killed_in_the_middle_loses_and_doubles_nothing(shop):
     writer = in_process(drain_slowly)
     while not 50 <= Order.objects.count() < 600:
         time.sleep(0.005)
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.join(10)
+    kill(writer)
     left = Order.objects.count()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE orderhub_inboxitem SET leased_until = now() - interval '1 s' WHERE state = 'working'")

@@ -90,7 +90,7 @@ def test_pushes_are_taken_in_together_and_what_they_name_is_fetched_once(wechat,
             assert drain_inbox() == waiting >= count
         counts.append(len(queries))
     assert counts[1] <= counts[0]
-    assert list(InboxItem.objects.filter(source="event").values_list("rows", "state")) == [
+    assert list(InboxItem.objects.filter(source="event").order_by("pk").values_list("rows", "state")) == [
         (2, "done"),
         (LOT, "done"),
     ]

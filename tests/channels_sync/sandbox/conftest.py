@@ -109,6 +109,11 @@ def at(moment):
     return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
 
 
+@pytest.fixture(autouse=True)
+def _flat_day():
+    """Here the curve of the day is under test, by a clock of its own."""
+
+
 @pytest.fixture
 def clock():
     return Clock()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("wish", "seconds", "is_due"),
     [
-        (5, 120, False), (5, 265, False), (5, 275, True), (99, 1765, False), (99, 1775, True),
+        (5, 120, False), (5, 240, False), (5, 275, True), (99, 1740, False), (99, 1775, True),
         (1, 5, True), (None, 5, True), ("often", 5, True),
     ],
 )  # fmt: skip

@@ -10,25 +10,31 @@ from channels_sync.services.allowance import SharedAllowance
 pytestmark = pytest.mark.django_db
 
 
-def starts(*moments):
-    now = time.monotonic()
-    return [round(moment - now, 1) for moment in moments]
+@pytest.fixture
+def begun():
+    return time.monotonic()
 
 
-def test_calls_are_spaced():
-    assert starts(*SharedAllowance("k", 10).take(4)) == [0.0, 0.1, 0.2, 0.3]
+def check(moments, begun, away):
+    """The first of `moments` is `away` seconds off, from some moment between `begun` and now; the others follow."""
+    assert begun + away - 0.01 <= moments[0] <= time.monotonic() + away + 0.01
+    assert [moment - moments[0] for moment in moments] == pytest.approx([0.1 * place for place in range(len(moments))])
 
 
-def test_two_workers_share_one_key():
+def test_calls_are_spaced(begun):
+    check(SharedAllowance("k", 10).take(4), begun, 0)
+
+
+def test_two_workers_share_one_key(begun):
     SharedAllowance("k", 10).take(5)
-    assert starts(*SharedAllowance("k", 10).take(2)) == [0.5, 0.6]
-    assert starts(*SharedAllowance("other", 10).take(1)) == [0.0]
+    check(SharedAllowance("k", 10).take(2), begun, 0.5)
+    check(SharedAllowance("other", 10).take(1), begun, 0)
 
 
-def test_a_ban_holds_for_everybody_with_the_key():
+def test_a_ban_holds_for_everybody_with_the_key(begun):
     SharedAllowance("k", 10).block(3)
     SharedAllowance("k", 10).block(1)
-    assert starts(*SharedAllowance("k", 10).take(1)) == [3.0]
+    check(SharedAllowance("k", 10).take(1), begun, 3)
 
 
 def test_a_turn_too_far_away_is_not_waited_for(monkeypatch):

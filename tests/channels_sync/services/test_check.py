@@ -68,4 +68,4 @@ def free_port():
     """A port on which nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+        yield free.getsockname()[1]

@@ -91,7 +91,8 @@ def plant(world):
     province = Receiver.objects.get(order__external_no=receiver).province
     Receiver.objects.filter(order__external_no=receiver).update(province="别处省")
     moved = of(stale).modified_at
-    Order.objects.filter(external_no=stale).update(modified_at=moved - timedelta(minutes=1), flag="purple")
+    colour = "red" if world.drafts(world.platform)[stale]["flag"] == "purple" else "purple"
+    Order.objects.filter(external_no=stale).update(modified_at=moved - timedelta(minutes=1), flag=colour)
     first = of(line).lines.order_by("pk").first()
     OrderLine.objects.filter(pk=first.pk).update(refund="asked", quantity=first.quantity + 1)
     now = timezone.now()
@@ -102,10 +103,10 @@ def plant(world):
         ("field", field, "paid_fen", show(paid + 100), show(paid)),
         ("field", line, f"lines[{first.line_no}].quantity", str(first.quantity + 1), str(first.quantity)),
         ("field", line, f"lines[{first.line_no}].refund", "asked", "none"),
-        ("field", receiver, "receiver.province", "别处省", province),
+        ("field", receiver, "receiver.province", "别处省", province or "—"),
         gone,
         ("missing_on_platform", ghost.external_no, "", "paid ¥129.00", "—"),
-        ("stale", stale, "flag", "purple", flag),
+        ("stale", stale, "flag", colour, flag),
         ("stale", stale, "modified_at", exact(moved - timedelta(minutes=1)), exact(moved)),
     ]  # fmt: skip
 

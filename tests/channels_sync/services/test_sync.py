@@ -49,7 +49,7 @@ def test_orders_come_into_the_pool_and_the_cursor_moves(platform, taobao_shop, r
     synced = state(taobao_shop)
     assert before - timedelta(seconds=11) <= synced.cursor <= timezone.now() - timedelta(seconds=9)
     assert (synced.consecutive_failures, synced.last_error, synced.token_state) == (0, "", TokenState.VALID)
-    assert synced.lag_seconds < 30
+    assert synced.lag_seconds < 120
     run = SyncRun.objects.get()
     assert (run.state, run.new, run.rejected) == (RunState.DONE, len(visible(platform)), 0)
     assert run.rows == run.new
@@ -207,7 +207,8 @@ def test_a_good_session_that_is_not_about_to_end_is_no_trouble(db, hours, error)
     assert state(shop).token_error == error
 
 
-def test_waits_grow_with_failures_and_end(taobao_shop):
+def test_waits_grow_with_failures_and_end(taobao_shop, time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
     ShopSync.objects.create(shop=taobao_shop)
     waits = []
     for _ in range(8):
