@@ -50,8 +50,8 @@ FIELDS = (
 )
 """`oaid` comes only where the receiver fields and `created` are asked for (protocol reference 1.7)."""
 WITHOUT_DETAILS = frozenset({"WAIT_BUYER_PAY", "TRADE_NO_CREATE_PAY", "PAY_PENDING", "WAIT_PRE_AUTH_CONFIRM"})
-"""Nothing is done with an order before it is paid; unless buyer or seller left a note the list says enough of it. One
-that is closed unpaid is read in full: so the order will stand, and a list tells of no memo with the grey flag."""
+"""Nothing is done with an order before it is paid: as long as it is as it was placed, without a note of the buyer, the
+list says enough of it. Whatever happens to it then may be a memo with the grey flag, of which a list tells nothing."""
 REFUSED_KEY = "hub_refused"
 """Put into a trade whose details the platform refuses; its reader makes a reject of it."""
 
@@ -309,7 +309,8 @@ def _needs_details(row: Any) -> bool:
     if not number_of(row) or "buyer_message" in row:
         return False
     has_note = bool(row.get("has_buyer_message")) or row.get("seller_flag") not in (None, "", 0, "0")
-    return row.get("status") not in WITHOUT_DETAILS or has_note
+    has_changed = row.get("modified") != row.get("created")
+    return row.get("status") not in WITHOUT_DETAILS or has_note or has_changed
 
 
 def _versions(rows: Sequence[Any]) -> dict[str, datetime]:

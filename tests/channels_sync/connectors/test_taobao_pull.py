@@ -117,22 +117,30 @@ def test_details_that_the_list_leaves_out_are_fetched(puller, platform):
     assert trade["oaid"]
 
 
-def test_a_memo_of_the_seller_is_read_before_the_order_is_paid(puller, platform):
+def just_placed(puller, platform):
+    """Return an unpaid order of which nothing changed since it was placed."""
     platform.live.make(120)
-    unpaid = next(number for number, row in puller.trades().items() if row["status"] in pull.WITHOUT_DETAILS)
-    order = platform.live.change(unpaid, "note")
-    assert puller.trades()[unpaid]["seller_memo"] == order.draft["seller_remark"]
-
-
-def test_a_memo_without_a_colour_is_read_once_the_order_is_closed_unpaid(puller, platform):
-    platform.live.make(120)
-    unpaid = next(number for number, row in puller.trades().items() if row["status"] in pull.WITHOUT_DETAILS)
-    order = platform.store.get(unpaid)
-    order.draft.update(seller_remark="直播间订单", flag="grey")
+    found = next(number for number, row in puller.trades().items() if row["status"] in pull.WITHOUT_DETAILS)
+    order = platform.store.get(found)
+    order.draft["created_at"] = order.draft["modified_at"]
     platform.store.save(order)
+    return found
+
+
+def test_of_an_order_that_was_just_placed_the_list_says_enough(puller, platform):
+    unpaid = just_placed(puller, platform)
     assert "seller_memo" not in puller.trades()[unpaid]
-    platform.live.change(unpaid, "cancel")
-    assert puller.trades()[unpaid]["seller_memo"] == "直播间订单"
+
+
+@pytest.mark.parametrize("flag", ["red", "grey"])
+def test_a_memo_of_the_seller_is_read_before_the_order_is_paid(puller, platform, flag):
+    unpaid = just_placed(puller, platform)
+    platform.now.forward(5)
+    platform.live.change(unpaid, "note")
+    order = platform.store.get(unpaid)
+    order.draft["flag"] = flag  # of the grey one a list tells nothing
+    platform.store.save(order)
+    assert puller.trades()[unpaid]["seller_memo"] == order.draft["seller_remark"] != ""
 
 
 def paid_long_ago(puller, platform, count=1):
