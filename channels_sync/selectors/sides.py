@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Q
 
 from orderhub.core.words import EffectKind, EffectState, RejectState
 from orderhub.models import Effect, Order, ParkedOrder, Reject
@@ -68,10 +69,14 @@ def waiting(shop_id: int, numbers: Sequence[str]) -> Waiting:
 
 
 def untold(order_ids: Sequence[int]) -> set[tuple[int, str]]:
-    """Return (order id, kind of effect) of what still waits to be told to the channel."""
+    """Return (order id, kind of effect) of what still waits to be told to the channel: a parcel refused for a refund,
+    too, which is told again once that is over."""
     if not order_ids:
         return set()
     rows = Effect.objects.filter(
-        order_id__in=list(order_ids), kind__in=TOLD_BACK, state__in=[EffectState.PENDING, EffectState.SENDING]
+        Q(state__in=[EffectState.PENDING, EffectState.SENDING])
+        | Q(kind=EffectKind.SHIPMENT, state=EffectState.DEAD) & ~Q(order__under_refund=""),
+        order_id__in=list(order_ids),
+        kind__in=TOLD_BACK,
     )
     return {(order_id, kind) for order_id, kind in rows.values_list("order_id", "kind") if order_id is not None}

@@ -246,6 +246,11 @@ def test_parcels_that_left_must_be_known_to_the_channel(world):
     Effect.objects.create(shop=world.shop, order=of(silent), kind="shipment", key="s1", due_at=left, created_at=left)
     job = compare(world.shop)
     assert (told(job), job.underway) == ([], 0 if world.platform == "jd" else 1)
+    Effect.objects.update(state="dead")
+    assert told(compare(world.shop)) == silent_rows
+    # Refused for the refund that is open: it is told by itself once that is over.
+    Order.objects.filter(external_no=silent).update(under_refund="in_transit")
+    assert told(compare(world.shop)) == []
     make_parcel(of(shipped), "SF1002", handed_over_at=left)
     (row,) = told(compare(world.shop))
     assert row == ("field", shipped, "tracking_numbers", "SF1001, SF1002", "SF1001")
