@@ -24,7 +24,7 @@ TABLES = (
     ("triage_finding", "order_id"),
     ("orderhub_effect", "order_id"),
 )
-PAIRS = 5
+PAIRS, AGAIN = 9, 5
 SET = 5_000
 """Orders of one measurement: 10 batches of 500."""
 MILLION = 1_000_000
@@ -159,12 +159,12 @@ def _compare(
 def _lines(
     where: str, numbers: Numbers, sets: list[Any], targets: tuple[float, float], *, clean: bool
 ) -> Iterable[Any]:
-    """One writer is one process, as an import of a file is; two are two processes, as job workers are."""
-    both, alone = _compare(numbers, sets[:PAIRS], (_import_share, _take_share), writers=1, clean=clean)
-    yield _line(f"intake, {where}, 1 writer, two deliveries in flight", both, targets[0])
-    yield _line(f"intake, {where}, 1 writer, one delivery at a time", alone, targets[0])
-    (pair,) = _compare(numbers, sets[PAIRS:], (_take_share,), writers=2, clean=clean)
-    yield _line(f"intake, {where}, 2 writers", pair, targets[1])
+    """A writer is one process. An import of a file keeps two deliveries in flight, a job worker takes one at a time."""
+    for writers, ready, target in ((1, sets[:PAIRS], targets[0]), (2, sets[PAIRS:], targets[1])):
+        both, alone = _compare(numbers, ready, (_import_share, _take_share), writers=writers, clean=clean)
+        name = f"intake, {where}, {writers} writer{'s' * (writers > 1)}"
+        yield _line(f"{name}, two deliveries in flight", both, target)
+        yield _line(f"{name}, one delivery at a time", alone, target)
 
 
 def _line(name: str, found: Found, target: float) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def intake_again() -> Iterable[dict[str, Any]]:
     bench_shop()
     _empty()
     ratios = []
-    for turn in range(PAIRS):
+    for turn in range(AGAIN):
         deliveries = bodies(50_000 + turn * SET, SET)
         first = _run(_take_share, deliveries, 1)
         versions = _versions()
