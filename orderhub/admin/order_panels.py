@@ -128,7 +128,8 @@ def timeline(order: Order, request: HttpRequest) -> dict[str, Any]:
     words = {name: ask() for name, ask in fact_words.items() if name in told}
     entries = [
         {"entry": entry, "icon": ICONS.get(Source(entry.source), "info") if entry.source in Source else "info",
-         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source), "facts": _facts(entry.data, words)}
+         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source), "actor": _actor(entry.actor),
+         "facts": _facts(entry.data, words)}
         for entry in rows
     ]  # fmt: skip
     return {"entries": entries}
@@ -206,6 +207,13 @@ def _fact(value: Any) -> str:
     if value is True:
         return "✓"
     return str(Status(value).label) if isinstance(value, str) and value in Status.values else str(value)
+
+
+def _actor(actor: str) -> str:
+    """Return who did it, as people know it; how a version of an order came in stands among the facts."""
+    part, _colon, name = actor.partition(":")
+    words: dict[str, Mapping[str, Any]] = {"outbox": dict(EffectKind.choices), "warehouse": {}, "intake": {name: ""}}
+    return str(words[part].get(name, name)) if part in words and name else actor
 
 
 def _source(source: str) -> str:

@@ -61,7 +61,7 @@ def test_more_lines_and_entries_need_no_more_queries(supervisor, rich, only_pool
 @pytest.mark.parametrize(
     ("language", "words"),
     [("en", ["changed: Receiver, Lines", "came by: push, then fetched", "lane: To confirm"]),
-     ("zh-hans", ["变更: 收件信息、商品", "来源: 平台推送后拉取", "分流: 待确认"])],
+     ("zh-hans", ["变更：收件信息、商品", "来源：平台推送后拉取", "分流：待确认"])],
 )  # fmt: skip
 def test_what_the_channel_told_is_said_in_words(supervisor, rich, language, words):
     TimelineEntry.objects.create(
@@ -99,9 +99,22 @@ def test_nothing_clear_is_on_the_page(supervisor, rich):
 
 
 @pytest.mark.parametrize(
+    ("actor", "shown"),
+    [("meimei", " · meimei"), ("warehouse:WH01", " · WH01"), ("outbox:wms_push", " · 推送仓库"), ("intake:poll", "")],
+)
+def test_who_did_it_is_told_as_people_know_it(supervisor, rich, actor, shown):
+    TimelineEntry.objects.all().delete()
+    TimelineEntry.objects.create(shop=rich.shop, order=rich, at=START, kind="status", source="person", actor=actor)
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+    body = page(supervisor, rich).content.decode()
+    told = f'<span class="dim">{shown}</span>' if shown else ""
+    assert f"<span>人工{told}</span>" in body
+
+
+@pytest.mark.parametrize(
     ("language", "words"),
     [("en", ["Tried again by hand", "sent again: Push to the warehouse, nonsense"]),
-     ("zh-hans", ["人工重新投递", "重新投递: 推送仓库、nonsense"])],
+     ("zh-hans", ["人工重新投递", "重新投递：推送仓库、nonsense"])],
 )  # fmt: skip
 def test_what_was_tried_again_is_said_in_words(supervisor, rich, language, words):
     TimelineEntry.objects.create(
