@@ -150,12 +150,14 @@ def _read(order_ids: Iterable[int]) -> dict[int, Order]:
 
 def _targets(orders: Sequence[Order]) -> dict[int, Warehouse | None]:
     """Return where each order goes: to the one warehouse that keeps all its pieces, else to that of its shop. One that
-    was on its way before goes to the same again: the warehouse may have it, and no other would know. Two queries."""
-    houses = {house.code: house for house in Warehouse.objects.filter(is_active=True)}
+    was on its way before goes to the same again, switched off or not: that warehouse may have it, and no other would
+    know. Two queries."""
+    every = {house.code: house for house in Warehouse.objects.all()}
+    active = {code: house for code, house in every.items() if house.is_active}
     queued = [order.pk for order in orders if order.status == Status.WMS_QUEUED]
     entries = TimelineEntry.objects.filter(order_id__in=queued, kind=MARK, status_to=Status.WMS_QUEUED).order_by("pk")
     before = {pk: (data or {}).get("warehouse", "") for pk, data in entries.values_list("order_id", "data")}
-    return {order.pk: houses.get(before.get(order.pk, "")) or _target(order, houses) for order in orders}
+    return {order.pk: every.get(before.get(order.pk, "")) or _target(order, active) for order in orders}
 
 
 def _marked(targets: Mapping[int, Warehouse]) -> list[int]:
@@ -222,6 +224,11 @@ def _prepared(order: Order, warehouse: Warehouse | None, accesses: dict[int, War
     if warehouse is None:
         text = _("Shop %(shop)s has no active warehouse: set one in the shop's settings, then its orders go out.")
         return Prepared("", None, None, text % {"shop": order.shop.code}, waits=True)
+    if not warehouse.is_active:
+        text = _(
+            "Warehouse %(warehouse)s is switched off but may have the order. Ask there; tried again, it goes elsewhere."
+        )
+        return Prepared("", None, None, text % {"warehouse": warehouse.code})
     if getattr(order, "receiver", None) is None:
         return Prepared("", None, None, _("The order has no receiver any more."))
     try:

@@ -106,6 +106,23 @@ def test_an_order_whose_answer_was_lost_goes_to_the_same_warehouse_again_and_is_
     assert TimelineEntry.objects.filter(kind="wms_push").last().data["warehouse"] == "GZ"
 
 
+def test_an_order_that_a_warehouse_now_switched_off_may_have_is_left_to_a_person(platform, shop):
+    other = other_house(shop)
+    order = make_order(shop, status="ready")
+    order.lines.update(warehouse="GZ", reserved=1)
+    queue(order)
+    platform.faults.add({"kind": "disconnect", "times": 1})
+    assert outbox.drain(kinds=["wms_push"]).retried == 1
+    type(other).objects.filter(pk=other.pk).update(is_active=False)
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).dead == 1
+    effect = Effect.objects.get(order=order)
+    assert "GZ" in effect.last_error and deliveries(platform) == {}
+    outbox.retry_dead(effect_ids=[effect.pk], actor="boss")
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert TimelineEntry.objects.filter(order=order, kind="wms_push").latest("pk").data["warehouse"] == "WH01"
+
+
 def test_what_was_given_back_and_shipped_by_hand_is_not_sent_again(platform, shop):
     order = make_order(shop, status="wms_failed", warehouse_claim="wms_failed", channel_claim="in_transit")
     queue(order)
