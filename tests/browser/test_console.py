@@ -138,6 +138,7 @@ def test_filters_keep_the_list_and_can_be_cleared(console):
     expect(page.locator("tr[data-href]")).to_have_count(3)
     page.locator(".filter.time summary").click()
     page.get_by_role("link", name="Last hour").click()
+    page.wait_for_url(re.compile("=1h"))
     expect(page.locator("tr[data-href]")).to_have_count(3)
 
 

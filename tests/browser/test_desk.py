@@ -215,6 +215,7 @@ def test_markup_in_names_is_shown_as_text(desk, orders):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_logging_in_and_out(open_tab, agent, width):
     page = open_tab(width, language="en").open("/desk/")
+    expect(page.locator("[name=username]")).to_be_focused()
     page.keyboard.type("agent")
     page.keyboard.press("Tab")
     page.keyboard.type("agent-password")
