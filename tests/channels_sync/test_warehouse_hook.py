@@ -90,9 +90,14 @@ def test_what_is_not_the_warehouses_is_refused_and_nothing_is_stored(client, ord
     assert WarehouseReport.objects.count() == 0
 
 
-@pytest.mark.parametrize("code", ["WH99", "off", "mute"])
+def test_a_warehouse_that_is_switched_off_reports_on_what_it_has(client, order):
+    Warehouse.objects.update(is_active=False)
+    assert post(client, STEP, step(CODE, "PICK")) == ("success", "0")
+    assert (reports.drain(), state(order)) == (1, ("picking", "picking"))
+
+
+@pytest.mark.parametrize("code", ["WH99", "mute"])
 def test_a_warehouse_that_is_not_there_says_nothing_of_it(client, order, monkeypatch, code):
-    Warehouse.objects.create(code="off", name="off", is_active=False)
     Warehouse.objects.create(code="mute", name="mute", adapter="nobody")
     answer = client.post(address(STEP, "<request/>", code=code), b"<request/>", content_type="text/xml")
     assert answer.status_code == 404
