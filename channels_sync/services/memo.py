@@ -22,7 +22,7 @@ from channels_sync.connectors.exchange import Memo, MemoRules
 from channels_sync.services import tokens
 from orderhub.core.crypto import UnreadableError
 from orderhub.core.effects import Job, effect_handlers
-from orderhub.core.errors import FieldError, HubError
+from orderhub.core.errors import FieldError, HubError, TemporaryError
 from orderhub.core.words import EffectKind, EffectState, Flag, Source
 from orderhub.models import Effect, Order, Shop
 from orderhub.services import inbox
@@ -119,19 +119,26 @@ def last_effect(order: Order) -> Effect | None:
     return Effect.objects.filter(shop_id=order.shop_id, key=_key(order)).first()
 
 
+class ShopOffError(TemporaryError):
+    """The shop is switched off; all its remarks wait."""
+
+    concerns_all = True
+
+
 class MemoWriteBack:
     """Tells channels remark and flag that were edited here."""
 
     concurrency = 4
 
     def prepare(self, jobs: Sequence[Job]) -> Mapping[int, Prepared]:
-        """Read the orders; those of shops that take no remark any more are left out. One query."""
+        """Read the orders; those of platforms that take no remark are left out, those of a shop that is switched off
+        wait until it is on again. One query."""
         ids = [job.order_id for job in jobs if job.order_id is not None]
         orders = Order.objects.filter(pk__in=ids).select_related("shop").in_bulk()
         found = {}
         for job in jobs:
             order = orders.get(job.order_id or 0)
-            if order is None or job.payload is None or rules_of(order.shop) is None:
+            if order is None or job.payload is None or not abilities_of(order.shop.platform).writes_memo:
                 continue
             memo = Memo(order.external_no, job.payload["remark"], job.payload["flag"])
             before = frozenset((remark, flag) for remark, flag in job.payload["before"])
@@ -140,6 +147,8 @@ class MemoWriteBack:
 
     def send(self, prepared: Prepared) -> None:
         """Tell one order's remark. Raises HubError, permanent when the channel shows what nobody here has seen."""
+        if not prepared.shop.is_active:
+            raise ShopOffError(_("The shop is switched off: what was edited is told once it is on again."))
         try:
             tokens.calling(prepared.shop, lambda access: _tell(access, prepared))
         except UnreadableError as error:

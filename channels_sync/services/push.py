@@ -126,13 +126,15 @@ effect_handlers.add(EffectKind.WMS_PUSH.value, WarehousePush())
 
 
 def set_aside(*, order_ids: Sequence[int]) -> None:
-    """Make the pushes of orders that the warehouse gave back dead letters, with its words: a person decides."""
+    """Make the pushes of orders that the warehouse gave back dead letters, with its words: a person decides. One that
+    was cancelled before its answer came had been made, too."""
     if not order_ids:
         return
     is_failed = Q(order__status=Status.WMS_FAILED) | Q(order__under_refund=Status.WMS_FAILED)
-    Effect.objects.filter(
-        is_failed, order_id__in=order_ids, kind=EffectKind.WMS_PUSH, state=EffectState.DONE
-    ).update(state=EffectState.DEAD, finished_at=timezone.now(), last_error=_given_back())  # fmt: skip
+    pushes = Effect.objects.filter(is_failed, order_id__in=order_ids, kind=EffectKind.WMS_PUSH)
+    pushes.filter(state__in=[EffectState.DONE, EffectState.CANCELLED]).update(
+        state=EffectState.DEAD, finished_at=timezone.now(), last_error=_given_back()
+    )
 
 
 def _given_back() -> str:

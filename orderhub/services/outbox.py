@@ -33,7 +33,8 @@ do so for long."""
 LEASE_SECONDS = 180
 """Longer than the slowest send: the outbound deadline times the sends that one thread of a drain makes in a row."""
 KIND_SECONDS, SEND_SECONDS = 20, 40
-"""After so long a drain begins no other kind; so long may the sends of one kind take. A job has 120 seconds."""
+"""After so long a drain begins no other kind, and no other send of one kind. A job has 120 seconds."""
+_NOT_BEGUN = object()
 
 COLUMNS = ("shop_id", "order_id", "kind", "key", "state", "payload", "attempts", "due_at", "last_error", "created_at")
 
@@ -138,13 +139,16 @@ def _answered_in_time(handler: EffectHandler) -> int:
 
 
 def try_again(cursor: CursorWrapper, *, kind: str, order_ids: Sequence[int]) -> None:
-    """Put dead letters of orders back, with fresh attempts: what they were refused for may have changed."""
+    """Put dead letters of orders back, with fresh attempts: what they were refused for may have changed. One that is
+    being sent may be refused for it yet; by its due time it is seen that it is wanted again."""
     if not order_ids:
         return
     cursor.execute(
         """
-        UPDATE orderhub_effect SET state = 'pending', attempts = 0, due_at = now(), finished_at = NULL, last_error = ''
-        WHERE kind = %s AND order_id = ANY(%s) AND state = 'dead'
+        UPDATE orderhub_effect SET state = CASE state WHEN 'dead' THEN 'pending' ELSE state END,
+            attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END, due_at = now(), finished_at = NULL,
+            last_error = ''
+        WHERE kind = %s AND order_id = ANY(%s) AND state IN ('dead', 'sending')
         """,
         [kind, list(order_ids)],
     )
@@ -253,9 +257,13 @@ def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, re
     unwanted = [job for job in jobs if job.effect_id not in prepared]
     done: list[tuple[Job, Any]] = []
     failed: list[tuple[Job, HubError]] = []
+    late: list[int] = []
+    until = time.monotonic() + SEND_SECONDS
     with ThreadPoolExecutor(max_workers=max(1, handler.concurrency)) as pool:
-        for job, answer in pool.map(lambda job: (job, _try(handler, prepared[job.effect_id])), wanted):
-            if isinstance(answer, HubError):
+        for job, answer in pool.map(lambda job: (job, _try(handler, prepared[job.effect_id], until)), wanted):
+            if answer is _NOT_BEGUN:
+                late.append(job.effect_id)
+            elif isinstance(answer, HubError):
                 failed.append((job, answer))
             else:
                 done.append((job, answer))
@@ -263,6 +271,7 @@ def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, re
         mine = _still_mine(cursor, [job.effect_id for job in jobs], token)
         done = [(job, answer) for job, answer in done if job.effect_id in mine]
         _finish(cursor, [job.effect_id for job, _ in done])
+        _hand_back(cursor, [effect_id for effect_id in late if effect_id in mine])
         handler.settle(done)
         cancelled = _cancel(cursor, [job for job in unwanted if job.effect_id in mine])
         dead = put_off(cursor, [(job, error) for job, error in failed if job.effect_id in mine])
@@ -275,7 +284,11 @@ def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, re
     result.errors += sorted({str(error) for _, error in failed})[:5]
 
 
-def _try(handler: EffectHandler, prepared: Any) -> Any:
+def _try(handler: EffectHandler, prepared: Any, until: float) -> Any:
+    """Return the answer to one send, or its error. A side that hangs lets each call run into its deadline, tries and
+    all: none is begun that the job would not live to settle."""
+    if time.monotonic() > until:
+        return _NOT_BEGUN
     try:
         return handler.send(prepared)
     except HubError as error:
@@ -303,6 +316,18 @@ def _finish(cursor: CursorWrapper, effect_ids: Sequence[int]) -> None:
             """
             UPDATE orderhub_effect SET state = 'done', finished_at = now(), lease_token = NULL, leased_until = NULL,
                 last_error = '' WHERE id = ANY(%s)
+            """,
+            [list(effect_ids)],
+        )
+
+
+def _hand_back(cursor: CursorWrapper, effect_ids: Sequence[int]) -> None:
+    """Let effects that were taken up and not sent wait for the next drain; that was no try."""
+    if effect_ids:
+        cursor.execute(
+            """
+            UPDATE orderhub_effect SET state = 'pending', attempts = greatest(attempts - 1, 0), lease_token = NULL,
+                leased_until = NULL WHERE id = ANY(%s)
             """,
             [list(effect_ids)],
         )

@@ -18,7 +18,7 @@ from channels_sync.services.memo import MemoChangedError, MemoWriteBack, checked
 from orderhub.core.effects import Job
 from orderhub.core.errors import FieldError, HubError
 from orderhub.deliveries import drain_inbox
-from orderhub.models import Effect, Order, TimelineEntry
+from orderhub.models import Effect, Order, Shop, TimelineEntry
 from orderhub.pulls import pull_shop
 from orderhub.services import inbox, outbox
 from tests.channels_sync.stores import PLATFORMS, Store, sandbox
@@ -99,6 +99,15 @@ class Desk:
     def timeline(self):
         entries = TimelineEntry.objects.filter(order=self.order, kind__startswith="memo").order_by("pk")
         return list(entries.values_list("kind", "source", "actor", "data"))
+
+
+def test_an_edit_waits_while_the_shop_is_switched_off(platforms, agent):
+    desk = Desk("jd", platforms, agent)
+    assert desk.edit("改发顺丰")
+    Shop.objects.update(is_active=False)
+    assert (desk.send().retried, Effect.objects.get(kind="memo").attempts, desk.told()) == (1, 0, [])
+    Shop.objects.update(is_active=True)
+    assert (desk.send().done, desk.shown()[0]) == (1, "改发顺丰")
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

@@ -172,6 +172,15 @@ def test_what_the_warehouse_gave_back_stays_with_a_person_while_the_channel_hold
     assert outbox.drain(kinds=["wms_push"]).done == 1
 
 
+@pytest.mark.parametrize("before", ["done", "cancelled"])
+def test_a_push_that_was_given_back_is_a_dead_letter_also_if_its_answer_came_too_late(shop, before):
+    order = make_order(shop, status="wms_failed", warehouse_claim="wms_failed")
+    queue(order)
+    Effect.objects.update(state=before)
+    push.set_aside(order_ids=[order.pk])
+    assert Effect.objects.get().state == "dead"
+
+
 @pytest.mark.parametrize("refund", ["asked", "agreed"])
 def test_an_open_refund_of_one_line_stops_the_whole_order(platform, shop, refund):
     order = make_order(shop, status="ready", lines=2)

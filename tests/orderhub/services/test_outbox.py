@@ -279,6 +279,46 @@ def test_a_retry_stands_once_in_the_timeline_of_each_order_with_who_and_what(han
 
 
 @pytest.mark.django_db
+def test_what_there_is_no_time_left_to_send_waits_and_that_is_no_try(handler, monkeypatch):
+    handler.concurrency = 1
+    monkeypatch.setattr(outbox, "SEND_SECONDS", 60)
+    monkeypatch.setattr(outbox, "time", clock := Clock())
+    handler.gate = lambda: clock.pass_by(35)
+    add("a", "b", "c")
+    assert (drain().done, handler.sent) == (2, ["a", "b"])
+    assert Effect.objects.values_list("state", "attempts", "lease_token").get(key="c") == ("pending", 0, None)
+    assert (drain().done, handler.sent) == (1, ["a", "b", "c"])
+
+
+class Clock:
+    """Time that passes only when it is told to."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def pass_by(self, seconds):
+        self.now += seconds
+
+
+@pytest.mark.django_db
+def test_what_is_wanted_again_while_it_is_refused_is_sent_anew(handler):
+    order = add("a")
+
+    def meanwhile():
+        with connection.cursor() as cursor:
+            outbox.try_again(cursor, kind="test", order_ids=[order.pk])
+
+    handler.concurrency, handler.answer = 1, HubError("a refund is open", permanent=True)
+    leased = outbox._lease("test", 1, uuid.uuid4())
+    meanwhile()
+    with connection.cursor() as cursor:
+        assert outbox.put_off(cursor, [(job, handler.answer) for job in leased]) == []
+    assert Effect.objects.values_list("state", "attempts").get() == ("pending", 0)
+
+
+@pytest.mark.django_db
 def test_the_wait_that_the_other_side_asks_for_is_kept(handler):
     add("a")
     handler.answer = TemporaryError("slow down", retry_after=300)
