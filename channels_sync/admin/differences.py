@@ -75,7 +75,7 @@ class DifferenceAdmin(ReadOnlyModelAdmin):
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, row: Difference) -> SafeString:
         """The order in the pool."""
-        return columns.order_link(row.order_id)
+        return columns.order_link(row.order_id, row.external_no)
 
     def has_mend_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may have orders fetched again."""

@@ -35,7 +35,7 @@ ORDER_FIELDS = {
     "paid": "实付金额 实付款 实际支付金额 买家实际支付金额 实收金额 payment paid_amount",
     "buyer_remark": "买家留言 买家备注 留言 buyer_message buyer_note",
     "seller_remark": "卖家备注 商家备注 客服备注 订单备注 备注 seller_memo remark",
-    "flag": "旗帜 旗子 备注旗帜 seller_flag",
+    "flag": "旗标 旗帜 旗子 备注旗帜 seller_flag",
     "presale": "预售 预售状态",
     "channel_hold": "平台冻结",
 }

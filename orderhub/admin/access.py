@@ -81,7 +81,7 @@ class ApiTokenAdmin(ConsoleModelAdmin):
     @admin.display(description=gettext_lazy("may"))
     def may(self, token: ApiToken) -> str:
         """The scopes in words."""
-        return ", ".join(str(SCOPE_WORDS.get(scope, scope)) for scope in token.scopes)
+        return _(", ").join(str(SCOPE_WORDS.get(scope, scope)) for scope in token.scopes)
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: Any) -> None:  # type: ignore[type-arg]
         """Issue the token; the secret stays with this request only."""

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -208,10 +208,10 @@ class InboxAdmin(ReadOnlyModelAdmin):
 
 
 OUTCOMES = {
-    "new": gettext_lazy("new"),
-    "changed": gettext_lazy("changed"),
-    "unchanged": gettext_lazy("unchanged"),
-    "stale": gettext_lazy("older than known"),
-    "held": gettext_lazy("held at the gate"),
-    "rejected": gettext_lazy("rejected"),
+    "new": pgettext_lazy("orders", "new"),
+    "changed": pgettext_lazy("orders", "changed"),
+    "unchanged": pgettext_lazy("orders", "unchanged"),
+    "stale": pgettext_lazy("orders", "older than known"),
+    "held": pgettext_lazy("orders", "held at the gate"),
+    "rejected": pgettext_lazy("orders", "rejected"),
 }

@@ -203,7 +203,7 @@ def _in_words(data: Any, key: str, words: Mapping[str, Any]) -> str:
 
 def _fact(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_fact(item) for item in value)
+        return gettext(", ").join(_fact(item) for item in value)
     if value is True:
         return "✓"
     return str(Status(value).label) if isinstance(value, str) and value in Status.values else str(value)

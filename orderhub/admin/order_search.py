@@ -52,7 +52,7 @@ def _answer_many(request: HttpRequest, numbers: Sequence[str]) -> HttpResponseRe
         text = _("Only the first %(count)s numbers were looked for.")
         messages.warning(request, text % {"count": len(numbers) - many.left_out})
     if many.unknown:
-        shown = ", ".join(map(_shown, many.unknown[:UNKNOWN_SHOWN])) + (
+        shown = _(", ").join(map(_shown, many.unknown[:UNKNOWN_SHOWN])) + (
             " …" if len(many.unknown) > UNKNOWN_SHOWN else ""
         )
         count = len(many.unknown)

@@ -1,7 +1,9 @@
 """The outbox: what the hub wants done outside itself, and dead letters that can be tried again."""
 
+from typing import Any
+
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, ngettext
@@ -52,15 +54,20 @@ class EffectAdmin(ReadOnlyModelAdmin):
     actions = ("retry",)
     empty_text = gettext_lazy("Effects appear here as soon as orders pass triage.")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Bring the number of the order along."""
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(order_no=F("order__external_no"))
+        return rows
+
     @admin.display(description=gettext_lazy("state"))
     def state_pill(self, effect: Effect) -> SafeString:
         """The state as a pill."""
         return columns.pill(effect.get_state_display(), TONES.get(EffectState(effect.state), "plain"))
 
     @admin.display(description=gettext_lazy("order"))
-    def order_link(self, effect: Effect) -> SafeString:
+    def order_link(self, effect: Any) -> SafeString:
         """The order it belongs to."""
-        return columns.order_link(effect.order_id)
+        return columns.order_link(effect.order_id, effect.order_no)
 
     @admin.display(description=gettext_lazy("last error"))
     def error(self, effect: Effect) -> SafeString:

@@ -103,7 +103,7 @@ class UserAdmin(DjangoUserAdmin, ConsoleModelAdmin):  # type: ignore[misc,type-a
         """The person's roles."""
         if user.is_superuser:
             return str(_("Superuser"))
-        return ", ".join(role_label(group.name) for group in user.groups.all())
+        return gettext(", ").join(role_label(group.name) for group in user.groups.all())
 
 
 @admin.register(Group)
@@ -123,7 +123,7 @@ class GroupAdmin(ReadOnlyModelAdmin):
             verb = permission.codename.partition("_")[0]
             word = VERBS[verb] if verb in VERBS else gettext(permission.name)
             by_kind.setdefault(str(permission.content_type.name), []).append(str(word))
-        rows = ((kind, ", ".join(words)) for kind, words in sorted(by_kind.items()))
+        rows = ((kind, gettext(", ").join(words)) for kind, words in sorted(by_kind.items()))
         return format_html('<dl class="kv">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
 
     @admin.display(description=_("role"))

@@ -11,6 +11,7 @@ from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.console.change_list import SavedView
@@ -87,7 +88,9 @@ class ManyFilter(FieldListFilter):
         chosen = [label for key, label in self.words if key in self.chosen]
         if not self.chosen:
             return _("All")
-        return f"{chosen[0]} +{len(chosen) - 1}" if len(chosen) > 1 else "".join(chosen) or ", ".join(self.chosen)
+        if len(chosen) > 1:
+            return f"{chosen[0]} +{len(chosen) - 1}"
+        return "".join(chosen) or gettext(", ").join(self.chosen)
 
 
 PRESETS: tuple[tuple[str, str | Promise], ...] = (

@@ -249,7 +249,7 @@ def test_a_pasted_list_that_nobody_knows_says_so(supervisor):
     make_order()
     response = supervisor.post(f"{LIST}search/", {"text": "T999998 T999999"}, follow=True)
     assert response.redirect_chain == [(LIST, 302)]
-    assert "T999998, T999999" in str(next(iter(response.context["messages"])))
+    assert "T999998、T999999" in str(next(iter(response.context["messages"])))
 
 
 def test_pasted_phones_are_looked_for_and_told_masked_only(supervisor):
@@ -260,4 +260,4 @@ def test_pasted_phones_are_looked_for_and_told_masked_only(supervisor):
     shown = supervisor.get(response["Location"])
     assert len(numbers(shown)) == 1
     (told,) = [str(message) for message in shown.context["messages"]]
-    assert told.endswith("：138****1111, 057****6666, 137****2222, 张**, T999999")
+    assert told.endswith("：138****1111、057****6666、137****2222、张**、T999999")
