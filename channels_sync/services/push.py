@@ -10,26 +10,26 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels_sync.services.delivery_codes import delivery_order_code
+from channels_sync.services.earlier_pushes import QUEUED, UNANSWERED, Trail, earlier_pushes
 from channels_sync.warehouses.base import (
     PushAnswer,
     PushLine,
     PushOrder,
     PushReceiver,
     WarehouseAccess,
+    WarehouseRefusedError,
     warehouses,
 )
 from orderhub.core.crypto import UnreadableError
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import HubError, TemporaryError
-from orderhub.core.status_graph import HAS_LEFT, Verdict
+from orderhub.core.status_graph import HAS_LEFT, Verdict, place_of
 from orderhub.core.words import OPEN_REFUND, ContactKind, EffectKind, EffectState, Presale, Refund, Source, Status
-from orderhub.models import Effect, Order, OrderLine, Receiver, TimelineEntry, Warehouse
+from orderhub.models import Effect, Order, OrderLine, Receiver, Warehouse
 from orderhub.services.status import Claim, apply_claims, change_status
 from orderhub.services.timeline import Entry, record
 
 ACTOR = "outbox:wms_push"
-MARK = "status"
-"""The kind of the timeline's entry that an order is on its way to a warehouse."""
 WANTED = frozenset({Status.READY, Status.WMS_QUEUED, Status.WMS_FAILED})
 """Queued ones were tried before; failed ones are tried again because a person said so."""
 _MASKED = frozenset({ContactKind.MASKED, ContactKind.CIPHER})
@@ -41,16 +41,21 @@ class NoWarehouseError(TemporaryError):
     concerns_all = True
 
 
+class MayBeThereError(HubError):
+    """The order was sent before, to a warehouse that cannot be asked any more: a person has to."""
+
+
 @dataclass(slots=True, frozen=True)
 class Prepared:
     """What one `send` needs; `problem` when it is clear beforehand that it cannot work, `waits` when it will once a
-    person has set a warehouse."""
+    person has set a warehouse, `may_be_there` when the order may have arrived before."""
 
     adapter: str
     access: WarehouseAccess | None
     order: PushOrder | None
     problem: str = ""
     waits: bool = False
+    may_be_there: bool = False
 
 
 class WarehousePush:
@@ -83,6 +88,8 @@ class WarehousePush:
         """Hand one delivery order over. Raises HubError."""
         if prepared.waits:
             raise NoWarehouseError(prepared.problem)
+        if prepared.may_be_there:
+            raise MayBeThereError(prepared.problem)
         if prepared.access is None or prepared.order is None:
             raise HubError(prepared.problem)
         if prepared.adapter not in warehouses:
@@ -111,15 +118,25 @@ class WarehousePush:
         set_aside(order_ids=back)
 
     def give_up(self, dead: Sequence[tuple[Job, HubError]]) -> None:
-        """Mark the orders whose push failed for good; the reason stands in their timeline."""
-        now = timezone.now()
-        claims = [
-            Claim(job.order_id, Source.HUB, Status.WMS_FAILED, now, "wms_push", {"reason": str(error)[:500]})
-            for job, error in dead
-            if job.order_id is not None
-        ]
-        if claims:
-            apply_claims(claims=claims, actor=ACTOR)
+        """Mark the orders whose push failed for good; the reason stands in their timeline. One that the warehouse may
+        have stays on its way there: whatever its channel says of it is no reason to send it elsewhere."""
+        now, orders = timezone.now(), _locked([job.order_id for job, _error in dead])
+        trails = earlier_pushes(orders)
+        failed: list[Claim] = []
+        unanswered: list[Entry] = []
+        for job, error in dead:
+            order = orders.get(job.order_id or 0)
+            reason = {"reason": str(error)[:500]}
+            if order is None:
+                continue
+            if not _may_be_there(job, error, trails.get(order.pk)):
+                failed.append(Claim(order.pk, Source.HUB, Status.WMS_FAILED, now, "wms_push", reason))
+            elif place_of(order.status, order.under_refund) == Status.WMS_QUEUED:
+                unanswered.append(Entry(order.shop_id, order.pk, now, UNANSWERED, Source.HUB, ACTOR, data=reason))
+        if failed:
+            apply_claims(claims=failed, actor=ACTOR)
+        with connection.cursor() as cursor:
+            record(cursor, unanswered)
 
 
 effect_handlers.add(EffectKind.WMS_PUSH.value, WarehousePush())
@@ -153,21 +170,40 @@ def _read(order_ids: Iterable[int]) -> dict[int, Order]:
 def _targets(orders: Sequence[Order]) -> dict[int, Warehouse | None]:
     """Return where each order goes: to the one warehouse that keeps all its pieces, else to that of its shop. One that
     was on its way before goes to the same again, switched off or not: that warehouse may have it, and no other would
-    know. Two queries."""
+    know. Where a person has asked there and tries again, it is free to go elsewhere. Two queries."""
     every = {house.code: house for house in Warehouse.objects.all()}
     active = {code: house for code, house in every.items() if house.is_active}
-    queued = [order.pk for order in orders if order.status == Status.WMS_QUEUED]
-    entries = TimelineEntry.objects.filter(order_id__in=queued, kind=MARK, status_to=Status.WMS_QUEUED).order_by("pk")
-    before = {pk: (data or {}).get("warehouse", "") for pk, data in entries.values_list("order_id", "data")}
-    return {order.pk: every.get(before.get(order.pk, "")) or _target(order, active) for order in orders}
+    trails = earlier_pushes([order.pk for order in orders if order.status == Status.WMS_QUEUED])
+    targets: dict[int, Warehouse | None] = {}
+    freed = []
+    for order in orders:
+        trail = trails.get(order.pk, Trail())
+        before, now = every.get(trail.warehouse), _target(order, active)
+        if before and trail.is_released and not before.is_active and now:
+            freed.append(order.pk)
+            before = None
+        targets[order.pk] = before or now
+    if freed:
+        # Back to the start of the road, so that the timeline tells of the new way, too.
+        change_status(order_ids=freed, to=Status.READY, actor=ACTOR)
+    return targets
 
 
 def _marked(targets: Mapping[int, Warehouse]) -> list[int]:
     """Mark orders as being sent, each with where to, and return those that are: a warehouse may report on an order
     whose answer was lost."""
     whereto = {pk: {"warehouse": house.code} for pk, house in targets.items()}
-    verdicts = change_status(order_ids=list(targets), to=Status.WMS_QUEUED, actor=ACTOR, kind=MARK, data=whereto)
+    verdicts = change_status(order_ids=list(targets), to=Status.WMS_QUEUED, actor=ACTOR, kind=QUEUED, data=whereto)
     return [pk for pk, verdict in verdicts.items() if verdict in {Verdict.APPLY, Verdict.SAME}]
+
+
+def _may_be_there(job: Job, error: HubError, trail: Trail | None) -> bool:
+    """Tell whether the warehouse may have an order whose push is given up. What it refused itself it does not have; any
+    other error says nothing of the tries before, or not even of its own."""
+    if isinstance(error, WarehouseRefusedError):
+        return False
+    is_known_before = job.attempts > 1 or (trail is not None and trail.is_unanswered)
+    return isinstance(error, MayBeThereError) or not error.permanent or is_known_before
 
 
 def _left_to_people(jobs: Sequence[Job], orders: Mapping[int, Order]) -> dict[int, str]:
@@ -230,7 +266,7 @@ def _prepared(order: Order, warehouse: Warehouse | None, accesses: dict[int, War
         text = _(
             "Warehouse %(warehouse)s is switched off but may have the order. Ask there; tried again, it goes elsewhere."
         )
-        return Prepared("", None, None, text % {"warehouse": warehouse.code})
+        return Prepared("", None, None, text % {"warehouse": warehouse.code}, may_be_there=True)
     if getattr(order, "receiver", None) is None:
         return Prepared("", None, None, _("The order has no receiver any more."))
     try:

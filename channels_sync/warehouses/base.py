@@ -142,6 +142,10 @@ Report = Step | Confirmed | StockChanged | None
 """What one report says; None when there is nothing in it for the hub."""
 
 
+class WarehouseRefusedError(HubError):
+    """The warehouse has looked at the delivery order and does not take it: it has none of that code."""
+
+
 class WarehouseAdapter:
     """One kind of warehouse system."""
 
@@ -151,7 +155,8 @@ class WarehouseAdapter:
     reports: bool = False
 
     def create_order(self, access: WarehouseAccess, order: PushOrder) -> PushAnswer:
-        """Hand one delivery order over. Raises HubError, permanent or temporary; a repeat is no error."""
+        """Hand one delivery order over. Raises WarehouseRefusedError when the warehouse does not take
+        it, HubError, permanent or temporary, when it cannot be asked; a repeat is no error."""
         raise NotImplementedError
 
     def accept_report(self, access: WarehouseAccess, request: PushRequest) -> Sequence[Reported]:

@@ -33,6 +33,7 @@ KINDS: dict[str, str | Promise] = {
     "claim": pgettext_lazy("timeline", "Said"),
     "findings_accepted": pgettext_lazy("timeline", "Findings accepted"),
     "wms_push": pgettext_lazy("timeline", "Pushed to the warehouse"),
+    "push_unanswered": pgettext_lazy("timeline", "No answer from the warehouse, which may have the order"),
     "warehouse_step": pgettext_lazy("timeline", "Step in the warehouse"),
     "warehouse_problem": pgettext_lazy("timeline", "Problem in the warehouse"),
     "parcel": pgettext_lazy("timeline", "Parcel handed to the carrier"),

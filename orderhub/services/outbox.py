@@ -19,7 +19,7 @@ from django.utils import timezone
 from msgspec import Struct
 
 from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
-from orderhub.core.errors import HubError, words_of
+from orderhub.core.errors import HubError, TemporaryError, words_of
 from orderhub.core.words import Source
 from orderhub.services.bulk import Table, json_text, records, stamp
 from orderhub.services.retries import MAX_ATTEMPTS, put_off
@@ -207,7 +207,7 @@ def _retried(rows: Iterable[tuple[int, int | None, str]], actor: str) -> list[En
 
 def _bury_lost(handler: EffectHandler, kind: str) -> None:
     """Set effects aside whose worker ended without an answer on their last attempt."""
-    error = HubError("its worker ended without an answer")
+    error = TemporaryError("its worker ended without an answer")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """

@@ -20,6 +20,7 @@ from channels_sync.warehouses.base import (
     Reported,
     WarehouseAccess,
     WarehouseAdapter,
+    WarehouseRefusedError,
     warehouses,
 )
 from channels_sync.warehouses.qimen import reports
@@ -57,7 +58,7 @@ class QimenAdapter(WarehouseAdapter):
         text = _("The warehouse refused the order: %(message)s (%(code)s)") % {"message": message, "code": code}
         if _has_word(said, _words(access, "retry_words", RETRY_WORDS)):
             raise TemporaryError(text)
-        raise HubError(text)
+        raise WarehouseRefusedError(text)
 
     def accept_report(self, access: WarehouseAccess, request: PushRequest) -> Sequence[Reported]:
         """Verify a callback and return what it tells, one by one where it tells of several articles."""
