@@ -47,7 +47,7 @@ def recheck_siblings() -> int:
 
 
 def restock() -> int:
-    """Judge short orders again whose pieces came (counted, reported, given back), and return how many."""
+    """Judge orders again that lack pieces which came (counted, reported, given back), and return how many."""
     return retriage(orders_to_restock(), "hub")
 
 

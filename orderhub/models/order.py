@@ -156,7 +156,10 @@ class OrderLine(models.Model):
         verbose_name = _("order line")
         verbose_name_plural = _("order lines")
         constraints = [models.UniqueConstraint(fields=["order", "line_no", "shop"], name="line_order_no")]
-        indexes = [models.Index(fields=["sku", "order"], name="line_sku")]
+        indexes = [
+            models.Index(fields=["sku", "order"], name="line_sku"),
+            models.Index(fields=["order"], name="line_short", condition=Q(short__gt=0)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.line_no} {self.title}"

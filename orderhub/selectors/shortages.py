@@ -2,11 +2,18 @@
 
 from django.db import connection
 
+from orderhub.core.status_graph import RANK
+from orderhub.core.words import Status
 from orderhub.selectors.pools import HOUSES, POOL
+
+IN_WAREHOUSE = [status for status in RANK if RANK[Status.WMS_QUEUED] <= RANK[status] < RANK[Status.IN_TRANSIT]]
+LACKING = [status.value for status in (Status.SHORT, Status.WMS_FAILED, *IN_WAREHOUSE)]
+"""Orders that hold stock without being judged. One on its way to the warehouse lacks pieces when its refund was agreed,
+which gave them back, and then withdrawn; a held one is served when it is released."""
 
 
 def orders_to_restock(*, limit: int = 1000) -> list[int]:
-    """Return short orders that get pieces when they are judged again, the one that would be late first.
+    """Return orders that lack pieces and get them when they are judged again, the one that would be late first.
 
     Every article that an order lacks must be there: a warehouse that serves its shop (`POOL`) has more of it than the
     line holds already. At each article the orders of the same warehouses stand in one queue, and only those are named
@@ -25,7 +32,7 @@ def orders_to_restock(*, limit: int = 1000) -> list[int]:
                         AND (s.warehouse = w.warehouse OR s.on_hand - s.reserved > w.reserved))) AS is_there
                 FROM (SELECT o.id, o.ship_by, o.shop_id, l.sku, l.warehouse, l.short, l.reserved
                       FROM orderhub_order o JOIN orderhub_orderline l ON l.shop_id = o.shop_id AND l.order_id = o.id
-                      WHERE o.status = 'short' AND l.short > 0) w {POOL}
+                      WHERE o.status = ANY(%s) AND l.short > 0) w {POOL}
                 GROUP BY w.id, w.ship_by, w.sku, pool.houses, pool.free),
             queue AS (
                 SELECT *, sum(pieces) OVER (PARTITION BY sku, houses ORDER BY ship_by, id) AS up_to_here
@@ -33,6 +40,6 @@ def orders_to_restock(*, limit: int = 1000) -> list[int]:
             SELECT id FROM queue GROUP BY id, ship_by
             HAVING bool_and(up_to_here <= free OR up_to_here = pieces) ORDER BY ship_by, id LIMIT %s
             """,  # noqa: S608  (constant texts)
-            [limit],
+            [LACKING, limit],
         )
         return [order_id for (order_id,) in cursor.fetchall()]

@@ -11,7 +11,8 @@ from orderhub import pulls
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import TemporaryError
 from orderhub.core.words import EffectState, Status
-from orderhub.models import Effect, Order, OrderLine, Shop, TimelineEntry, Warehouse
+from orderhub.models import Effect, Order, OrderLine, Shop, StockLevel, TimelineEntry, Warehouse
+from orderhub.rejudging import restock
 from orderhub.services import outbox
 from orderhub.services.outbox import NewEffect, add_effects
 from tests.drafts import RECEIVER, deliver, draft, later, line
@@ -327,6 +328,21 @@ def test_a_refund_between_looking_and_marking_keeps_the_order_here(platform, sho
     due_again()
     assert outbox.drain(kinds=["wms_push"]).done == 1
     assert now_of(taken_in) == [Status.WMS_ACCEPTED]
+
+
+def test_an_order_that_lost_its_pieces_on_the_way_to_the_warehouse_goes_out_once_there_are_some(platform, shop, taken_in):
+    level = StockLevel.objects.create(sku="SERUM-30", warehouse="WH01", on_hand=0)
+    Order.objects.update(status="wms_queued")
+    refund(taken_in, "agreed", 5)
+    refund(taken_in, "refused", 6)
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).cancelled == 1
+    assert (now_of(taken_in), OrderLine.objects.get().short, restock()) == ([Status.WMS_QUEUED], 1, 0)
+    StockLevel.objects.filter(pk=level.pk).update(on_hand=1)
+    assert restock() == 1
+    due_again()
+    assert outbox.drain(kinds=["wms_push"]).done == 1
+    assert (now_of(taken_in), OrderLine.objects.get().reserved) == ([Status.WMS_ACCEPTED], 1)
 
 
 def test_an_address_that_changes_while_the_order_is_marked_goes_out_new(platform, shop, taken_in, monkeypatch):

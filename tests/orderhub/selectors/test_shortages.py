@@ -41,6 +41,17 @@ def test_the_order_that_would_be_late_first_comes_first(shop, django_assert_num_
     assert orders_to_restock(limit=2) == [first, last]
 
 
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [("wms_queued", True), ("wms_failed", True), ("packed", True), ("in_transit", False), ("in_triage_hold", False),
+     ("refunding", False), ("cancelled", False)],
+)  # fmt: skip
+def test_whatever_the_warehouse_sends_needs_its_pieces(shop, status, counts):
+    order = short(shop, 1, ("A", 1), status=status)
+    free("A", 1)
+    assert orders_to_restock() == ([order] if counts else [])
+
+
 def test_pieces_are_not_offered_to_more_orders_than_they_serve(shop):
     first, second = short(shop, 1, ("A", 3)), short(make_shop(), 2, ("A", 1))
     short(shop, 3, ("A", 1))
