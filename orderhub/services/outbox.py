@@ -22,6 +22,7 @@ from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
 from orderhub.core.errors import HubError, TemporaryError, words_of
 from orderhub.core.words import Source
 from orderhub.services.bulk import Table, json_text, records, stamp
+from orderhub.services.repeats import steadily
 from orderhub.services.retries import MAX_ATTEMPTS, put_off
 from orderhub.services.timeline import Entry, record
 
@@ -252,36 +253,39 @@ def _job(row: Sequence[Any]) -> Job:
 
 
 def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, result: Drained) -> None:
-    prepared = handler.prepare(jobs)
+    prepared = steadily(lambda: handler.prepare(jobs))
     wanted = [job for job in jobs if job.effect_id in prepared]
-    unwanted = [job for job in jobs if job.effect_id not in prepared]
-    done: list[tuple[Job, Any]] = []
-    failed: list[tuple[Job, HubError]] = []
-    late: list[int] = []
     until = time.monotonic() + SEND_SECONDS
     with ThreadPoolExecutor(max_workers=max(1, handler.concurrency)) as pool:
-        for job, answer in pool.map(lambda job: (job, _try(handler, prepared[job.effect_id], until)), wanted):
-            if answer is _NOT_BEGUN:
-                late.append(job.effect_id)
-            elif isinstance(answer, HubError):
-                failed.append((job, answer))
-            else:
-                done.append((job, answer))
-    with transaction.atomic(), connection.cursor() as cursor:
+        answers = list(pool.map(lambda job: (job, _try(handler, prepared[job.effect_id], until)), wanted))
+    # What was sent cannot be unsent: a deadlock or a short outage here must not have it sent once more.
+    steadily(lambda: _settle(handler, jobs, answers, token, result))
+    result.errors += sorted({str(answer) for _job, answer in answers if isinstance(answer, HubError)})[:5]
+
+
+@transaction.atomic
+def _settle(
+    handler: EffectHandler, jobs: Sequence[Job], answers: Sequence[tuple[Job, Any]], token: uuid.UUID, result: Drained
+) -> None:
+    sent = {job.effect_id for job, _answer in answers}
+    with connection.cursor() as cursor:
         mine = _still_mine(cursor, [job.effect_id for job in jobs], token)
-        done = [(job, answer) for job, answer in done if job.effect_id in mine]
-        _finish(cursor, [job.effect_id for job, _ in done])
-        _hand_back(cursor, [effect_id for effect_id in late if effect_id in mine])
+        held = [(job, answer) for job, answer in answers if job.effect_id in mine]
+        failed = [(job, answer) for job, answer in held if isinstance(answer, HubError)]
+        late = [job.effect_id for job, answer in held if answer is _NOT_BEGUN]
+        done = [(job, answer) for job, answer in held if answer is not _NOT_BEGUN and not isinstance(answer, HubError)]
+        unwanted = [job for job in jobs if job.effect_id in mine - sent]
+        _finish(cursor, [job.effect_id for job, _answer in done])
+        _hand_back(cursor, late)
         handler.settle(done)
-        cancelled = _cancel(cursor, [job for job in unwanted if job.effect_id in mine])
-        dead = put_off(cursor, [(job, error) for job, error in failed if job.effect_id in mine])
+        cancelled = _cancel(cursor, unwanted)
+        dead = put_off(cursor, failed)
         if dead and isinstance(handler, GivesUp):
             handler.give_up(dead)
     result.done += len(done)
     result.cancelled += cancelled
     result.dead += len(dead)
     result.retried += len(failed) - len(dead) + len(unwanted) - cancelled
-    result.errors += sorted({str(error) for _, error in failed})[:5]
 
 
 def _try(handler: EffectHandler, prepared: Any, until: float) -> Any:

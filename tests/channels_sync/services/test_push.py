@@ -330,7 +330,9 @@ def test_a_refund_between_looking_and_marking_keeps_the_order_here(platform, sho
     assert now_of(taken_in) == [Status.WMS_ACCEPTED]
 
 
-def test_an_order_that_lost_its_pieces_on_the_way_to_the_warehouse_goes_out_once_there_are_some(platform, shop, taken_in):
+def test_an_order_that_lost_its_pieces_on_the_way_to_the_warehouse_goes_out_once_there_are_some(
+    platform, shop, taken_in
+):
     level = StockLevel.objects.create(sku="SERUM-30", warehouse="WH01", on_hand=0)
     Order.objects.update(status="wms_queued")
     refund(taken_in, "agreed", 5)

@@ -384,6 +384,25 @@ def test_a_worker_that_lost_its_lease_settles_nothing(handler):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["prepare", "settle"])
+def test_a_connection_that_is_lost_before_or_after_the_sending_costs_no_second_one(handler, monkeypatch, step):
+    add("a", "b")
+    usual, lost = getattr(handler, step), []
+
+    def losing(jobs):
+        if not lost:
+            lost.append(step)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return usual(jobs)
+
+    monkeypatch.setattr(handler, step, losing)
+    result = drain()
+    assert (result.done, sorted(handler.sent), sorted(handler.settled)) == (2, ["a", "b"], [("a", "ok"), ("b", "ok")])
+    assert set(Effect.objects.values_list("state", "attempts")) == {("done", 1)}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_send_each_effect_once(handler):
     add(*[f"k{number}" for number in range(40)])
     barrier = threading.Barrier(2)

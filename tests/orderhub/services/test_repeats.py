@@ -1,0 +1,56 @@
+from types import SimpleNamespace
+
+import pytest
+from django.db import InterfaceError, OperationalError, transaction
+
+from orderhub.services import repeats
+from orderhub.services.repeats import steadily
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The pauses that were made, without making them."""
+    made = []
+    monkeypatch.setattr(repeats, "time", SimpleNamespace(sleep=made.append))
+    return made
+
+
+def failing(times, error=OperationalError):
+    left = [error("deadlock detected")] * times
+
+    def work():
+        if left:
+            raise left.pop()
+        return "done"
+
+    return work
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_what_the_database_broke_off_is_done_again_after_longer_and_longer_pauses(waits, error):
+    assert steadily(failing(3, error)) == "done"
+    assert [0.5 * pause <= wait <= 1.5 * pause for wait, pause in zip(waits, repeats.PAUSES, strict=False)] == [
+        True
+    ] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_the_end_the_error_is_told(waits):
+    with pytest.raises(OperationalError):
+        steadily(failing(6))
+    assert len(waits) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_around_it_is_lost_as_a_whole(waits):
+    with pytest.raises(OperationalError), transaction.atomic():
+        steadily(failing(1))
+    assert waits == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_other_errors_are_not_the_databases(waits):
+    with pytest.raises(ValueError, match="mine"):
+        steadily(failing(1, lambda _text: ValueError("mine")))
+    assert waits == []
