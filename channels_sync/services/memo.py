@@ -22,7 +22,7 @@ from channels_sync.connectors.exchange import Memo, MemoRules
 from channels_sync.services import tokens
 from orderhub.core.crypto import UnreadableError
 from orderhub.core.effects import Job, effect_handlers
-from orderhub.core.errors import FieldError, HubError, TemporaryError
+from orderhub.core.errors import FieldError, HubError
 from orderhub.core.words import EffectKind, EffectState, Flag, Source
 from orderhub.models import Effect, Order, Shop
 from orderhub.services import inbox
@@ -119,12 +119,6 @@ def last_effect(order: Order) -> Effect | None:
     return Effect.objects.filter(shop_id=order.shop_id, key=_key(order)).first()
 
 
-class ShopOffError(TemporaryError):
-    """The shop is switched off; all its remarks wait."""
-
-    concerns_all = True
-
-
 class MemoWriteBack:
     """Tells channels remark and flag that were edited here."""
 
@@ -147,10 +141,8 @@ class MemoWriteBack:
 
     def send(self, prepared: Prepared) -> None:
         """Tell one order's remark. Raises HubError, permanent when the channel shows what nobody here has seen."""
-        if not prepared.shop.is_active:
-            raise ShopOffError(_("The shop is switched off: what was edited is told once it is on again."))
         try:
-            tokens.calling(prepared.shop, lambda access: _tell(access, prepared))
+            tokens.telling(prepared.shop, lambda access: _tell(access, prepared))
         except UnreadableError as error:
             raise HubError(_("The sealed data cannot be opened: a data key is missing.")) from error
 

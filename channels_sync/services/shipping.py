@@ -61,11 +61,12 @@ class ShipmentTeller:
         return prepared
 
     def send(self, prepared: Prepared) -> None:
-        """Tell one parcel, with a renewed session where the platform refuses the present one. Raises HubError."""
+        """Tell one parcel, with a renewed session where the platform refuses the present one; those of a shop that is
+        switched off wait. Raises HubError."""
         if prepared.problem:
             raise HubError(prepared.problem)
         connector = connectors.get(prepared.shop.platform)
-        tokens.calling(prepared.shop, lambda access: connector.ship(access, prepared.shipment))
+        tokens.telling(prepared.shop, lambda access: connector.ship(access, prepared.shipment))
 
     def settle(self, done: Sequence[tuple[Job, None]]) -> None:
         """Note in the timelines that the channels know."""

@@ -23,7 +23,7 @@ from channels_sync.models import ShopSync, TokenState
 from channels_sync.services import health
 from channels_sync.services.access import shop_access
 from orderhub.core.crypto import UnreadableError
-from orderhub.core.errors import HubError
+from orderhub.core.errors import HubError, TemporaryError
 from orderhub.models import Shop
 from orderhub.services import leases
 
@@ -101,6 +101,19 @@ def renew_now(*, shop_id: int, actor: str) -> None:
         raise HubError(_("The session of this shop is being renewed just now; try again in a minute."))
     if outcome in {Renewal.FAILED, Renewal.REFUSED}:
         raise HubError(ShopSync.objects.values_list("token_error", flat=True).get(shop_id=shop_id))
+
+
+class ShopOffError(TemporaryError):
+    """The shop is switched off: its channel is told nothing, and all that there is to tell waits."""
+
+    concerns_all = True
+
+
+def telling(shop: Shop, call: Callable[[ShopAccess], T]) -> T:
+    """As `calling`, for effects: a shop that is switched off waits. Raises ShopOffError, and what `calling` raises."""
+    if not shop.is_active:
+        raise ShopOffError(_("The shop is switched off: this is told to its channel once it is on again."))
+    return calling(shop, call)
 
 
 def calling(shop: Shop, call: Callable[[ShopAccess], T]) -> T:

@@ -102,7 +102,11 @@ class Shop(SealedSettings):
     ship_hours = models.PositiveSmallIntegerField(
         _("hours to ship"), default=48, help_text=_("Used where the channel gives no deadline of its own.")
     )
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_("Off: its channel is neither asked nor told; what there is to tell goes out once it is on."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -11,7 +11,7 @@ from channels_sync.services.shipping import ShipmentTeller
 from channels_sync.warehouses.base import Confirmed
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.parcels import Pieces, ToldParcel
-from orderhub.models import Effect, OrderLine, Parcel, Warehouse
+from orderhub.models import Effect, OrderLine, Parcel, Shop, Warehouse
 from orderhub.services import outbox
 from tests.factories import make_order, make_shop
 
@@ -56,6 +56,17 @@ def lines_of(shipment):
 
 def test_the_handler_is_registered():
     assert isinstance(effect_handlers.get("shipment"), ShipmentTeller)
+
+
+def test_a_parcel_of_a_shop_that_is_switched_off_waits_and_loses_no_try(warehouse):
+    order = order_of()
+    leave(warehouse, order, "P1", final=True)
+    Shop.objects.update(is_active=False)
+    Effect.objects.update(due_at=AT)
+    assert outbox.drain(kinds=["shipment"]).retried == 1
+    assert Effect.objects.values_list("state", "attempts", "last_error").get(kind="shipment") == (
+        "pending", 0, "店铺已停用：将在启用后回传平台。",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("pieces", [(("1", 3), ("2", 1)), ()])
