@@ -1,5 +1,6 @@
 """The effect `wms_push`: ready orders become delivery orders of their warehouse."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -159,12 +160,16 @@ def _given_back() -> str:
 
 
 def _read(order_ids: Iterable[int]) -> dict[int, Order]:
-    """Return those of the orders that may be sent, with all that sending them needs. Two queries."""
+    """Return those of the orders that may be sent, with all that sending them needs. Three queries."""
     # What the channel calls shipped was shipped by hand: it must not leave twice.
     by_hand = Q(channel_claim__in=HAS_LEFT)
     is_wanted = Q(channel_hold="") | Q(status=Status.WMS_FAILED, warehouse_claim=Status.WMS_FAILED)
     orders = Order.objects.filter(is_wanted, ~by_hand, pk__in=list(order_ids), status__in=WANTED)
-    return orders.select_related("shop__warehouse", "buyer", "receiver").prefetch_related("lines").in_bulk()
+    return (
+        orders.select_related("shop__warehouse", "buyer", "receiver")
+        .prefetch_related("lines", "parcel_lines")
+        .in_bulk()
+    )
 
 
 def _targets(orders: Sequence[Order]) -> dict[int, Warehouse | None]:
@@ -244,12 +249,17 @@ def _told(job: Job, answer: PushAnswer, order: Order) -> dict[str, Any]:
     return kept
 
 
-def _lines_to_send(order: Order) -> list[OrderLine]:
-    """Return the lines without refunded ones; none at all while a refund is open or pieces are missing."""
+def _lines_to_send(order: Order) -> list[tuple[OrderLine, int]]:
+    """Return the lines, without refunded ones, each with the pieces that have not left yet; none at all while a refund
+    is open or pieces are missing. What left before the warehouse gave the rest back must not be packed again."""
     lines = sorted(order.lines.all(), key=lambda line: line.pk)
     if any(line.refund in OPEN_REFUND or line.short for line in lines):
         return []
-    return [line for line in lines if line.refund != Refund.DONE]
+    gone = Counter[str]()
+    for piece in order.parcel_lines.all():
+        gone[piece.line_no] += piece.quantity
+    rest = [(line, line.quantity - gone[line.line_no]) for line in lines if line.refund != Refund.DONE]
+    return [(line, pieces) for line, pieces in rest if pieces > 0]
 
 
 def _target(order: Order, houses: Mapping[str, Warehouse]) -> Warehouse | None:
@@ -297,8 +307,10 @@ def _push_order(order: Order) -> PushOrder:
         paid_fen=order.paid_fen,
         receiver=_receiver(order.receiver),
         lines=[
-            PushLine(line.line_no, line.sku, line.title, line.quantity, line.unit_price_fen, line.paid_fen)
-            for line in _lines_to_send(order)
+            PushLine(
+                line.line_no, line.sku, line.title, pieces, line.unit_price_fen, line.paid_fen * pieces // line.quantity
+            )  # fmt: skip
+            for line, pieces in _lines_to_send(order)
         ],
     )
 

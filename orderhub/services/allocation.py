@@ -64,11 +64,14 @@ def _who_first(incoming: Incoming) -> tuple[Any, ...]:
 
 
 def _has_left(incoming: Incoming) -> bool:
-    """Tell whether pieces of the order are with the carrier: a refund asked on the road must not reserve them again.
-    Those of a completed deal are with the buyer, whoever sent them (`used_up`)."""
+    """Tell whether pieces of the order are with the carrier: a refund asked on the road must not reserve them again. Of
+    a part that left, the warehouse's later steps with the rest say nothing. The pieces of a completed deal are with the
+    buyer, whoever sent them (`used_up`)."""
     known = incoming.known
-    said = {known.place, known.warehouse_claim, known.carrier_claim} if known else set()
-    return known is not None and (incoming.status == Status.COMPLETED or not ON_ITS_WAY.isdisjoint(said))
+    if known is None:
+        return False
+    said = {known.place, known.warehouse_claim, known.carrier_claim}
+    return incoming.status == Status.COMPLETED or known.left_at is not None or not ON_ITS_WAY.isdisjoint(said)
 
 
 def used_up(batch: Batch) -> list[int]:
@@ -82,10 +85,10 @@ def used_up(batch: Batch) -> list[int]:
 
 
 def _left(shelf: Shelf, line: LineDraft, old: dict[str, Any] | None) -> Allocation:
-    """Keep what a line still has in the warehouse, when nothing about it changed; take nothing more for it."""
+    """Keep what a line still has in the warehouse, as long as it is to be sent; take nothing more for it."""
     if old is None:
         return NOTHING
-    if _is_same(line, old):
+    if old["sku"] == line.sku and old["quantity"] == line.quantity and line.refund not in TAKES_NONE:
         return Allocation(old["warehouse"], old["reserved"], 0)
     if old["reserved"]:
         shelf.give_back(old["sku"], old["warehouse"], old["reserved"])

@@ -11,7 +11,7 @@ from orderhub import pulls
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import TemporaryError
 from orderhub.core.words import EffectState, Status
-from orderhub.models import Effect, Order, OrderLine, Shop, StockLevel, TimelineEntry, Warehouse
+from orderhub.models import Effect, Order, OrderLine, Parcel, ParcelLine, Shop, StockLevel, TimelineEntry, Warehouse
 from orderhub.rejudging import restock
 from orderhub.services import outbox
 from orderhub.services.outbox import NewEffect, add_effects
@@ -262,6 +262,25 @@ def test_a_refunded_line_is_left_out(platform, shop):
     assert "SKU-2" not in body
 
 
+def test_what_has_left_is_not_sent_again_with_the_rest(platform, shop):
+    order = make_order(shop, status="wms_failed", warehouse_claim="wms_failed", lines=3)
+    first, second, _third = order.lines.order_by("pk")
+    OrderLine.objects.filter(pk=second.pk).update(quantity=3, paid_fen=900)
+    parcel = Parcel.objects.create(shop=shop, tracking_no="P1")
+    for number, pieces, inside in ((first.line_no, 1, parcel), (second.line_no, 1, parcel), (second.line_no, 1, None)):
+        ParcelLine.objects.create(shop=shop, order=order, parcel=inside, line_no=number, quantity=pieces)
+    (prepared,) = WarehousePush().prepare([Job(1, "k", shop.pk, order.pk, None, 1)]).values()
+    assert [(line.sku, line.quantity, line.paid_fen) for line in prepared.order.lines][0] == (second.sku, 1, 300)
+    assert [line.line_no for line in prepared.order.lines] == ["2", "3"]
+
+
+def test_of_an_order_that_has_left_as_a_whole_nothing_is_sent(platform, shop):
+    order = make_order(shop, status="wms_failed", warehouse_claim="wms_failed")
+    ParcelLine.objects.create(shop=shop, order=order, line_no=order.lines.get().line_no, quantity=1)
+    queue(order)
+    assert (outbox.drain(kinds=["wms_push"]).cancelled, deliveries(platform)) == (1, {})
+
+
 def test_missing_pieces_stop_the_order(platform, shop):
     order = make_order(shop, status="ready")
     OrderLine.objects.filter(order=order).update(short=1)
@@ -459,8 +478,8 @@ def test_the_number_of_queries_does_not_grow_with_the_orders(platform, shop, dja
     for number in (1, 3):
         orders = [make_order(shop, status="ready") for _ in range(number)]
         jobs = [Job(order.pk, "k", shop.pk, order.pk, None, 1) for order in orders]
-        with django_assert_num_queries(9) as asked:
+        with django_assert_num_queries(11) as asked:
             prepared = WarehousePush().prepare(jobs)
         counts.append(len(asked))
         assert len(prepared) == number
-    assert counts == [9, 9]
+    assert counts == [11, 11]

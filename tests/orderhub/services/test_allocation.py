@@ -1,5 +1,7 @@
 """Stock of orders that the channel changes after pieces of them have left."""
 
+from datetime import timedelta
+
 import pytest
 
 from orderhub.core.parcels import Pieces, ToldParcel
@@ -81,3 +83,27 @@ def test_a_line_refunded_before_it_left_gives_its_pieces_back(shop):
     leave("1", final=False)
     tell(shop, 2, status="in_transit", lines=lines(B="done"))
     assert levels() == [(9, 0), (10, 0)]
+
+
+def test_a_step_with_the_rest_does_not_reserve_what_has_left_once_more(shop):
+    tell(shop, 1)
+    Order.objects.update(status="packed")
+    leave("1", final=False)
+    order = Order.objects.get()
+    apply_claims(claims=[Claim(order.pk, "warehouse", "awaiting_pickup", later_than(order))], actor="x")
+    tell(shop, 2, buyer_remark="快点")
+    assert levels() == [(9, 0), (10, 1)]
+    assert list(Order.objects.get().lines.values_list("reserved", "short")) == [(0, 0), (1, 0)]
+
+
+def later_than(order):
+    return order.modified_at + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("refund", "kept"), [("asked", 1), ("refused", 1), ("agreed", 0)])
+def test_the_rest_stays_reserved_while_it_is_to_be_sent(shop, refund, kept):
+    tell(shop, 1)
+    Order.objects.update(status="packed")
+    leave("1", final=False)
+    tell(shop, 2, lines=lines(B=refund))
+    assert levels() == [(9, 0), (10, kept)]
