@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from channels_sync.connectors.base import abilities_of
+from channels_sync.services.one_parcel import parcels_of
 from channels_sync.services.push import set_aside
 from channels_sync.warehouses.base import Confirmed, Step, StockChanged
 from orderhub.core.status_graph import has_left
@@ -65,13 +66,25 @@ def book(*, warehouse: Warehouse, told: Sequence[Told]) -> None:
         ],
         actor=actor,
     )
-    claims = [claim for one in told for claim in _claims(one)]
-    apply_claims(claims=claims, actor=actor)
-    steps = [(one, one.said) for one in told if isinstance(one.said, Step)]
-    _note_problems(steps, actor)
+    _mark_delivered(told)
+    whole, parts, ends = _told_of_whole(told)
+    claims = [claim for one in whole for claim in _claims(one)]
+    apply_claims(claims=claims + ends, actor=actor)
+    steps = [(one, one.said) for one in whole if isinstance(one.said, Step)]
+    _note([*parts, *(one for one, step in steps if step.is_problem and not step.status)], actor)
     set_aside(order_ids=[one.order_id for one, step in steps if step.status == Status.WMS_FAILED])
-    _mark_delivered(steps)
     _tell_channels(handed)
+
+
+def _told_of_whole(told: Sequence[Told]) -> tuple[list[Told], list[Told], list[Claim]]:
+    """Return what is said of whole orders, what of single parcels, and the ends of orders whose last word came after
+    all their parcels had been signed for."""
+    finals = {one.order_id for one in told if isinstance(one.said, Confirmed) and one.said.is_final}
+    parcels = parcels_of({one.order_id for one in told}, complete=finals)
+    parts = [one for one in told if isinstance(one.said, Step) and parcels[one.order_id].is_part(one.said)]
+    ends = [(order_id, at) for order_id in sorted(finals) if (at := parcels[order_id].delivered_at)]
+    claims = [Claim(order_id, Source.WAREHOUSE, Status.DELIVERED, at, KIND) for order_id, at in ends]
+    return [one for one in told if one not in parts], parts, claims
 
 
 def change_stock(*, warehouse: Warehouse, changes: Sequence[StockChanged]) -> None:
@@ -143,34 +156,44 @@ def _facts(one: Told) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _note_problems(steps: Sequence[tuple[Told, Step]], actor: str) -> None:
-    """Write problems that move no status into the timelines."""
-    problems = {one.order_id: one for one, step in steps if step.is_problem and not step.status}
-    if not problems:
+def _note(told: Sequence[Told], actor: str) -> None:
+    """Write what moves no status into the timelines: problems, and the ends of single parcels."""
+    if not told:
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, shop_id FROM orderhub_order WHERE id = ANY(%s)", [list(problems)])
-        entries = [
-            Entry(shop_id, order_id, problems[order_id].at, "warehouse_problem", Source.WAREHOUSE, actor,
-                  data=_facts(problems[order_id]))
-            for order_id, shop_id in cursor.fetchall()
-        ]  # fmt: skip
-        record(cursor, entries)
+        cursor.execute("SELECT id, shop_id FROM orderhub_order WHERE id = ANY(%s)", [[one.order_id for one in told]])
+        shops = dict(cursor.fetchall())
+        record(cursor, [
+            Entry(shops[one.order_id], one.order_id, one.at, _kind(one.said), Source.WAREHOUSE, actor, data=_facts(one))
+            for one in told
+        ])  # fmt: skip
 
 
-def _mark_delivered(steps: Sequence[tuple[Told, Step]]) -> None:
-    """Note when the parcels of orders were signed for; one that several orders share by the first of them."""
-    signed = [{"id": one.order_id, "at": one.at} for one, step in steps if step.status == Status.DELIVERED]
+def _kind(said: Step | Confirmed) -> str:
+    return "warehouse_problem" if isinstance(said, Step) and said.is_problem else KIND
+
+
+def _mark_delivered(told: Sequence[Told]) -> None:
+    """Note when parcels were signed for: the one that is named, else all of the order; one that several orders share by
+    the first of them."""
+    signed = [
+        {"id": one.order_id, "at": one.at, "number": one.said.tracking_no}
+        for one in told
+        if isinstance(one.said, Step) and one.said.status == Status.DELIVERED
+    ]
     if not signed:
         return
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH signed AS (
-                SELECT l.parcel_id, min(r.at) AS at FROM json_to_recordset(%s::json) AS r(id bigint, at timestamptz)
-                JOIN orderhub_parcel_orders l ON l.order_id = r.id GROUP BY l.parcel_id)
-            UPDATE orderhub_parcel p SET delivered_at = signed.at FROM signed
-            WHERE p.id = signed.parcel_id AND p.delivered_at IS NULL
+                SELECT l.parcel_id, p.tracking_no = r.number AS is_named, r.at,
+                       bool_or(p.tracking_no = r.number) OVER (PARTITION BY r.id, r.number) AS names_one
+                FROM json_to_recordset(%s::json) AS r(id bigint, at timestamptz, number text)
+                JOIN orderhub_parcel_orders l ON l.order_id = r.id JOIN orderhub_parcel p ON p.id = l.parcel_id),
+            first AS (SELECT parcel_id, min(at) AS at FROM signed WHERE is_named OR NOT names_one GROUP BY parcel_id)
+            UPDATE orderhub_parcel p SET delivered_at = first.at FROM first
+            WHERE p.id = first.parcel_id AND p.delivered_at IS NULL
             """,
             [records(signed)],
         )
