@@ -306,13 +306,13 @@ def _push_order(order: Order) -> PushOrder:
         freight_fen=order.freight_fen,
         paid_fen=order.paid_fen,
         receiver=_receiver(order.receiver),
-        lines=[
-            PushLine(
-                line.line_no, line.sku, line.title, pieces, line.unit_price_fen, line.paid_fen * pieces // line.quantity
-            )  # fmt: skip
-            for line, pieces in _lines_to_send(order)
-        ],
+        lines=[_push_line(line, pieces) for line, pieces in _lines_to_send(order)],
     )
+
+
+def _push_line(line: OrderLine, pieces: int) -> PushLine:
+    paid_fen = line.paid_fen * pieces // line.quantity
+    return PushLine(line.line_no, line.sku, line.title, pieces, line.unit_price_fen, paid_fen)
 
 
 def _receiver(receiver: Receiver) -> PushReceiver:
