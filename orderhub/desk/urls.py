@@ -13,6 +13,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(next_page="desk:login"), name="logout"),
     path("search/", orders.search, name="search"),
     path("orders/<int:order_id>/", orders.order, name="order"),
+    path("orders/<int:order_id>/news/", orders.news, name="news"),
     path("orders/<int:order_id>/memo/", memo.save_memo, name="memo"),
     path("orders/<int:order_id>/reveal/", orders.reveal_receiver, name="reveal"),
 ]

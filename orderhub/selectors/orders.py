@@ -159,6 +159,13 @@ def order_page(order_id: int, shop_ids: Sequence[int] | None = None) -> OrderPag
     )
 
 
+def newest_entry(order_id: int) -> int:
+    """Return the id of the newest timeline entry of an order, 0 where there is none: whatever changes an order for
+    people writes one."""
+    newest = TimelineEntry.objects.filter(order_id=order_id).order_by("-id").values_list("id", flat=True).first()
+    return newest or 0
+
+
 def claims_of(order: Order) -> list[Claim]:
     """Return the three departments' claims, those that have said nothing included."""
     return [

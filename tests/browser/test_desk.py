@@ -1,6 +1,8 @@
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from orderhub.models import Order, TimelineEntry
 from tests.factories import make_buyer, make_order, make_parcel, make_shop, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -228,3 +230,18 @@ def test_logging_in_and_out(open_tab, agent, width):
 def test_the_docs_page_works_offline(open_tab, transactional_db):
     page = open_tab().open("/api/docs/")
     expect(page.locator(".opblock")).to_have_count(4)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_open_card_says_that_its_order_has_changed(desk, orders, width):
+    page = desk(width).open(f"/desk/orders/{orders[0].pk}/")
+    Order.objects.filter(pk=orders[0].pk).update(status="delivered")
+    TimelineEntry.objects.create(shop=orders[0].shop, order=orders[0], at=timezone.now(), kind="status", source="hub",
+                                 status_to="delivered")  # fmt: skip
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".say .news")).to_be_visible()
+    expect(page.locator(".say .pill").first).to_contain_text("Delivered")
+    expect(page.locator(".path .now")).not_to_contain_text("Delivered")
+    page.get_by_role("button", name="Show it as it is now").click()
+    expect(page.locator(".path .now")).to_contain_text("Delivered")
+    expect(page.locator(".say .news")).to_have_count(0)

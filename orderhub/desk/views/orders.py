@@ -22,7 +22,7 @@ from orderhub.desk.views.memo import memo_of
 from orderhub.desk.words import EMPTY, FOUND_BY
 from orderhub.models import Order
 from orderhub.selectors.gate import waiting_order
-from orderhub.selectors.orders import OrderPage, buyer_order_count, order_page, rows_by_id
+from orderhub.selectors.orders import OrderPage, buyer_order_count, newest_entry, order_page, rows_by_id
 from orderhub.selectors.search import Found, Kind, find, number_forms
 from orderhub.services.reveal import PERMISSION, asked_parts, opening_quota, reveal
 
@@ -74,6 +74,24 @@ def order(request: HttpRequest, order_id: int) -> HttpResponse:
         raise Http404
     template = "desk/card.html" if request.headers.get("HX-Request") == "true" else "desk/home.html"
     return render(request, template, _card(request, page))
+
+
+@login_required
+@_may_look
+@require_GET
+@never_cache
+def news(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Answer an open card that asks whether its order is still as it shows it: nothing, or the sentence of now with the
+    word that there is more. The card itself stays as the agent has it: a remark may be half written in it."""
+    newest = newest_entry(order_id)
+    if str(newest) == request.GET.get("say"):
+        return HttpResponse(status=204)
+    page = order_page(order_id)
+    if page is None:
+        raise Http404
+    of_card = request.GET.get("card", "")[:19]
+    context = _say(page) | {"of_card": int(of_card) if of_card.isdecimal() else 0}
+    return render(request, "desk/say.html", context)
 
 
 @login_required
@@ -131,14 +149,24 @@ def _said(found: Found) -> dict[str, Any]:
 def _card(request: HttpRequest, page: OrderPage) -> dict[str, Any]:
     """Return what the card's template shows."""
     return {
-        "page": page,
-        "order": page.order,
+        **_say(page),
         "receiver": page.receiver,
-        "sentence": status_sentence(page),
         "buyer_orders": buyer_order_count(page.order),
         "findings": findings_of(page.order.pk),
         "may_reveal": request.user.has_perm(PERMISSION),
         "opening": opening_quota(page.receiver, cast("User", request.user)),
-        "awaits_shipping": awaits_shipping(page.order.status),
         **memo_of(page.order, cast("User", request.user)),
+    }
+
+
+def _say(page: OrderPage) -> dict[str, Any]:
+    """Return what the sentence to be read aloud needs, with the entry of the timeline up to which it tells."""
+    newest = page.timeline[0].pk if page.timeline else 0
+    return {
+        "page": page,
+        "order": page.order,
+        "sentence": status_sentence(page),
+        "awaits_shipping": awaits_shipping(page.order.status),
+        "newest": newest,
+        "of_card": newest,
     }

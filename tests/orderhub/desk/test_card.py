@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from orderhub.api.sections import order_sections
-from orderhub.models import Receiver, Reveal, TimelineEntry
+from orderhub.models import Order, Receiver, Reveal, TimelineEntry
 from tests.factories import START, make_order, make_parcel, make_user
 from tests.orderhub.desk.conftest import HTMX
 
@@ -170,3 +170,41 @@ def test_an_order_whose_receiver_was_erased_still_opens(desk):
     page = card(desk, order)
     assert "The personal data of this order was erased." in page
     assert "<details" not in page
+
+
+def news(desk, order, card, say):
+    return desk.get(f"/desk/orders/{order.pk}/news/?card={card}&say={say}", headers=HTMX)
+
+
+def happens(order, **values):
+    return TimelineEntry.objects.create(
+        order=order, shop=order.shop, at=START, kind="status", source="hub", **values
+    ).pk
+
+
+def test_an_open_card_is_told_when_its_order_has_changed(desk, django_assert_max_num_queries):
+    order = make_order(external_no="T1", status="ready")
+    first = happens(order, status_to="ready")
+    page = card(desk, order)
+    assert f"/news/?card={first}&amp;say={first}" in page
+    assert "has changed since" not in page
+    with django_assert_max_num_queries(5):
+        assert news(desk, order, first, first).status_code == 204
+    Order.objects.update(status="packed")
+    second = happens(order, status_to="packed")
+    told = news(desk, order, first, first).content.decode()
+    assert f"/news/?card={first}&amp;say={second}" in told
+    assert "The order has changed since you opened it." in told
+    assert "Packed" in told
+    assert news(desk, order, first, second).status_code == 204
+
+
+@pytest.mark.parametrize("said", ["", "x", "²", "9" * 30])
+def test_what_a_card_says_of_itself_is_not_trusted(desk, said):
+    order = make_order()
+    happens(order)
+    assert news(desk, order, said, said).status_code == 200
+
+
+def test_news_of_an_order_that_is_not_there(desk):
+    assert desk.get("/desk/orders/1/news/?card=1&say=1", headers=HTMX).status_code == 404

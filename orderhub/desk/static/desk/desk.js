@@ -3,6 +3,7 @@ import { startKeyboard } from "./keyboard.js";
 import { startReveal } from "./reveal.js";
 import { startClocks } from "./clocks.js";
 import { startConnection } from "./connection.js";
+import { startNews } from "./news.js";
 
 const root = document.documentElement;
 
@@ -53,3 +54,4 @@ startKeyboard(copyFrom);
 startReveal();
 startClocks();
 startConnection();
+startNews();
