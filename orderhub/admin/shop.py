@@ -70,13 +70,13 @@ class WarehouseAdmin(SealedAdmin):
 
 @admin.register(AgentGroup)
 class AgentGroupAdmin(ConsoleModelAdmin):
-    """Groups of agents and the shops they serve."""
+    """Groups of agents and the shops they look after; a note, not a limit: everybody who may see orders sees all."""
 
     list_display = ("name", "agent_count", "shop_count")
     number_columns = ("agent_count", "shop_count")
     search_fields = ("name",)
     autocomplete_fields = ("agents", "shops")
-    empty_text = _("Add a group to give agents their shops.")
+    empty_text = _("Add a group to note which agents look after which shops. All agents see all orders.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Count members and shops in the list's own query."""

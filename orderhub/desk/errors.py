@@ -27,7 +27,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: nothing at this address."""
     if request.path_info.startswith(API):
         return api_errors.page_not_found(request, exception)
-    text = _("The order may belong to another shop, or the address is mistyped.")
+    text = _("The hub has no such order, or the address is mistyped.")
     return _page(request, 404, _("There is nothing here."), text)
 
 
