@@ -86,6 +86,19 @@ def test_the_chinese_is_chinese(catalogue):
     assert english == []
 
 
+@pytest.mark.parametrize(
+    ("english", "word"),
+    [
+        ("releas", "放行"),
+        (r"(finding|reason)s?\b.*\baccepted|accept.*\b(finding|reason)s?\b|^accepted by(?! the)", "确认"),
+    ],
+)
+def test_letting_an_order_go_and_accepting_its_reasons_have_one_word_each(catalogue, english, word):
+    of_it = {text for entry, text in given(catalogue) if re.search(english, entry.msgid, re.IGNORECASE)}
+    assert [text for text in of_it if word not in text] == []
+    assert of_it
+
+
 def test_no_text_is_there_twice(catalogue):
     keys = [(entry.msgctxt, entry.msgid) for entry in catalogue]
     assert sorted({key for key in keys if keys.count(key) > 1}, key=str) == []
