@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, ngettext
 
+from channels_sync.admin.difference_words import field_label, shown_value
 from channels_sync.models import Difference, DifferenceKind, DifferenceState
 from channels_sync.services import mend
 from orderhub.console import columns
@@ -36,17 +37,16 @@ class DifferenceAdmin(ReadOnlyModelAdmin):
         SavedView("all", gettext_lazy("All")),
     )  # fmt: skip
     list_display = (
-        "external_no", "shop", "kind_pill", "field", "pool_value", "platform_value", "state_pill", "note_text",
-        "order_link",
+        "external_no", "shop", "kind_pill", "what", "here", "there", "state_pill", "note_text", "order_link",
     )  # fmt: skip
     list_select_related = ("shop",)
     list_filter = (ShopFilter, "kind", "state")
-    text_columns = ("pool_value", "platform_value", "note_text")
+    text_columns = ("what", "here", "there", "note_text")
     fields = (
-        "reconciliation", "shop", "kind_pill", "external_no", "order_link", "ordered_at", "field", "pool_value",
-        "platform_value", "state_pill", "note", "closed_at", "closed_by",
+        "reconciliation", "shop", "kind_pill", "external_no", "order_link", "ordered_at", "what", "here", "there",
+        "state_pill", "note", "closed_at", "closed_by",
     )  # fmt: skip
-    readonly_fields = ("kind_pill", "state_pill", "order_link")
+    readonly_fields = ("kind_pill", "what", "here", "there", "state_pill", "order_link")
     actions = ("mend",)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -61,6 +61,21 @@ class DifferenceAdmin(ReadOnlyModelAdmin):
     def kind_pill(self, row: Difference) -> SafeString:
         """The kind as a pill."""
         return columns.pill(row.get_kind_display(), "red" if row.kind in _LOST else "amber")
+
+    @admin.display(description=gettext_lazy("field"))
+    def what(self, row: Difference) -> str:
+        """The field in words."""
+        return field_label(row.field)
+
+    @admin.display(description=gettext_lazy("in the pool"))
+    def here(self, row: Difference) -> str:
+        """What the pool has, in words."""
+        return shown_value(row.field, row.pool_value)
+
+    @admin.display(description=gettext_lazy("on the platform"))
+    def there(self, row: Difference) -> str:
+        """What the platform says, in words."""
+        return shown_value(row.field, row.platform_value)
 
     @admin.display(description=gettext_lazy("state"))
     def state_pill(self, row: Difference) -> SafeString:

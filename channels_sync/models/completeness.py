@@ -236,4 +236,4 @@ class Difference(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.external_no} {self.field}"
+        return self.external_no
