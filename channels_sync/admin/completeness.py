@@ -26,6 +26,7 @@ from orderhub.console.actions import actor_of
 from orderhub.console.change_list import SavedView
 from orderhub.console.filters import ShopFilter, TimeFilter
 from orderhub.console.model_admin import ReadOnlyModelAdmin
+from orderhub.console.origins import actor_word
 from orderhub.console.paging import Keyset
 from orderhub.core.errors import HubError
 
@@ -58,6 +59,11 @@ class RangeAdmin(ReadOnlyModelAdmin):
         """How much of the span is done."""
         return f"{job.percent} %"
 
+    @admin.display(description=gettext_lazy("by"))
+    def who(self, job: Any) -> str:
+        """Who asked for it: a person, or the hub by itself."""
+        return actor_word(job.actor)
+
     @admin.display(description=gettext_lazy("error"))
     def error(self, job: Any) -> SafeString:
         """What stands in the way, cut."""
@@ -80,15 +86,15 @@ class BackfillAdmin(RangeAdmin):
 
     views = _views(gettext_lazy("Nothing was read again yet: a shop's page has the button."))
     list_display = (
-        "created_at", "shop", "state_pill", "span", "rows", "new", "changed", "unchanged", "rejected", "actor", "error",
+        "created_at", "shop", "state_pill", "span", "rows", "new", "changed", "unchanged", "rejected", "who", "error",
     )  # fmt: skip
     number_columns = ("rows", "new", "changed", "unchanged", "rejected")
     fields = (
         "shop", "state_pill", "start", "end", "progress_text", "slices_done", "slices_total", "pages", "rows", "new",
-        "changed", "unchanged", "stale", "held", "rejected", "counted", "seen", "actor", "created_at", "started_at",
+        "changed", "unchanged", "stale", "held", "rejected", "counted", "seen", "who", "created_at", "started_at",
         "finished_at", "closed_by", "failures", "next_attempt_at", "last_error", "log_of_pages",
     )  # fmt: skip
-    readonly_fields = ("state_pill", "progress_text", "log_of_pages")
+    readonly_fields = ("state_pill", "progress_text", "who", "log_of_pages")
     actions = ("stop", "try_again")
 
     @admin.display(description=gettext_lazy("log of pages"))
@@ -131,10 +137,10 @@ class ReconciliationAdmin(RangeAdmin):
     fields = (
         "shop", "state_pill", "start", "end", "progress_text", "platform_orders", "pool_orders", "equal", "held",
         "rejected", "underway", "shipped_elsewhere", "result", "total_text", "paid_text", "refund_text", "stock_text",
-        "stock_error", "actor", "created_at", "started_at", "finished_at", "failures", "next_attempt_at", "last_error",
+        "stock_error", "who", "created_at", "started_at", "finished_at", "failures", "next_attempt_at", "last_error",
     )  # fmt: skip
     readonly_fields = (
-        "state_pill", "progress_text", "result", "total_text", "paid_text", "refund_text", "stock_text",
+        "state_pill", "progress_text", "result", "total_text", "paid_text", "refund_text", "stock_text", "who",
     )  # fmt: skip
     actions = ("compare_again", "stop", "try_again")
 

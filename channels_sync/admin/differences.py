@@ -16,6 +16,7 @@ from orderhub.console.actions import actor_of
 from orderhub.console.change_list import SavedView
 from orderhub.console.filters import ShopFilter
 from orderhub.console.model_admin import ReadOnlyModelAdmin
+from orderhub.console.origins import actor_word
 from orderhub.console.paging import Keyset
 
 DIFFERENCE_TONES = {
@@ -44,9 +45,9 @@ class DifferenceAdmin(ReadOnlyModelAdmin):
     text_columns = ("what", "here", "there", "note_text")
     fields = (
         "reconciliation", "shop", "kind_pill", "external_no", "order_link", "ordered_at", "what", "here", "there",
-        "state_pill", "note", "closed_at", "closed_by",
+        "state_pill", "note", "closed_at", "who",
     )  # fmt: skip
-    readonly_fields = ("kind_pill", "what", "here", "there", "state_pill", "order_link")
+    readonly_fields = ("kind_pill", "what", "here", "there", "state_pill", "order_link", "who")
     actions = ("mend",)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -86,6 +87,11 @@ class DifferenceAdmin(ReadOnlyModelAdmin):
     def note_text(self, row: Difference) -> SafeString:
         """Why it could not be mended, cut."""
         return columns.truncated(row.note)
+
+    @admin.display(description=gettext_lazy("closed by"))
+    def who(self, row: Difference) -> str:
+        """Who asked for the mending."""
+        return actor_word(row.closed_by) or "—"
 
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, row: Difference) -> SafeString:

@@ -22,6 +22,7 @@ from orderhub.console import columns
 from orderhub.console.actions import actor_of, each_row, report
 from orderhub.console.filters import TimeFilter
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
+from orderhub.console.origins import PLACES
 from orderhub.console.paging import Keyset
 from orderhub.core.errors import HubError
 from orderhub.models import ApiToken, Reveal
@@ -122,13 +123,13 @@ class RevealAdmin(ReadOnlyModelAdmin):
     """Who looked at whose personal data, and why."""
 
     keyset = Keyset(("id",))
-    list_display = ("at", "user", "order_no", "reason", "place", "was_shown")
+    list_display = ("at", "user", "order_no", "reason", "where", "was_shown")
     list_select_related = ("user", "order")
     list_filter = (("at", TimeFilter),)
     list_display_links = None
     text_columns = ("reason",)
-    fields = ("at", "user", "order_no", "reason", "place", "was_shown")
-    readonly_fields = ("order_no", "was_shown")
+    fields = ("at", "user", "order_no", "reason", "where", "was_shown")
+    readonly_fields = ("order_no", "where", "was_shown")
     empty_text = gettext_lazy("Nobody has looked at personal data yet.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -140,6 +141,11 @@ class RevealAdmin(ReadOnlyModelAdmin):
     def order_no(self, reveal: Reveal) -> SafeString:
         """The order, as a link."""
         return columns.order_link(reveal.order_id, reveal.order.external_no)
+
+    @admin.display(description=gettext_lazy("where"))
+    def where(self, reveal: Reveal) -> str:
+        """Console or desk."""
+        return str(PLACES.get(reveal.place, reveal.place))
 
     @admin.display(description=gettext_lazy("shown"))
     def was_shown(self, reveal: Reveal) -> SafeString:

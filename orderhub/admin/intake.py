@@ -21,6 +21,7 @@ from orderhub.console.actions import actor_of, asked_reason, each_row, report
 from orderhub.console.change_list import SavedView
 from orderhub.console.filters import ShopFilter, TimeFilter
 from orderhub.console.model_admin import ReadOnlyModelAdmin
+from orderhub.console.origins import CAME_BY
 from orderhub.console.paging import Keyset
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
@@ -156,7 +157,7 @@ class InboxAdmin(ReadOnlyModelAdmin):
     list_display = (
         "delivery_key",
         "shop",
-        "source",
+        "came_by",
         "state_pill",
         "rows",
         "attempts",
@@ -170,11 +171,16 @@ class InboxAdmin(ReadOnlyModelAdmin):
     text_columns = ("error", "delivery_key")
     deferred = ("packed_body", "headers", "result")
     fields = (
-        "delivery_key", "shop", "source", "reader", "content_type", "state_pill", "received_at", "done_at", "attempts",
+        "delivery_key", "shop", "came_by", "reader", "content_type", "state_pill", "received_at", "done_at", "attempts",
         "rows", "counts", "last_error",
     )  # fmt: skip
-    readonly_fields = ("state_pill", "counts")
+    readonly_fields = ("came_by", "state_pill", "counts")
     actions = ("take_in",)
+
+    @admin.display(description=gettext_lazy("came by"))
+    def came_by(self, item: InboxItem) -> str:
+        """The way it came, in words."""
+        return str(CAME_BY.get(item.source, item.source))
 
     @admin.display(description=gettext_lazy("state"))
     def state_pill(self, item: InboxItem) -> SafeString:

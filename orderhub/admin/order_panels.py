@@ -12,6 +12,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.console.columns import owner_of
+from orderhub.console.origins import CAME_BY, actor_word
 from orderhub.console.panels import OrderPanel, add_panel, fact_words
 from orderhub.core.words import Change, EffectKind, Flag, Lane, Presale, Source, Status
 from orderhub.models import Effect, Order, StockLevel
@@ -129,7 +130,7 @@ def timeline(order: Order, request: HttpRequest) -> dict[str, Any]:
     words = {name: ask() for name, ask in fact_words.items() if name in told}
     entries = [
         {"entry": entry, "icon": ICONS.get(Source(entry.source), "info") if entry.source in Source else "info",
-         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source), "actor": _actor(entry.actor),
+         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source), "actor": actor_word(entry.actor),
          "facts": _facts(entry.data, words)}
         for entry in rows
     ]  # fmt: skip
@@ -157,39 +158,33 @@ _DATA_WORDS: dict[str, str | Promise] = {
     "attempts": _("attempts"),
     "code": _("delivery order"),
     "effects": _("sent again"),
+    "repeat": _("there already"),
+    "warehouse_code": _("the warehouse's own code"),
 }
 
-VIA: dict[str, str | Promise] = {
-    "poll": pgettext_lazy("came by", "pull"),
-    "event": pgettext_lazy("came by", "push, then fetched"),
-    "push": pgettext_lazy("came by", "push"),
-    "api": pgettext_lazy("came by", "API"),
-    "file": pgettext_lazy("came by", "file import"),
-    "gate": pgettext_lazy("came by", "let in at the gate"),
-    "reread": pgettext_lazy("came by", "open orders read again"),
-    "backfill": pgettext_lazy("came by", "back-fill"),
-    "mend": pgettext_lazy("came by", "mended after the comparison"),
-    "rerun": pgettext_lazy("came by", "refused row tried again"),
-    "hub": pgettext_lazy("came by", "judged again"),
-}
-"""Words for how a version of an order came into the pool."""
+_CHANGES: dict[str, str | Promise] = {
+    **dict(Change.choices), "seller_remark": _("seller's remark"), "flag": _("flag"),
+}  # fmt: skip
+"""What a channel changed, or a person about the memo."""
 
 
 def _facts(data: Any, more_words: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, str]]:
     if not isinstance(data, dict):
         return []
     told = {name: value for name, value in data.items() if value not in (None, "", [])}
-    for name, words in (("lane", dict(Lane.choices)), ("via", VIA)):
+    for name, words in (("lane", dict(Lane.choices)), ("via", CAME_BY)):
         if name in told:
             told[name] = words.get(told[name], told[name])
-    lists = {"changed": dict(Change.choices), "effects": dict(EffectKind.choices), **more_words}
+    lists: dict[str, Mapping[str, Any]] = {
+        "changed": _CHANGES, "effects": dict(EffectKind.choices), **more_words,
+    }  # fmt: skip
     told |= {name: _in_words(data, name, words) for name, words in lists.items() if isinstance(told.get(name), list)}
     return [(_DATA_WORDS.get(name, name), _fact(value)) for name, value in told.items()]
 
 
 def changes_shown(data: Any) -> str:
     """Return what the channel changed, of the data of an entry `change`, in words."""
-    return _in_words(data, "changed", dict(Change.choices))
+    return _in_words(data, "changed", _CHANGES)
 
 
 def effects_shown(data: Any) -> str:
@@ -208,13 +203,6 @@ def _fact(value: Any) -> str:
     if value is True:
         return "✓"
     return str(Status(value).label) if isinstance(value, str) and value in Status.values else str(value)
-
-
-def _actor(actor: str) -> str:
-    """Return who did it, as people know it; how a version of an order came in stands among the facts."""
-    part, _colon, name = actor.partition(":")
-    words: dict[str, Mapping[str, Any]] = {"outbox": dict(EffectKind.choices), "warehouse": {}, "intake": {name: ""}}
-    return str(words[part].get(name, name)) if part in words and name else actor
 
 
 def _source(source: str) -> str:

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from orderhub.console import columns
 from orderhub.console.change_list import ConsoleChangeList
+from orderhub.console.origins import actor_word
 from orderhub.console.tables import CHECKBOX, column_class, rows
 from orderhub.core.words import Status
 from orderhub.selectors.gate import GateView
@@ -51,6 +52,12 @@ def status_pill(status: str) -> SafeString:
 def status_word(status: str) -> str:
     """Return a status as its word."""
     return str(Status(status).label) if status in Status.values else status
+
+
+@register.filter
+def who(actor: str) -> str:
+    """Return who did something, as people know it."""
+    return actor_word(actor)
 
 
 @register.filter

@@ -19,6 +19,7 @@ from orderhub.console import columns
 from orderhub.console.actions import actor_of
 from orderhub.console.change_list import SavedView
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
+from orderhub.console.origins import actor_word
 from orderhub.core.errors import FieldError
 from triage.admin.catalogue import editor_data
 from triage.conditions import check, sentence
@@ -192,10 +193,15 @@ class RuleAdmin(ConsoleModelAdmin):
 class RuleSetAdmin(ReadOnlyModelAdmin):
     """Published versions, never changed."""
 
-    list_display = ("number", "published_at", "published_by", "rule_count", "word_count")
+    list_display = ("number", "published_at", "who", "rule_count", "word_count")
     number_columns = ("number", "rule_count", "word_count")
-    fields = ("number", "published_at", "published_by", "rules_in_words", "words_in_force")
-    readonly_fields = ("rules_in_words", "words_in_force")
+    fields = ("number", "published_at", "who", "rules_in_words", "words_in_force")
+    readonly_fields = ("who", "rules_in_words", "words_in_force")
+
+    @admin.display(description=gettext_lazy("by"))
+    def who(self, version: RuleSet) -> str:
+        """Who published it: a person, or the hub with its defaults."""
+        return actor_word(version.published_by)
 
     @admin.display(description=gettext_lazy("active rules"))
     def rule_count(self, version: RuleSet) -> int:

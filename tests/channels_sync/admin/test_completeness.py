@@ -96,6 +96,14 @@ def test_a_comparison_tells_its_figures_and_leads_to_what_differs(supervisor, jo
     assert ("¥2.00" in found, ">Paid<" in found, "paid_fen" in found) == (True, True, False)
 
 
+def test_what_the_hub_began_by_itself_says_so(supervisor, shop):
+    Backfill.objects.create(**span(shop, actor="pull"))
+    Reconciliation.objects.create(**span(shop, actor="nightly"))
+    assert "the pull, by itself" in supervisor.get(BACKFILLS).content.decode()
+    page = supervisor.get(f"{RECONCILIATIONS}{Reconciliation.objects.get().pk}/change/").content.decode()
+    assert "every night, by itself" in page
+
+
 def test_a_difference_leads_to_its_order(supervisor, job):
     order = make_order(job.shop)
     row = difference(job, order.external_no, order_id=order.pk)

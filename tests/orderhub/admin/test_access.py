@@ -26,6 +26,14 @@ def test_the_lists_need_a_fixed_number_of_queries(supervisor, rows, django_asser
         assert len(response.context["cl"].result_list) == rows, path
 
 
+def test_the_log_of_looks_says_where_in_words(supervisor):
+    for place in ("desk", "console"):
+        Reveal.objects.create(order=make_order(), user=supervisor.person, reason="r", place=place)
+    supervisor.cookies["django_language"] = "zh-hans"
+    body = supervisor.get("/ops/orderhub/reveal/").content.decode()
+    assert ("运营后台</td>" in body, "客服工作台</td>" in body) == (True, True)
+
+
 def test_the_secret_is_shown_once_and_works(supervisor):
     shop = make_shop()
     response = supervisor.post(

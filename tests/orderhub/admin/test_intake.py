@@ -44,6 +44,13 @@ def test_the_lists_need_a_fixed_number_of_queries(supervisor, rows, django_asser
         assert supervisor.get(INBOX).content.decode().count("<tr data-href") == rows
 
 
+def test_how_a_delivery_came_is_told_in_words(supervisor):
+    make_item(make_shop(), source="poll")
+    supervisor.cookies["django_language"] = "zh-hans"
+    body = supervisor.get(INBOX).content.decode()
+    assert ("拉取</td>" in body, "poll</td>" in body) == (True, False)
+
+
 def test_a_row_that_can_be_read_now_is_taken_in(supervisor, rules):
     reject = make_reject(make_shop())
     supervisor.post(REJECTS, {"action": "rerun", "_selected_action": [reject.pk]})

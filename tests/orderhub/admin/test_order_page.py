@@ -111,6 +111,15 @@ def test_who_did_it_is_told_as_people_know_it(supervisor, rich, actor, shown):
     assert f"<span>人工{told}</span>" in body
 
 
+def test_what_a_person_changed_about_the_memo_is_said_in_words(supervisor, rich):
+    TimelineEntry.objects.create(
+        shop=rich.shop, order=rich, at=START, kind="memo", source="person", actor="boss",
+        data={"changed": ["seller_remark", "flag"]},
+    )  # fmt: skip
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+    assert "变更：卖家备注、旗标" in page(supervisor, rich).content.decode()
+
+
 @pytest.mark.parametrize(
     ("language", "words"),
     [("en", ["Tried again by hand", "sent again: Push to the warehouse, nonsense"]),
