@@ -12,8 +12,9 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.console.columns import owner_of
-from orderhub.console.origins import CAME_BY, actor_word
+from orderhub.console.origins import CAME_BY, actor_word, warehouse_names
 from orderhub.console.panels import OrderPanel, add_panel, fact_words
+from orderhub.core.carriers import carrier_name
 from orderhub.core.words import Change, EffectKind, Flag, Lane, Presale, Source, Status
 from orderhub.models import Effect, Order, StockLevel
 from orderhub.selectors.orders import OrderPage
@@ -27,6 +28,8 @@ ICONS = {
     Source.HUB: "hub",
     Source.PERSON: "person",
 }
+WAREHOUSE = "warehouse"
+"""Names a warehouse by its code: among the facts of an entry, and before the colon of who did it."""
 KINDS: dict[str, str | Promise] = {
     "intake": pgettext_lazy("timeline", "Taken in"),
     "change": pgettext_lazy("timeline", "Changed by the channel"),
@@ -62,7 +65,9 @@ def lines(order: Order, request: HttpRequest) -> dict[str, Any]:
     available: dict[str, int] = {}
     for sku, on_hand, reserved in levels:
         available[sku] = available.get(sku, 0) + max(on_hand - reserved, 0)
-    return {"lines": [(line, available.get(line.sku)) for line in rows], "order": order}
+    houses = warehouse_names() if any(line.warehouse for line in rows) else {}
+    shown = [(line, available.get(line.sku), houses.get(line.warehouse, line.warehouse)) for line in rows]
+    return {"lines": shown, "order": order}
 
 
 def remarks(order: Order, request: HttpRequest) -> dict[str, Any]:
@@ -127,11 +132,14 @@ def timeline(order: Order, request: HttpRequest) -> dict[str, Any]:
     """Return the newest entries of the timeline, the newest first."""
     rows = page_of(request).timeline
     told = {name for entry in rows if isinstance(entry.data, dict) for name in entry.data}
+    if any(entry.actor.startswith(f"{WAREHOUSE}:") for entry in rows):
+        told.add(WAREHOUSE)
     words = {name: ask() for name, ask in fact_words.items() if name in told}
+    houses = words.get(WAREHOUSE)
     entries = [
         {"entry": entry, "icon": ICONS.get(Source(entry.source), "info") if entry.source in Source else "info",
-         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source), "actor": actor_word(entry.actor),
-         "facts": _facts(entry.data, words)}
+         "what": KINDS.get(entry.kind, entry.kind), "source": _source(entry.source),
+         "actor": actor_word(entry.actor, houses), "facts": _facts(entry.data, words)}
         for entry in rows
     ]  # fmt: skip
     return {"entries": entries}
@@ -153,7 +161,7 @@ _DATA_WORDS: dict[str, str | Promise] = {
     "pieces": _("pieces"),
     "node": _("warehouse's word"),
     "info": _("said"),
-    "warehouse": _("warehouse"),
+    WAREHOUSE: _("warehouse"),
     "warehouse_order_id": _("number in the warehouse"),
     "attempts": _("attempts"),
     "code": _("delivery order"),
@@ -175,6 +183,10 @@ def _facts(data: Any, more_words: Mapping[str, Mapping[str, Any]]) -> list[tuple
     for name, words in (("lane", dict(Lane.choices)), ("via", CAME_BY)):
         if name in told:
             told[name] = words.get(told[name], told[name])
+    if "carrier" in told:
+        told["carrier"] = carrier_name(str(told["carrier"]))
+    if WAREHOUSE in told:
+        told[WAREHOUSE] = more_words[WAREHOUSE].get(told[WAREHOUSE], told[WAREHOUSE])
     lists: dict[str, Mapping[str, Any]] = {
         "changed": _CHANGES, "effects": dict(EffectKind.choices), **more_words,
     }  # fmt: skip
@@ -209,6 +221,7 @@ def _source(source: str) -> str:
     return str(Source(source).label) if source in Source.values else source
 
 
+fact_words.add(WAREHOUSE, warehouse_names)
 P = "console/panels"
 add_panel(OrderPanel("lines", _("Lines"), f"{P}/lines.html", lines, "left", 40))
 add_panel(OrderPanel("remarks", _("Remarks"), f"{P}/remarks.html", remarks, "left", 50))

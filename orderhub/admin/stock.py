@@ -1,9 +1,12 @@
 """Articles and their stock."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F
+from django.contrib.admin import AllValuesFieldListFilter
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -13,8 +16,19 @@ from orderhub.console import columns
 from orderhub.console.change_list import SavedView
 from orderhub.console.fields import YuanField
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
+from orderhub.console.origins import warehouse_names
 from orderhub.console.paging import Keyset
-from orderhub.models import Sku, StockLevel
+from orderhub.models import Sku, StockLevel, Warehouse
+
+
+class WarehouseFilter(AllValuesFieldListFilter):
+    """By warehouse, each by its name."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Offer every warehouse that has stock."""
+        names = warehouse_names()
+        for choice in super().choices(changelist):
+            yield {**choice, "display": names.get(str(choice["display"]), choice["display"])}
 
 
 @admin.register(StockLevel)
@@ -33,14 +47,25 @@ class StockLevelAdmin(ReadOnlyModelAdmin):
             empty=gettext_lazy("Every level has pieces left."),
         ),
     )  # fmt: skip
-    list_display = ("sku", "warehouse", "on_hand", "reserved", "left", "mark", "updated_at")
-    list_filter = ("warehouse",)
+    list_display = ("sku", "house", "on_hand", "reserved", "left", "mark", "updated_at")
+    list_filter = (("warehouse", WarehouseFilter),)
     search_fields = ("sku__startswith",)
     search_help_text = gettext_lazy("SKU")
     number_columns = ("on_hand", "reserved", "left")
-    fields = ("sku", "warehouse", "on_hand", "reserved", "left", "mark", "updated_at")
-    readonly_fields = ("left", "mark")
+    fields = ("sku", "house", "on_hand", "reserved", "left", "mark", "updated_at")
+    readonly_fields = ("house", "left", "mark")
     empty_text = gettext_lazy("Import counts with manage.py import_stock FILE.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Bring the names of the warehouses along."""
+        named = Warehouse.objects.filter(code=OuterRef("warehouse")).values("name")
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(house_name=Subquery(named))
+        return rows
+
+    @admin.display(description=gettext_lazy("warehouse"))
+    def house(self, level: Any) -> str:
+        """The warehouse by name; one that is not set up by its code."""
+        return str(level.house_name or level.warehouse)
 
     @admin.display(description=gettext_lazy("available"))
     def left(self, level: StockLevel) -> SafeString:

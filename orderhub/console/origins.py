@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from orderhub.core.words import EffectKind
+from orderhub.models import Warehouse
 
 CAME_BY: Mapping[str, str | Promise] = {
     "poll": pgettext_lazy("came by", "pull"),
@@ -34,6 +35,11 @@ _BY_ITSELF: Mapping[str, str | Promise] = {
     "demo": pgettext_lazy("actor", "demo data"),
 }
 _COMMANDS = ("command", "manage.py")
+
+
+def warehouse_names() -> dict[str, str]:
+    """Return what people call the warehouses, by the codes that are kept with stock and in timelines."""
+    return dict(Warehouse.objects.values_list("code", "name"))
 
 
 def actor_word(actor: str, houses: Mapping[str, str | Promise] | None = None) -> str:

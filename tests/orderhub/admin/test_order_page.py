@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 
-from orderhub.models import Effect, Order, Receiver, Reveal, StockLevel, TimelineEntry
+from orderhub.models import Effect, Order, Receiver, Reveal, StockLevel, TimelineEntry, Warehouse
 from tests.factories import START, make_order, make_parcel, make_shop
 from triage.models import Finding
 
@@ -109,6 +109,20 @@ def test_who_did_it_is_told_as_people_know_it(supervisor, rich, actor, shown):
     body = page(supervisor, rich).content.decode()
     told = f'<span class="dim">{shown}</span>' if shown else ""
     assert f"<span>人工{told}</span>" in body
+
+
+def test_warehouses_and_carriers_are_called_by_their_names(supervisor, rich):
+    Warehouse.objects.create(code="WH01", name="华东仓")
+    rich.lines.update(warehouse="WH01", reserved=1, short=0)
+    TimelineEntry.objects.all().delete()
+    TimelineEntry.objects.create(
+        shop=rich.shop, order=rich, at=START, kind="parcel", source="warehouse", actor="warehouse:WH01",
+        data={"carrier": "ZTO", "warehouse": "WH01"},
+    )  # fmt: skip
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+    body = page(supervisor, rich).content.decode()
+    assert [word for word in (" · 华东仓<", "承运商：中通快递", "仓库：华东仓") if word not in body] == []
+    assert "WH01" not in body
 
 
 def test_what_a_person_changed_about_the_memo_is_said_in_words(supervisor, rich):

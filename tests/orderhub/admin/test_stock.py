@@ -1,6 +1,8 @@
+import re
+
 import pytest
 
-from orderhub.models import Sku, StockLevel
+from orderhub.models import Sku, StockLevel, Warehouse
 
 LEVELS = "/ops/orderhub/stocklevel/"
 SKUS = "/ops/orderhub/sku/"
@@ -12,10 +14,19 @@ def test_the_lists_need_a_fixed_number_of_queries(supervisor, rows, django_asser
         StockLevel.objects.create(sku=f"s{number}", warehouse="w", on_hand=1)
         Sku.objects.create(code=f"s{number}")
     supervisor.get(LEVELS)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert supervisor.get(LEVELS).content.decode().count("<tr data-href") == rows
     with django_assert_num_queries(5):
         assert supervisor.get(SKUS).content.decode().count("<tr data-href") == rows
+
+
+def test_warehouses_are_called_by_their_names(supervisor):
+    Warehouse.objects.create(code="hz", name="杭州仓")
+    StockLevel.objects.create(sku="a", warehouse="hz", on_hand=1)
+    StockLevel.objects.create(sku="b", warehouse="old", on_hand=1)
+    body = supervisor.get(LEVELS).content.decode()
+    assert re.findall(r"(杭州仓|old|hz)</(?:td|option)>", body) == ["杭州仓", "old", "杭州仓", "old"]
+    assert [row.sku for row in supervisor.get(f"{LEVELS}?warehouse=hz").context["cl"].result_list] == ["a"]
 
 
 def test_oversold_and_sold_out_are_told_apart(supervisor):
