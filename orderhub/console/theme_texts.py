@@ -1,6 +1,6 @@
-"""Texts of the theme that have no Chinese anywhere: named here, so that our catalogue brings it.
+"""Texts of the theme and of the job library that have no Chinese anywhere: named here, so that our catalogue brings it.
 
-A test fails when a new version of the theme brings another one.
+Tests fail when a new version of them brings another one.
 """
 
 from django.utils.translation import gettext_noop, ngettext_lazy
@@ -63,3 +63,21 @@ FOUND = ngettext_lazy(
     "\n                Found %(counter)s result in %(time)s seconds\n            ",
     "\n                Found %(counter)s results in %(time)s seconds\n            ",
 )
+
+JOB_TEXTS = (
+    gettext_noop("Cluster"),
+    gettext_noop("Dotted import path to the callable, e.g. myapp.tasks.job."),
+    gettext_noop("Function"),
+    gettext_noop("How often this task should be enqueued."),
+    gettext_noop("Name of the target cluster"),
+    gettext_noop("Optional human-readable name for lookup and display."),
+    gettext_noop("Optional label to identify this schedule in the admin."),
+    gettext_noop("Pickled return value or error payload."),
+    gettext_noop("Started at"),
+    gettext_noop("Stopped at"),
+    gettext_noop("When the worker finished (success or failure)."),
+    gettext_noop("When the worker started executing the task."),
+    gettext_noop("When this schedule runs next (stored in UTC)."),
+    gettext_noop("e.g. module.tasks.function"),
+)
+"""As the job library writes them: labels and help of what the console shows of schedules and failures."""
