@@ -1,6 +1,6 @@
 """What people may do about one shop. Each is a POST, tells its result in words and leads back to the shop's page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from django.contrib import messages
@@ -11,7 +11,10 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
@@ -20,6 +23,7 @@ from channels_sync.admin.channel import ACT, CHANGE, FILL, GATE, Forms, connecto
 from channels_sync.admin.channel_forms import BackfillForm, CredentialsForm, TermsForm
 from channels_sync.models import Backfill
 from channels_sync.services import backfill, check, health, terms, tokens
+from channels_sync.services.terms import TERMS
 from orderhub.admin.gate import GateForm, said
 from orderhub.console.actions import actor_of
 from orderhub.console.columns import exact
@@ -81,7 +85,7 @@ def test(request: HttpRequest, shop: Shop) -> None:
 def renew(request: HttpRequest, shop: Shop) -> None:
     """Renew the shop's authorisation."""
     tokens.renew_now(shop_id=shop.pk, actor=actor_of(request))
-    _audit(request, shop, "authorisation renewed")
+    _audit(request, shop, [gettext_noop("authorisation")])
     messages.success(request, _("The authorisation was renewed."))
 
 
@@ -130,7 +134,8 @@ def change_terms(request: HttpRequest, shop: Shop) -> HttpResponse | None:
     if not form.is_valid():
         return _refused(request, shop, "terms", form)
     changed = terms.change_terms(shop_id=shop.pk, values=form.cleaned_data, actor=actor_of(request))
-    _audit(request, shop, ", ".join(changed))
+    labels = {term.name: term.label for term in TERMS}
+    _audit(request, shop, [labels[name] for name in changed])
     messages.success(request, _("The settings were saved.") if changed else _("Nothing was changed."))
     return None
 
@@ -144,7 +149,8 @@ def change_credentials(request: HttpRequest, shop: Shop) -> HttpResponse | None:
     names = terms.change_credentials(
         shop_id=shop.pk, change=lambda stored: with_typed(stored, typed), actor=actor_of(request)
     )
-    _audit(request, shop, ", ".join(f"credential {name}" for name in names))
+    labels = {field.name: field.label for field in wanted(shop)}
+    _audit(request, shop, [labels.get(name, name) for name in names])
     if names:
         messages.success(request, _("The credentials were stored encrypted and are tried within a minute."))
     else:
@@ -167,10 +173,13 @@ def _backfill_of(request: HttpRequest, shop: Shop) -> Backfill:
     return get_object_or_404(Backfill, pk=int(given) if given.isdecimal() and len(given) < 19 else 0, shop=shop)
 
 
-def _audit(request: HttpRequest, shop: Shop, what: str) -> None:
-    """Put what was changed, never the value of a secret, into the console's change log."""
-    if what:
+def _audit(request: HttpRequest, shop: Shop, fields: Sequence[str | Promise]) -> None:
+    """Put into the console's change log what was changed, never the value of a secret. Labels are kept untranslated:
+    each reader sees them in the own language."""
+    if fields:
         user: Any = request.user
+        with translation.override(None):
+            what = [{"changed": {"fields": [str(field) for field in fields]}}]
         LogEntry.objects.log_actions(user.pk, cast("Any", [shop]), CHANGED, what, single_object=True)
 
 

@@ -16,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 from django.views.decorators.http import require_POST
 
 from channels_sync.admin import listing_files
@@ -172,7 +172,7 @@ class ListingAdmin(OfferColumns):
         for formset in formsets:
             if formset.has_changed():
                 named = " + ".join(f"{part.quantity} x {part.sku}" for part in formset.parts) or "—"
-                told.append({"changed": {"name": str(_("parts")), "object": named, "fields": []}})
+                told.append({"changed": {"name": gettext_noop("parts"), "object": named, "fields": []}})
         return told
 
     @admin.action(description=gettext_lazy("Take the best suggestion"), permissions=["change"])

@@ -27,6 +27,7 @@ from orderhub.console.paging import Keyset
 from orderhub.core.errors import HubError
 from orderhub.models import ApiToken, Reveal
 from orderhub.services.access import INTAKE_WRITE, METRICS_READ, ORDERS_READ, issue_token, revoke_token
+from orderhub.services.rejects import LOOKED, TRIED
 
 SCOPE_WORDS = {
     INTAKE_WRITE: gettext_lazy("push orders"),
@@ -182,4 +183,12 @@ class LogEntryAdmin(ReadOnlyModelAdmin):
     @admin.display(description=gettext_lazy("details"))
     def message(self, entry: LogEntry) -> SafeString:
         """Which fields were changed, or the reason of a look."""
-        return columns.truncated(entry.get_change_message(), 120)
+        return columns.truncated(_change_words(entry), 120)
+
+
+def _change_words(entry: LogEntry) -> str:
+    kept = entry.get_change_message()
+    for beginning, words in ((LOOKED, _("Raw row shown: %(reason)s")), (TRIED, _("Raw row not readable: %(reason)s"))):
+        if kept.startswith(beginning):
+            return words % {"reason": kept.removeprefix(beginning)}
+    return kept

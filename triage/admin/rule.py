@@ -13,7 +13,7 @@ from django.urls.resolvers import URLPattern
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from orderhub.console import columns
 from orderhub.console.actions import actor_of
@@ -184,7 +184,7 @@ class RuleAdmin(ConsoleModelAdmin):
         rules = list(queryset)
         changed = set_rule_state(rule_ids=[rule.pk for rule in rules], state=state, actor=actor_of(request))
         for rule in rules:
-            self.log_change(request, rule, [{"changed": {"fields": [_("state")]}}])
+            self.log_change(request, rule, [{"changed": {"fields": [gettext_noop("state")]}}])
         text = ngettext("%(count)d rule changed.", "%(count)d rules changed.", changed)
         messages.success(request, text % {"count": changed})
 

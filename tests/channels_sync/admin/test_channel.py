@@ -4,7 +4,7 @@ import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
@@ -47,6 +47,12 @@ def post(client, shop, name, **values):
 
 def said(response):
     return [str(message) for message in response.context["messages"]]
+
+
+def logged(language):
+    """What the change log says of the one change, for a reader of this language."""
+    with translation.override(language):
+        return LogEntry.objects.get().get_change_message()
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -236,7 +242,8 @@ class TestSettings:
         assert said(response) == ["The settings were saved."]
         shop.refresh_from_db()
         assert (shop.settings, shop.merge_window_seconds) == ({"stock_buffer": 3, "stock_share": 80}, 60)
-        assert LogEntry.objects.get().change_message == "merge_window_seconds, stock_buffer, stock_share"
+        assert logged("zh-hans") == "已修改合单窗口（秒）、安全库存（件） 与 库存占比（%）。"
+        assert logged("en") == "Changed Merge window (seconds), Safety buffer (pieces) and Share of the stock (%)."
 
     def test_a_number_that_cannot_be_comes_back_with_its_reason(self, log_in, shop):
         response = post(log_in("supervisor"), shop, "terms", stock_share="101")
@@ -269,7 +276,7 @@ class TestCredentials:
         assert said(response) == ["The credentials were stored encrypted and are tried within a minute."]
         shop.refresh_from_db()
         assert shop.credentials == {**SECRETS, "session": "new-token"}
-        assert LogEntry.objects.get().change_message == "credential session"
+        assert logged("en") == "Changed Session (access token)."
         assert "new-token" not in response.content.decode()
 
     def test_typing_nothing_changes_nothing(self, log_in, shop):

@@ -34,6 +34,18 @@ def test_the_log_of_looks_says_where_in_words(supervisor):
     assert ("运营后台</td>" in body, "客服工作台</td>" in body) == (True, True)
 
 
+def test_the_change_log_is_read_in_the_language_of_the_reader(supervisor):
+    kind = ContentType.objects.get_for_model(ApiToken)
+    for told in ("raw row shown: why", "raw row not readable: why", '[{"changed": {"fields": ["state"]}}]'):
+        LogEntry.objects.create(
+            user=supervisor.person, content_type=kind, object_id="1", action_flag=CHANGE, change_message=told
+        )
+    supervisor.cookies["django_language"] = "zh-hans"
+    body = supervisor.get("/ops/admin/logentry/").content.decode()
+    told = ("查看了原始数据：why", "原始数据无法解密：why", "已修改状态。")
+    assert [text for text in told if text not in body] == []
+
+
 def test_the_secret_is_shown_once_and_works(supervisor):
     shop = make_shop()
     response = supervisor.post(
