@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,7 +22,7 @@ from channels_sync.models import (
 )
 from channels_sync.services import backfill, reconcile
 from orderhub.console import columns
-from orderhub.console.actions import actor_of
+from orderhub.console.actions import actor_of, asked_first
 from orderhub.console.change_list import SavedView
 from orderhub.console.filters import ShopFilter, TimeFilter
 from orderhub.console.model_admin import ReadOnlyModelAdmin
@@ -106,10 +106,14 @@ class BackfillAdmin(RangeAdmin):
         """Tell whether this person may stop and restart back-fills."""
         return request.user.has_perm("channels_sync.change_backfill")
 
-    @admin.action(description=gettext_lazy("Stop"), permissions=["work"])
-    def stop(self, request: HttpRequest, rows: QuerySet[Backfill]) -> None:
+    @admin.action(description=gettext_lazy("Stop…"), permissions=["work"])
+    def stop(self, request: HttpRequest, rows: QuerySet[Backfill]) -> HttpResponse | None:
         """Stop the selected back-fills; what they brought stays."""
-        _report(request, sum(backfill.cancel(row.pk, actor_of(request)) for row in rows))
+        explain = _("What they brought stays. They do not go on: the rest of the range has to be asked for anew.")
+        question = asked_first(self, request, rows, title=_("Stop"), explain=explain)
+        if question is None:
+            _report(request, sum(backfill.cancel(row.pk, actor_of(request)) for row in rows))
+        return question
 
     @admin.action(description=gettext_lazy("Go on"), permissions=["work"])
     def try_again(self, request: HttpRequest, rows: QuerySet[Backfill]) -> None:
@@ -198,10 +202,14 @@ class ReconciliationAdmin(RangeAdmin):
             else:
                 messages.success(request, _("The comparison begins within a minute."))
 
-    @admin.action(description=gettext_lazy("Stop"), permissions=["work"])
-    def stop(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> None:
+    @admin.action(description=gettext_lazy("Stop…"), permissions=["work"])
+    def stop(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> HttpResponse | None:
         """Stop the selected comparisons; what they found stays."""
-        _report(request, sum(reconcile.cancel(row.pk, actor_of(request)) for row in rows))
+        explain = _("What they found stays. They do not go on: the range has to be compared again as a whole.")
+        question = asked_first(self, request, rows, title=_("Stop"), explain=explain)
+        if question is None:
+            _report(request, sum(reconcile.cancel(row.pk, actor_of(request)) for row in rows))
+        return question
 
     @admin.action(description=gettext_lazy("Go on"), permissions=["work"])
     def try_again(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> None:

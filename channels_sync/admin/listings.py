@@ -25,7 +25,7 @@ from channels_sync.admin.offer_columns import FAILING, OfferColumns, say_what_st
 from channels_sync.models import Listing, ListingPart, ListingState
 from channels_sync.services import mapping, suggestions
 from orderhub.console import columns
-from orderhub.console.actions import actor_of
+from orderhub.console.actions import actor_of, asked_first
 from orderhub.console.change_list import SavedView
 from orderhub.console.filters import ShopFilter
 from orderhub.console.paging import Keyset
@@ -190,15 +190,28 @@ class ListingAdmin(OfferColumns):
         if len(problems) > 10:
             messages.warning(request, _("… and %(count)d more.") % {"count": len(problems) - 10})
 
-    @admin.action(description=gettext_lazy("Ignore: needs no SKU"), permissions=["change"])
-    def ignore(self, request: HttpRequest, rows: QuerySet[Listing]) -> None:
+    @admin.action(description=gettext_lazy("Ignore: needs no SKU…"), permissions=["change"])
+    def ignore(self, request: HttpRequest, rows: QuerySet[Listing]) -> HttpResponse | None:
         """Say that the selected items need no own SKU."""
-        self._leave(request, rows, mapping.ignore)
+        explain = _(
+            "What they are made of is forgotten, and open orders follow. The hub tells the channel their stock no more."
+        )
+        question = asked_first(self, request, rows, title=_("Ignore: needs no SKU"), explain=explain)
+        if question is None:
+            self._leave(request, rows, mapping.ignore)
+        return question
 
-    @admin.action(description=gettext_lazy("Back to the unmatched"), permissions=["change"])
-    def reopen(self, request: HttpRequest, rows: QuerySet[Listing]) -> None:
+    @admin.action(description=gettext_lazy("Back to the unmatched…"), permissions=["change"])
+    def reopen(self, request: HttpRequest, rows: QuerySet[Listing]) -> HttpResponse | None:
         """Forget what the selected items are made of."""
-        self._leave(request, rows, mapping.reopen)
+        explain = _(
+            "What they are made of is forgotten, and open orders follow: they wait until the items are matched again. "
+            "Meanwhile the hub does not tell the channel their stock."
+        )
+        question = asked_first(self, request, rows, title=_("Back to the unmatched"), explain=explain)
+        if question is None:
+            self._leave(request, rows, mapping.reopen)
+        return question
 
     def _leave(self, request: HttpRequest, rows: QuerySet[Listing], do: Any) -> None:
         listing_ids = sorted(rows.values_list("pk", flat=True))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from orderhub.console import columns
-from orderhub.console.actions import actor_of, each_row, report
+from orderhub.console.actions import actor_of, asked_first, each_row, report
 from orderhub.console.filters import TimeFilter
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
 from orderhub.console.origins import PLACES
@@ -107,9 +107,12 @@ class ApiTokenAdmin(ConsoleModelAdmin):
         add_never_cache_headers(response)
         return response
 
-    @admin.action(description=gettext_lazy("Switch off"), permissions=["revoke"])
+    @admin.action(description=gettext_lazy("Switch off…"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiToken]) -> HttpResponse | None:
-        """Switch the selected tokens off."""
+        """Switch the selected tokens off, once that was confirmed."""
+        explain = _("The systems that use them are refused from now on. What is off stays off: they need a new token.")
+        if question := asked_first(self, request, rows, title=_("Switch off"), explain=explain):
+            return question
 
         def do(token: ApiToken) -> str:
             if not revoke_token(token_id=token.pk, actor=actor_of(request)):

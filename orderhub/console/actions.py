@@ -1,4 +1,4 @@
-"""Actions over selected rows: asked for a reason where one is due, and answered row by row."""
+"""Actions over selected rows: confirmed, or asked for a reason, where that is due, and answered row by row."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ from orderhub.core.errors import HubError
 SAMPLE = 10
 """Rows shown before an action is confirmed."""
 MIN_REASON = 2
+CONFIRMED = "confirmed"
+"""In what is posted once a person has confirmed an action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,33 @@ def asked_reason(
 ) -> str | HttpResponse:
     """Return the reason that the person gave, or the page that asks for it with what is about to happen."""
     reason = request.POST.get("reason", "").strip()
-    is_answer = "confirmed" in request.POST
+    is_answer = CONFIRMED in request.POST
     if is_answer and len(reason) >= MIN_REASON:
         return reason[:200]
+    error = _("Give a reason.") if is_answer else ""
+    return _question(model_admin, request, rows, title, explain, asks_reason=True, reason=reason, error=error)
+
+
+def asked_first(
+    model_admin: "ModelAdmin[Any]",
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    *,
+    title: str | Promise,
+    explain: str | Promise,
+) -> HttpResponse | None:
+    """Return the page that says what is about to happen, nothing once the person has confirmed it."""
+    return None if CONFIRMED in request.POST else _question(model_admin, request, rows, title, explain)
+
+
+def _question(
+    model_admin: "ModelAdmin[Any]",
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    title: str | Promise,
+    explain: str | Promise,
+    **more: Any,
+) -> HttpResponse:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,
@@ -92,13 +118,12 @@ def asked_reason(
         "opts": model_admin.opts,
         "count": rows.count(),
         "sample": list(rows[:SAMPLE]),
-        "error": _("Give a reason.") if is_answer else "",
-        "reason": reason,
         "carried": [
             (name, value)
             for name in ("action", "select_across", "index", ACTION_CHECKBOX_NAME)
             for value in request.POST.getlist(name)
         ],
         "back": request.get_full_path(),
+        **more,
     }
-    return TemplateResponse(request, "console/action_reason.html", context)
+    return TemplateResponse(request, "console/action_question.html", context)

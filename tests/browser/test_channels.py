@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from channels_sync.connectors.base import AuthorisationError
-from channels_sync.models import ShopSync, SyncRun
+from channels_sync.models import Backfill, ShopSync, SyncRun
 from channels_sync.services import health
 from orderhub.models import Gate, Reject, Warehouse
 from orderhub.models.inbox import pack
@@ -175,6 +175,23 @@ def test_a_dialog_is_not_closed_by_the_page_reading_itself_again(console, shops)
     page.clock.run_for(30_000)
     expect(page.locator("#backfill-dialog")).to_be_visible()
     expect(page.locator("#id_start")).to_have_value("2026-11-10T00:00")
+
+
+def test_a_back_fill_is_stopped_once_that_is_confirmed(console, shops):
+    now = timezone.now()
+    job = Backfill.objects.create(
+        shop=shops["tb"], start=now - timedelta(hours=2), end=now, position=now, actor="pull"
+    )  # fmt: skip
+    page = console(f"{BOARD}tb/")
+    page.get_by_role("button", name="Stop…").click()
+    dialog = page.get_by_role("dialog", name="Stop the back-fill")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Stop…").click()
+    dialog.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("The back-fill was stopped;")).to_be_visible()
+    job.refresh_from_db()
+    assert job.state == "cancelled"
 
 
 def test_credentials_are_typed_and_never_shown(console, shops):

@@ -190,6 +190,7 @@ class TestBackFilling:
         now = timezone.now()
         job = Backfill.objects.create(shop=shop, start=now, end=now, position=now, actor="a", state="failed")
         assert "goes on from where it stood" in said(post(client, shop, "backfill_retry", backfill=job.pk))[0]
+        assert f'data-open="stop-{job.pk}"' in page(client, shop)
         assert "was stopped" in said(post(client, shop, "backfill_cancel", backfill=job.pk))[0]
         assert "had ended already" in said(post(client, shop, "backfill_cancel", backfill=job.pk))[0]
         job.refresh_from_db()

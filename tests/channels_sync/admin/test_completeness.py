@@ -45,8 +45,8 @@ def difference(job, number, **values):
     )  # fmt: skip
 
 
-def act(client, path, action, *rows):
-    return client.post(path, {"action": action, "_selected_action": [row.pk for row in rows]}, follow=True)
+def act(client, path, action, *rows, **more):
+    return client.post(path, {"action": action, "_selected_action": [row.pk for row in rows], **more}, follow=True)
 
 
 @pytest.mark.parametrize("path", [BACKFILLS, RECONCILIATIONS, DIFFERENCES])
@@ -134,7 +134,7 @@ def test_an_auditor_mends_and_stops_nothing(log_in, job, shop):
     auditor = log_in("auditor")
     row, fill = difference(job, "T1"), Backfill.objects.create(**span(shop))
     act(auditor, DIFFERENCES, "mend", row)
-    act(auditor, BACKFILLS, "stop", fill)
+    act(auditor, BACKFILLS, "stop", fill, confirmed="1")
     row.refresh_from_db()
     fill.refresh_from_db()
     assert (row.state, fill.state) == ("open", JobState.WAITING)
@@ -143,12 +143,23 @@ def test_an_auditor_mends_and_stops_nothing(log_in, job, shop):
 def test_back_fills_are_stopped_and_go_on(supervisor, shop):
     waiting = Backfill.objects.create(**span(shop))
     failed = Backfill.objects.create(**span(shop), state=JobState.FAILED, last_error="no session")
-    assert "1 was changed." in act(supervisor, BACKFILLS, "stop", waiting, failed).content.decode()
+    assert "They do not go on" in act(supervisor, BACKFILLS, "stop", waiting, failed).content.decode()
+    waiting.refresh_from_db()
+    assert waiting.state == JobState.WAITING
+    assert "1 was changed." in act(supervisor, BACKFILLS, "stop", waiting, failed, confirmed="1").content.decode()
     act(supervisor, BACKFILLS, "try_again", waiting, failed)
     waiting.refresh_from_db()
     failed.refresh_from_db()
     assert (waiting.state, waiting.closed_by) == (JobState.CANCELLED, "the-supervisor")
     assert failed.state == JobState.WAITING
+
+
+def test_a_comparison_is_stopped_once_that_is_confirmed(supervisor, shop):
+    job = Reconciliation.objects.create(**span(shop))
+    assert "compared again as a whole" in act(supervisor, RECONCILIATIONS, "stop", job).content.decode()
+    assert Reconciliation.objects.get().state == JobState.WAITING
+    act(supervisor, RECONCILIATIONS, "stop", job, confirmed="1")
+    assert Reconciliation.objects.get().state == JobState.CANCELLED
 
 
 def test_the_same_range_is_compared_again(supervisor, job):

@@ -112,6 +112,9 @@ def test_items_are_put_aside_and_back(log_in, shop, action, state):
     listing = make_listing(shop, ("SERUM-30", 1))
     client = log_in("supervisor")
     selected = {"action": action, "_selected_action": [listing.pk]}
+    question = client.post(f"{LIST}?view=all", selected).content.decode()
+    assert ("What they are made of is forgotten" in question, parts_of(listing)) == (True, [("SERUM-30", 1, None)])
+    selected["confirmed"] = "1"
     assert said(client.post(f"{LIST}?view=all", selected, follow=True)) == ["1 item changed."]
     assert (Listing.objects.get(pk=listing.pk).state, parts_of(listing)) == (state, [])
 
@@ -125,7 +128,7 @@ ON_SALE = (
 @pytest.mark.parametrize("action", ["ignore", "reopen"])
 def test_what_stays_on_sale_of_an_item_put_aside_is_told(log_in, shop, action):
     rows = [make_listing(shop, ("MASK-10", 1), item_id=str(n), outer_id=f"M{n}", shown=n) for n in range(13)]
-    selected = {"action": action, "_selected_action": [row.pk for row in rows]}
+    selected = {"action": action, "_selected_action": [row.pk for row in rows], "confirmed": "1"}
     assert said(log_in("supervisor").post(f"{LIST}?view=all", selected, follow=True)) == [
         "13 items changed.", *(ON_SALE % (f"M{n}", n) for n in range(1, 11)), "… and 2 more.",
     ]  # fmt: skip
@@ -222,7 +225,7 @@ def test_who_may_see_and_change_it(log_in, shop, role, sees, changes):
     assert client.post(f"{LIST}{listing.pk}/accept/", {"expected": "MASK-10"}).status_code == (302 if changes else 403)
     assert client.post(f"{LIST}{listing.pk}/delete/", {"post": "yes"}).status_code == 403
     assert client.post(page, form(("MASK-10", "1", ""))).status_code == (302 if changes else 403)
-    client.post(f"{LIST}?view=all", {"action": "ignore", "_selected_action": [listing.pk]})
+    client.post(f"{LIST}?view=all", {"action": "ignore", "_selected_action": [listing.pk], "confirmed": "1"})
     assert Listing.objects.get(pk=listing.pk).state == ("ignored" if changes else "unmatched")
     body = client.get(LIST).content.decode() if sees else ""
     assert ("/accept/" in body) is False

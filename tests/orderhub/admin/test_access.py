@@ -84,7 +84,10 @@ def test_an_end_in_the_past_is_refused_beside_the_field(supervisor):
 
 def test_a_token_is_switched_off_not_deleted(supervisor):
     token, secret = issue_token(name="t", scopes=["orders:read"], actor="a")
-    supervisor.post(TOKENS, {"action": "revoke", "_selected_action": [token.pk]})
+    asked = {"action": "revoke", "_selected_action": [token.pk]}
+    assert "停用后不能恢复" in supervisor.post(TOKENS, asked).content.decode()
+    assert client_of(secret) is not None
+    supervisor.post(TOKENS, {**asked, "confirmed": "1"})
     assert client_of(secret) is None
     assert ApiToken.objects.get().is_active is False
     assert supervisor.post(f"{TOKENS}{token.pk}/delete/", {"post": "yes"}).status_code == 403
