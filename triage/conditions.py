@@ -155,14 +155,14 @@ def _check(node: Any, path: str, depth: int) -> int:
 def _check_leaf(node: Mapping[str, Any], path: str) -> None:
     extra = set(node) - {"fact", "op", "value"}
     if extra:
-        raise FieldError(path, _("unknown key: %(key)s") % {"key": ", ".join(sorted(extra))})
+        raise FieldError(path, _("unknown key: %(key)s") % {"key": _(", ").join(sorted(extra))})
     key = node.get("fact")
     if not isinstance(key, str) or key not in facts:
         raise FieldError(f"{path}.fact", _("unknown fact: %(key)s") % {"key": key})
     fact = facts.get(key)
     operator = OPERATORS[fact.type].get(str(node.get("op")))
     if operator is None:
-        known = ", ".join(OPERATORS[fact.type])
+        known = _(", ").join(OPERATORS[fact.type])
         message = _("%(op)s does not fit %(fact)s; possible: %(known)s")
         raise FieldError(f"{path}.op", message % {"op": node.get("op"), "fact": fact.label, "known": known})
     _check_value(fact, operator, node.get("value"), f"{path}.value")
@@ -194,7 +194,7 @@ def _check_single(fact: Fact, value: Any, path: str) -> None:
         raise FieldError(path, _("must be a text"))
     if fact.choices and value not in fact.choices:
         message = _("%(value)s is not one of: %(known)s")
-        raise FieldError(path, message % {"value": value, "known": ", ".join(fact.choices)})
+        raise FieldError(path, message % {"value": value, "known": _(", ").join(fact.choices)})
 
 
 def _leaf_sentence(leaf: Mapping[str, Any]) -> str:

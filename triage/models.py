@@ -162,7 +162,7 @@ class Term(models.Model):
         self.term = self.term.strip()
         if self.match == Match.PATTERN and self.term not in PATTERNS:
             message = _("Unknown pattern; known: %(known)s.")
-            raise ValidationError({"term": message % {"known": ", ".join(PATTERNS)}})
+            raise ValidationError({"term": message % {"known": _(", ").join(PATTERNS)}})
         if self.vocabulary_id and self.vocabulary.holds_regions and not region_code(self.term):
             raise ValidationError({"term": _("Neither a division code nor the name of a province or city.")})
 

@@ -30,7 +30,7 @@ def check_template(template: str, condition: Mapping[str, Any]) -> None:
     for name in _PLACE.findall(template):
         if name not in known:
             message = _("{%(name)s} is not a value of this rule; possible: %(known)s")
-            raise FieldError("template", message % {"name": name, "known": ", ".join(known)})
+            raise FieldError("template", message % {"name": name, "known": _(", ").join(known)})
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:

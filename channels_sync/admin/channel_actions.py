@@ -79,7 +79,8 @@ def test(request: HttpRequest, shop: Shop) -> None:
         messages.success(request, text % {"ms": f"{answer.took_ms:,}"})
         return
     told = advice(shop.platform, answer.cause)
-    messages.error(request, f"{told.what} {told.todo} ({answer.sentence})")
+    text = _("%(what)s %(todo)s (%(answer)s)")
+    messages.error(request, text % {"what": told.what, "todo": told.todo, "answer": answer.sentence})
 
 
 def renew(request: HttpRequest, shop: Shop) -> None:

@@ -31,6 +31,7 @@ from orderhub.console.filters import ShopFilter
 from orderhub.console.paging import Keyset
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
+from orderhub.core.wording import labelled
 
 log = structlog.get_logger(__name__)
 
@@ -186,7 +187,7 @@ class ListingAdmin(OfferColumns):
             messages.success(request, text % {"count": len(done)})
             follow(request, done)
         for pk, why in list(problems.items())[:10]:
-            messages.warning(request, f"{names[pk]}: {why}")
+            messages.warning(request, labelled(names[pk], why))
         if len(problems) > 10:
             messages.warning(request, _("… and %(count)d more.") % {"count": len(problems) - 10})
 
@@ -276,7 +277,7 @@ def _suggestions(listing: Listing) -> SafeString:
         return format_html('<span class="dim">{}</span>', text)
     if not getattr(listing, "may_accept", False):
         rows = ((suggestion_text(row), why(row)) for row in listing.suggestions)
-        return format_html_join(", ", '<span class="num" title="{1}">{0}</span>', rows)
+        return format_html_join(_(", "), '<span class="num" title="{1}">{0}</span>', rows)
     link = reverse("admin:channels_sync_listing_accept", args=[listing.pk])
     buttons = [
         (link, suggestions.text_of(row), why(row), suggestion_text(row), row["score"]) for row in listing.suggestions

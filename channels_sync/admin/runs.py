@@ -139,7 +139,7 @@ class SyncRunAdmin(ReadOnlyModelAdmin):
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: SyncRun) -> str:
         """Seconds from start to end."""
-        return f"{(run.finished_at - run.started_at).total_seconds():.1f} s" if run.finished_at else "—"
+        return _("%s s") % f"{(run.finished_at - run.started_at).total_seconds():.1f}" if run.finished_at else "—"
 
     @admin.display(description=gettext_lazy("log of pages"))
     def log_of_pages(self, run: SyncRun) -> SafeString:

@@ -41,7 +41,7 @@ def check_parts(parts: Sequence[Part]) -> None:
             raise FieldError("parts", _("%(sku)s: 1 to %(most)s pieces") % {"sku": part.sku, "most": MAX_PIECES})
     unknown = unknown_skus(codes)
     if unknown:
-        raise FieldError("parts", _("there is no SKU %(sku)s") % {"sku": ", ".join(unknown[:5])})
+        raise FieldError("parts", _("there is no SKU %(sku)s") % {"sku": _(", ").join(unknown[:5])})
 
 
 @transaction.atomic

@@ -25,6 +25,7 @@ from orderhub.console.origins import CAME_BY
 from orderhub.console.paging import Keyset
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
+from orderhub.core.wording import labelled
 from orderhub.core.words import InboxState, RejectState
 from orderhub.models import InboxItem, Reject
 from orderhub.services import rejects
@@ -53,7 +54,7 @@ class RejectAdmin(ReadOnlyModelAdmin):
         SavedView("dismissed", RejectState.DISMISSED.label, _state(RejectState.DISMISSED)),
         SavedView("all", gettext_lazy("All")),
     )
-    list_display = ("external_no", "shop", "field_path", "why", "attempts", "state_pill", "created_at", "closed_by")
+    list_display = ("external_no", "shop", "field_path", "why", "attempts", "state_pill", "created_at", "closed")
     list_select_related = ("shop",)
     list_filter = (ShopFilter, ("created_at", TimeFilter))
     number_columns = ("attempts",)
@@ -61,9 +62,9 @@ class RejectAdmin(ReadOnlyModelAdmin):
     deferred = ("packed_row",)
     fields = (
         "external_no", "shop", "field_path", "reason", "row", "reader", "state_pill", "attempts", "created_at",
-        "closed_at", "closed_by",
+        "closed_at", "closed",
     )  # fmt: skip
-    readonly_fields = ("state_pill",)
+    readonly_fields = ("state_pill", "closed")
     actions = ("rerun", "dismiss")
 
     @admin.display(description=gettext_lazy("reason"))
@@ -76,6 +77,12 @@ class RejectAdmin(ReadOnlyModelAdmin):
         """The state as a pill."""
         return columns.pill(reject.get_state_display(), REJECT_TONES.get(RejectState(reject.state), "plain"))
 
+    @admin.display(description=gettext_lazy("closed by"))
+    def closed(self, reject: Reject) -> str:
+        """Who closed it; of a row that was set aside the reason, too."""
+        who, is_reasoned, why = reject.closed_by.partition(": ")
+        return labelled(who, why) if is_reasoned else who or "—"
+
     def has_handle_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may try rows again and set them aside."""
         return request.user.has_perm("orderhub.change_reject")
@@ -87,7 +94,7 @@ class RejectAdmin(ReadOnlyModelAdmin):
         def do(reject: Reject) -> str:
             if not hooks.rerun_reject(reject.pk, actor_of(request)):
                 now = Reject.objects.only("field_path", "reason").get(pk=reject.pk)
-                raise HubError(f"{now.field_path}: {now.reason}" if now.field_path else now.reason)
+                raise HubError(labelled(now.field_path, now.reason) if now.field_path else now.reason)
             return _("taken in")
 
         return report(self, request, _("Try again"), each_row(rows.defer("packed_row"), do))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from orderhub.core.wording import labelled
 from orderhub.core.words import EffectKind
 from orderhub.models import Warehouse
 
@@ -51,7 +51,7 @@ def actor_word(actor: str, houses: Mapping[str, str | Promise] | None = None) ->
     if not colon or not name:
         return str(_BY_ITSELF.get(actor, actor))
     if part in _COMMANDS:
-        return _("%(name)s: %(value)s") % {"name": _BY_ITSELF["command line"], "value": name}
+        return labelled(_BY_ITSELF["command line"], name)
     words: dict[str, Mapping[str, str | Promise]] = {
         "outbox": dict(EffectKind.choices), "warehouse": houses or {}, "intake": {name: ""},
     }  # fmt: skip

@@ -1,5 +1,7 @@
 """The errors that cross a boundary; each says whether trying again can help."""
 
+from orderhub.core.wording import labelled
+
 
 class HubError(Exception):
     """An expected failure with a sentence for people; `permanent` tells whether a retry is pointless."""
@@ -38,6 +40,6 @@ class FieldError(HubError):
     """
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}" if path else reason)
+        super().__init__(labelled(path, reason) if path else reason)
         self.path = path
         self.reason = reason

@@ -61,7 +61,7 @@ def issue_token(
     wanted = list(dict.fromkeys(scopes))
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
-        raise FieldError("scopes", _("Choose among: %(scopes)s") % {"scopes": ", ".join(SCOPES)})
+        raise FieldError("scopes", _("Choose among: %(scopes)s") % {"scopes": _(", ").join(SCOPES)})
     if expires_at is not None and expires_at <= timezone.now():
         raise FieldError("expires_at", _("The end lies in the past."))
     secret = f"hub_{secrets.token_urlsafe(32)}"

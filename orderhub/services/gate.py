@@ -170,7 +170,7 @@ def _burst(rate_per_minute: float) -> float:
 
 def _checked(state: str, rate_per_minute: int | None, reason: str) -> tuple[GateState, str]:
     if state not in GateState.values:
-        raise FieldError("state", _("one of: %(words)s") % {"words": ", ".join(GateState.values)})
+        raise FieldError("state", _("one of: %(words)s") % {"words": _(", ").join(GateState.values)})
     reason = " ".join(reason.split())
     if len(reason) < 2:
         raise FieldError("reason", _("Give a reason."))

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
@@ -164,6 +166,7 @@ def test_clear_data_goes_after_a_minute(desk, orders):
     expect(page.locator("#receiver")).to_contain_text("13912345678")
     page.clock.run_for(50_000)
     expect(page.locator("#receiver")).to_contain_text("13912345678")
+    expect(page.locator("[data-seconds]")).to_have_text(re.compile(r"^\d+ (s|秒)$"))
     page.clock.run_for(12_000)
     expect(page.locator("#receiver mark")).to_have_count(0)
     expect(page.locator("#receiver")).to_contain_text("139****5678")

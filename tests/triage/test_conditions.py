@@ -47,6 +47,12 @@ def test_mistakes_are_named_with_their_place(condition, path, word):
     assert word in caught.value.reason
 
 
+def test_lists_in_mistakes_have_chinese_marks():
+    with override("zh-hans"), pytest.raises(FieldError) as caught:
+        check({**TOTAL, "extra": 1, "more": 2})
+    assert caught.value.reason.endswith("：extra、more")
+
+
 def test_depth_and_size_are_limited():
     deep = TOTAL
     for _level in range(6):

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.console.change_list import SavedView
@@ -87,7 +88,7 @@ def reasons_column(order_ids: Sequence[int]) -> dict[int, SafeString]:
 
 def _short(rows: Sequence[ShownFinding]) -> SafeString:
     telling = [row for row in rows if row.lane or row.is_urgent or row.code in GATES] or list(rows)
-    text = "；".join(row.title for row in telling[:SHOWN_IN_LIST])
+    text = gettext("; ").join(row.title for row in telling[:SHOWN_IN_LIST])
     more = f" +{len(telling) - SHOWN_IN_LIST}" if len(telling) > SHOWN_IN_LIST else ""
     whole = "\n".join(row.reason or row.title for row in telling)
     return format_html('<span title="{}">{}{}</span>', whole, text, more)

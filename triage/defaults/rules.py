@@ -135,14 +135,14 @@ RULES: tuple[dict[str, Any], ...] = (
     ),
     _rule(
         "remark_change", "to_confirm", 3, leaf("remark.asks_change", "yes"),
-        "备注要求改单 | Remark asks for a change",
-        "买家备注：{remark.change_words} | The buyer's remark: {remark.change_words}",
-        "按备注处理后放行 | Do what the remark asks, then release",
+        "留言要求改单 | Remark asks for a change",
+        "买家留言：{remark.change_words} | The buyer's remark: {remark.change_words}",
+        "按留言处理后放行 | Do what the remark asks, then release",
     ),
     _rule(
         "remark_hold", "to_confirm", 2, leaf("remark.wishes", "has", "hold"),
         "买家要求先不发货 | Buyer asks not to ship yet",
-        "买家备注要求等通知或改日发货 | The buyer asks to wait with shipping",
+        "买家留言要求等通知或改日发货 | The buyer asks to wait with shipping",
         "与买家约定发货日 | Agree on a shipping date",
     ),
     _rule(

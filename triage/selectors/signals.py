@@ -124,8 +124,8 @@ def _price(known: Known) -> str:
         (single, _("%(skus)s: no baseline at that time: fewer than %(count)s sales, no campaign price, no list price")),
         (whole, _("%(skus)s: bundles are judged whole; at that time fewer than %(count)s sales, no campaign price")),
     )
-    return "; ".join(
-        why % {"skus": ", ".join(names[:SHOWN_SKUS]), "count": MIN_SAMPLE} for names, why in reasons if names
+    return _("; ").join(
+        why % {"skus": _(", ").join(names[:SHOWN_SKUS]), "count": MIN_SAMPLE} for names, why in reasons if names
     )
 
 

@@ -226,6 +226,14 @@ class TestTheGate:
         )  # fmt: skip
         assert "flood" in response.content.decode()
 
+    def test_its_history_has_chinese_marks(self, log_in, shop):
+        set_gate(shop_id=None, state="trickle", rate_per_minute=60, reason="flood", actor="manage.py:root")
+        client = log_in("supervisor")
+        client.cookies["django_language"] = "zh-hans"
+        body = page(client, shop)
+        told = (">限流，每分钟 60 单<", ">（全部店铺）<", ">命令行：root ")
+        assert [text for text in told if text not in body] == []
+
     @pytest.mark.parametrize(
         "values",
         [{"reason": ""}, {"state": "shut"}, {"state": "trickle"}, {"state": "trickle", "rate_per_minute": "0"}],

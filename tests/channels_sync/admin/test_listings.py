@@ -107,6 +107,14 @@ def test_many_are_matched_at_once(log_in, shop):
     assert [parts_of(row) for row in listings] == [[("SERUM-30", 1, 9900)]] * 3
 
 
+def test_items_that_cannot_be_matched_are_named_with_chinese_marks(log_in, shop):
+    without = make_listing(shop, item_id="9", outer_id="zzz")
+    client = log_in("supervisor")
+    client.cookies["django_language"] = "zh-hans"
+    selected = {"action": "accept_best", "_selected_action": [without.pk]}
+    assert said(client.post(LIST, selected, follow=True)) == ["zzz：暂无建议。"]
+
+
 @pytest.mark.parametrize(("action", "state"), [("ignore", "ignored"), ("reopen", "unmatched")])
 def test_items_are_put_aside_and_back(log_in, shop, action, state):
     listing = make_listing(shop, ("SERUM-30", 1))

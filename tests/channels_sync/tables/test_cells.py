@@ -76,7 +76,7 @@ def test_status_words(text, status):
 
 
 def test_an_unknown_word_is_named():
-    with pytest.raises(FieldError, match="status: unknown word '蓝色'"):
+    with pytest.raises(FieldError, match="unknown word '蓝色'"):
         cells.word("蓝色", cells.STATUSES, "status")
 
 

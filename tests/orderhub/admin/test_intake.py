@@ -84,6 +84,9 @@ def test_setting_aside_needs_a_reason(supervisor):
     supervisor.post(REJECTS, {**chosen, "confirmed": "1", "reason": "测试数据"})
     reject.refresh_from_db()
     assert (reject.state, reject.closed_by) == ("dismissed", f"{supervisor.person.username}: 测试数据")
+    supervisor.cookies["django_language"] = "zh-hans"
+    body = supervisor.get(f"{REJECTS}?view=dismissed").content.decode()
+    assert f"{supervisor.person.username}：测试数据" in body
 
 
 def test_only_who_handles_rejects_gets_the_actions(person):

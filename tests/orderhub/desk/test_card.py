@@ -109,6 +109,7 @@ def test_reveal_shows_clear_data_once_for_a_minute_and_is_logged(desk, agent):
     assert "13912345678" in page
     assert "文三路 90 号" in page
     assert 'data-masks-again="60"' in page
+    assert 'data-seconds="%s s">60 s<' in page
     assert "no-store" in response["Cache-Control"]
     row = Reveal.objects.get()
     assert (row.order_id, row.user_id, row.reason, row.place) == (order.pk, agent.pk, "customer asks", "desk")

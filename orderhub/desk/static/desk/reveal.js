@@ -22,7 +22,7 @@ function begin() {
   timer = setInterval(() => {
     const left = Math.ceil((end - Date.now()) / 1000);
     if (left <= 0) maskAgain();
-    else place.textContent = `${left} s`;
+    else place.textContent = place.dataset.seconds.replace("%s", left);
   }, 500);
 }
 
