@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, ngettext
 
-from channels_sync.admin.difference_words import field_label, shown_value
+from channels_sync.difference_words import field_label, shown_value
 from channels_sync.models import Difference, DifferenceKind, DifferenceState
 from channels_sync.services import mend
 from orderhub.console import columns

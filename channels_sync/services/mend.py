@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import ShopAccess
+from channels_sync.difference_words import field_label
 from channels_sync.models import Difference, DifferenceKind, DifferenceState
 from channels_sync.services import stock_compare, tokens
 from channels_sync.services.ranges import connector_of
@@ -128,7 +129,7 @@ def _why(verdict: Verdict) -> str:
     order, draft = verdict.order, verdict.draft
     if order and draft and order.modified_at > draft.modified_at:
         return _("The pool has a newer version than the platform shows.")
-    names = ", ".join(each.field for each in verdict.fields)
+    names = _(", ").join(field_label(each.field) for each in verdict.fields)
     return _("Still different after it was fetched again: %(fields)s") % {"fields": names}
 
 

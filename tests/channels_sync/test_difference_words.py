@@ -1,7 +1,7 @@
 import pytest
 from django.utils import translation
 
-from channels_sync.admin.difference_words import LABELS, LINE_LABELS, field_label, shown_value
+from channels_sync.difference_words import LABELS, LINE_LABELS, field_label, shown_value
 from channels_sync.services import compare
 from orderhub.services.receivers import SHOWN
 
