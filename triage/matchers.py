@@ -11,9 +11,21 @@ EXACT, CONTAINS, STARTS, ENDS, PATTERN = "exact", "contains", "starts", "ends", 
 
 _FILL = re.compile(r"(?<=..)(?:00)+$")
 _NUMBER = r"(?:\d{1,4}|[一二三四五六七八九十两]{1,3})"
+_CLAUSE = r"，,。；;！!？?\n"
+_BEFORE = rf"(?:{_NUMBER}\s*(?:号|日|点)|月底|月末|周末|(?:周|星期|礼拜)[一二三四五六日天])\s*(?:之前|以前|前)"
+# What was ordered before that day (15 号前拍的) and what must not happen before it is no wish to be quick …
+_WANTED = rf"[^{_CLAUSE}不没未别勿莫拍买下订付的]{{0,6}}?(?:[要到需达拿发寄送]|[用收](?!不))"
+# … but "not by the 15th and I want my money back" is.
+THREAT = r"[还再]?[不没]能?[发寄送到][^。；;！!\n]{0,6}?(?:就|退|取消)"
+"""What follows a date when the order is worth nothing after it."""
+_FIRM = r"(?:务必|必须|一定|赶|希望|(?<!不)要)在?\s*"
+_NOT_BEFORE = (
+    rf"{_BEFORE}(?!{THREAT})[^{_CLAUSE}要到用发寄送]{{0,6}}[，,\s]?(?:请|先|暂时?|都|也|千万)?"
+    r"(?:不要?|不用|别|勿|莫)(?:先|急着|给我|再|要)?[发寄送](?!错|漏|票|货?上门|顺丰|[圆中申]通|韵达|极兔|京东|邮政)"
+)
 PATTERNS: Mapping[str, str] = {
-    "before_date": rf"{_NUMBER}\s*(?:号|日|点|天)\s*(?:之前|以前|前)",
-    "after_date": rf"{_NUMBER}\s*(?:号|日|点|天)\s*(?:以后|之后|过后|后)\s*再?\s*(?:发|寄|送)",
+    "before_date": rf"{_BEFORE}(?:{_WANTED}|{THREAT})|{_FIRM}{_BEFORE}(?=\s*(?:[{_CLAUSE}~～]|$))",
+    "after_date": rf"{_NUMBER}\s*(?:号|日|点|天)\s*(?:以后|之后|过后|后)\s*再?\s*(?:发|寄|送)|{_NOT_BEFORE}",
     "no_courier": r"(?:不要|不用|别用|别发|拒绝)(?:发)?(?!放)[一-鿿]{1,4}(?:快递|速递|物流)(?![柜员站])",
     "together": r"(?:和|跟|与)\S{0,12}一起(?:发|寄)",
     "direction": r"往[东南西北][一-鿿]{0,3}?\s*\d+\s*(?:米|公里|里)",

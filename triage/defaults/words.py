@@ -79,7 +79,7 @@ _LISTS: tuple[WordList, ...] = (
         "买家要求等通知或过某日再发。",
         (
             *_terms("等通知发货, 等通知再发, 暂不发货, 先别发, 先不要发, 先不发"),
-            *_terms("after_date", PATTERN, note="X 号以后发"),
+            *_terms("after_date", PATTERN, note="X 号以后发、X 号前别发"),
         ),
     ),
     WordList(

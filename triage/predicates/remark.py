@@ -10,10 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from orderhub.core.draft import OrderDraft
-from triage.matchers import Hit, Matcher, Words
+from triage.matchers import THREAT, Hit, Matcher, Words
 from triage.predicates.base import Batch, Detail, FactType, fact
 
 _DENIED = re.compile(r"(?:不|没|無|无|别|勿|非)(?:是|用|要|太|需要|需|算|那么|必|为了)?\s*$")
+_REFUSED = re.compile(rf"(?!{THREAT})[^，,。；;！!？?\n要到用需达收]{{0,6}}?(?:[不没未别勿莫拍买付订]|下的|下单)")
+"""What follows a term such as 月底前 when it is no deadline: 月底前不要发."""
 _WISHES = {
     "later": pgettext_lazy("wish", "Ship later"),
     "hold": pgettext_lazy("wish", "Do not ship yet"),
@@ -41,7 +43,13 @@ def urgent_hits(text: str, titles: tuple[str, ...], words: Words) -> list[Hit]:
     text = words["not_urgency"].cut(text)
     if words["calm"].has(text):
         return []
-    return [hit for hit in matcher.hits(text) if not _DENIED.search(text[: hit.start])]
+    return [hit for hit in matcher.hits(text) if _is_meant(hit, text)]
+
+
+def _is_meant(hit: Hit, text: str) -> bool:
+    if hit.text.endswith("前") and _REFUSED.match(text, hit.end):
+        return False
+    return not _DENIED.search(text[: hit.start])
 
 
 def _urgent(batch: Batch) -> list[tuple[int, list[str]]]:

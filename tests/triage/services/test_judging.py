@@ -61,6 +61,7 @@ def test_a_faultless_order_is_regular(rules):
         ({"total_fen": 900_000}, "regular", []),
         ({"buyer_remark": "麻烦改地址"}, "to_confirm", ["remark_change"]),
         ({"buyer_remark": "先别发，等我通知"}, "to_confirm", ["remark_hold"]),
+        ({"buyer_remark": "15号前不要发货，不在家"}, "to_confirm", ["remark_hold"]),
         ({"short": ("SERUM-30",)}, "to_confirm", ["stock_short"]),
         ({"lines": (line(sku=""),)}, "to_confirm", ["sku_unmatched"]),
         ({"receiver": {"province": "新疆", "city": "", "district": "天山区"}}, "regular", ["region_remote"]),
