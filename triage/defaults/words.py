@@ -98,7 +98,7 @@ _LISTS: tuple[WordList, ...] = (
     WordList(
         "duty",
         "关税说明",
-        "备注已说明关税由谁承担。",
+        "备注里说到关税的词；买家备注还要写明由谁承担，提问不算。",
         tuple(_terms("关税, 税费, 清关税, 包税, 完税, 进口税, DDP, DDU")),
     ),
     WordList(

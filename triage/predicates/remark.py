@@ -1,4 +1,4 @@
-"""What buyer and seller wrote: hurry, wishes, changes, statements on customs duty (reference 4.1).
+"""What buyer and seller wrote: hurry, wishes, changes (reference 4.1).
 
 Calm words are looked at before the single character 急; article names are taken out first, so that neither "不急" nor
 an article named 急救包 is urgent.
@@ -72,11 +72,6 @@ def _both(draft: OrderDraft) -> str:
     return draft.buyer_remark or draft.seller_remark
 
 
-def _has(batch: Batch, matcher: Matcher, *, sellers: bool = False) -> list[bool | None]:
-    texts = (_both(draft) if sellers else draft.buyer_remark for draft in batch.drafts)
-    return [bool(text) and matcher.has(text) for text in texts]
-
-
 @fact(
     "remark.urgency",
     _("Urgency in the remarks"),
@@ -106,7 +101,8 @@ def urgency(batch: Batch) -> list[int | None]:
 )
 def asks_change(batch: Batch) -> list[bool | None]:
     """Tell whether each buyer asks for a change."""
-    return _has(batch, batch.words["changes"])
+    matcher = batch.words["changes"]
+    return [bool(draft.buyer_remark) and matcher.has(draft.buyer_remark) for draft in batch.drafts]
 
 
 def _wished(batch: Batch) -> list[tuple[str, ...] | None]:
@@ -133,19 +129,6 @@ def _wished(batch: Batch) -> list[tuple[str, ...] | None]:
 def wishes(batch: Batch) -> list[tuple[str, ...] | None]:
     """Return each buyer's wishes."""
     return batch.once(_wished)
-
-
-@fact(
-    "remark.duty_stated",
-    _("Remarks say who pays customs duty"),
-    FactType.FLAG,
-    about=_("Words such as 关税 or 包税 in the buyer's or the seller's remark."),
-    example=False,
-    basis=_both,
-)
-def duty_stated(batch: Batch) -> list[bool | None]:
-    """Tell whether the remarks of each order settle the duty."""
-    return _has(batch, batch.words["duty"], sellers=True)
 
 
 @fact(

@@ -107,16 +107,3 @@ def test_changes_need_a_person(remark, asks):
 )
 def test_wishes(remark, wishes):
     assert fact_of("remark.wishes", buyer_remark=remark) == wishes
-
-
-@pytest.mark.parametrize(
-    ("values", "stated"),
-    [
-        ({"buyer_remark": "关税我来付"}, True),
-        ({"seller_remark": "ddp 包税"}, True),
-        ({"buyer_remark": "谢谢"}, False),
-        ({}, False),
-    ],
-)
-def test_duty(values, stated):
-    assert fact_of("remark.duty_stated", **values) is stated
