@@ -89,6 +89,16 @@ def sold_lines(draft: OrderDraft) -> Sequence[LineDraft]:
     return list({line.line_no: line for line in sold}.values())
 
 
+def without_refunded(draft: OrderDraft) -> OrderDraft:
+    """Return the order without the lines whose money went back, itself where there are none; a bundle stays as long as
+    one of its parts does."""
+    for line in draft.lines:
+        if line.refund == "done":
+            kept = tuple(line for line in draft.lines if line.refund != "done")
+            return msgspec.structs.replace(draft, lines=kept)
+    return draft
+
+
 def _bundle(note: Mapping[str, Any], lines: Mapping[str, LineDraft]) -> Bundle:
     sold = LineDraft(
         line_no=note["line_no"], sku=note[ARTICLE], title=note.get("title", ""), quantity=note.get("quantity", 1),

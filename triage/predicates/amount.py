@@ -80,7 +80,9 @@ def discounts(batch: Batch) -> list[int | None]:
 )
 def most_of_one_sku(batch: Batch) -> list[int | None]:
     """Return the largest number of pieces of one SKU in each order."""
-    return [lines[0].quantity if len(lines) == 1 else max(quantities(lines).values()) for lines in batch.sold]
+    return [
+        lines[0].quantity if len(lines) == 1 else max(quantities(lines).values(), default=0) for lines in batch.sold
+    ]
 
 
 @fact(
@@ -93,7 +95,7 @@ def most_of_one_sku(batch: Batch) -> list[int | None]:
 )
 def pieces(batch: Batch) -> list[int | None]:
     """Return the number of pieces of each order."""
-    return [sum(line.quantity for line in draft.lines) for draft in batch.drafts]
+    return [sum(line.quantity for line in draft.lines) for draft in batch.kept]
 
 
 def _over(batch: Batch) -> list[tuple[str, int] | None]:

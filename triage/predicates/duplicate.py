@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.core.draft import OrderDraft
+from orderhub.core.told import without_refunded
 from triage.predicates.base import Batch, Bought, Detail, FactType, Need, fact
 
 WINDOW = timedelta(minutes=10)
@@ -14,8 +15,9 @@ NOT_BOUGHT = frozenset({"unpaid", "presale_deposit", "cancelled", "refunded"})
 
 
 def repeated_lines(draft: OrderDraft) -> list[tuple[str, int]]:
-    """Return SKU and quantity of the lines that count: gifts are the same for everybody."""
-    return [(line.sku, line.quantity) for line in draft.lines if line.unit_price_fen and line.sku]
+    """Return SKU and quantity of the lines that count: gifts are the same for everybody, refunded lines nobody's."""
+    kept = without_refunded(draft)
+    return [(line.sku, line.quantity) for line in kept.lines if line.unit_price_fen and line.sku]
 
 
 def earlier_purchases(batch: Batch) -> list[Bought | None]:

@@ -174,7 +174,7 @@ def _below(batch: Batch) -> list[tuple[str, int, int] | bool | None]:
     if not floors:
         return [None] * len(batch)
     found: list[tuple[str, int, int] | bool | None] = []
-    for draft, sold in zip(batch.drafts, batch.sold, strict=True):
+    for draft, sold in zip(batch.kept, batch.sold, strict=True):
         answer: tuple[str, int, int] | bool | None = None
         bundles = {} if sold is draft.lines else bundles_of(draft)
         for line in judged_lines(sold):

@@ -23,7 +23,7 @@ def is_short(batch: Batch) -> list[bool | None]:
 
 
 def _unmatched(batch: Batch) -> list[tuple[str, ...]]:
-    return [_names(draft) for draft in batch.drafts]
+    return [_names(draft) for draft in batch.kept]
 
 
 def _names(draft: OrderDraft) -> tuple[str, ...]:
@@ -62,4 +62,4 @@ def has_unmatched(batch: Batch) -> list[bool | None]:
 )
 def skus(batch: Batch) -> list[tuple[str, ...] | None]:
     """Return the SKUs of each order."""
-    return [tuple(line.sku for line in draft.lines) for draft in batch.drafts]
+    return [tuple(line.sku for line in draft.lines) for draft in batch.kept]

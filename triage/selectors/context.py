@@ -126,7 +126,7 @@ def _bought(candidates: Sequence[Candidate], known: list[int]) -> dict[int, list
             JOIN orderhub_order o ON o.buyer_id = b.id AND o.created_at > b.first - make_interval(secs => %s)
                 AND o.created_at <= b.last
             JOIN orderhub_orderline l ON l.order_id = o.id
-            WHERE l.unit_price_fen > 0 AND o.status <> ALL(%s) AND NOT o.id = ANY(%s)
+            WHERE l.unit_price_fen > 0 AND l.refund <> 'done' AND o.status <> ALL(%s) AND NOT o.id = ANY(%s)
             """,
             [
                 orjson.dumps(wanted).decode(),

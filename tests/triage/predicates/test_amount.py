@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.triage.judge import NOW, bundle, fact_of, line
 from triage.predicates.base import Campaign, PriceBook
@@ -11,6 +12,13 @@ def test_pieces_of_one_sku_add_up_over_lines():
     assert fact_of("amount.most_of_one_sku", lines=lines) == 11
     assert fact_of("amount.pieces", lines=lines) == 19
     assert fact_of("amount.most_of_one_sku", lines=(line(quantity=3),)) == 3
+
+
+def test_refunded_lines_do_not_count():
+    lines = (line(quantity=12, refund="done"), line(line_no="2", sku="B", quantity=2, refund="refused"))
+    assert fact_of("amount.most_of_one_sku", lines=lines) == 2
+    assert fact_of("amount.pieces", lines=lines) == 2
+    assert fact_of("amount.most_of_one_sku", lines=lines[:1]) == 0
 
 
 def test_sums_are_the_channels():
@@ -30,6 +38,15 @@ def test_campaign_limit(quantity, over):
     assert fact_of("amount.over_campaign_limit", lines=lines, context={"prices": book}) is over
     assert fact_of("amount.over_campaign_limit", lines=lines, at=3601, context={"prices": book}) is False
     assert fact_of("amount.over_campaign_limit", lines=lines) is False
+
+
+def test_a_bundle_counts_until_all_of_its_parts_are_refunded():
+    order = bundle(9_900, ("MASK", 12), ("CREAM", 1), quantity=11)
+    parts = [replace(part, refund="done") for part in order["lines"]]
+    some = (parts[0], order["lines"][1])
+    assert fact_of("amount.most_of_one_sku", lines=some, raw=order["raw"]) == 11
+    lines = (*parts, line(line_no="2", sku="B"))
+    assert fact_of("amount.most_of_one_sku", lines=lines, raw=order["raw"]) == 1
 
 
 def test_a_bundle_counts_as_one_piece_of_itself():

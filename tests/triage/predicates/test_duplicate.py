@@ -26,6 +26,7 @@ def test_the_sequence_of_a_delivery_does_not_matter():
         {"lines": (line(quantity=2),)},
         {"lines": (line(unit_price_fen=0),)},
         {"lines": (line(sku=""),)},
+        {"lines": (line(refund="done"),)},
     ],
 )
 def test_other_purchases_are_no_repeat(changes):
@@ -37,6 +38,11 @@ def test_gifts_are_the_same_for_everybody():
     first = candidate(buyer_id=1, lines=(line(sku="A"), gift))
     second = candidate(buyer_id=1, at=60, lines=(line(sku="B"), gift))
     assert repeats(first, second) == [False, False]
+
+
+def test_what_was_refunded_cannot_be_repeated():
+    first = candidate(buyer_id=1, lines=(line(refund="done"), line(line_no="2", sku="B")))
+    assert repeats(first, candidate(buyer_id=1, at=60)) == [False, False]
 
 
 @pytest.mark.parametrize("status", ["unpaid", "cancelled", "refunded"])

@@ -55,6 +55,14 @@ def test_a_gift_beside_a_paid_line_is_no_odd_price():
     assert off(line(unit_price_fen=0)) == 100.0
 
 
+def test_a_refunded_line_is_no_odd_price():
+    odd = line(line_no="2", sku="MASK", unit_price_fen=1, refund="done")
+    assert off(line(unit_price_fen=10_000), odd) == 0.0
+    assert off(odd) is None
+    floors = {"prices": PriceBook(floors={"SERUM-30": 10_000, "MASK": 4_000})}
+    assert fact_of("price.below_floor", lines=(line(unit_price_fen=10_000), odd), context=floors) is False
+
+
 def test_sample_goes_before_campaign_and_campaign_before_list():
     prices = {"SERUM-30": 10_000}
     running = {"SERUM-30": [campaign(6_000)]}

@@ -16,6 +16,12 @@ def test_a_line_without_sku_is_unmatched():
     assert fact_of("stock.skus", lines=(line(), line(line_no="2", sku="B"))) == ("SERUM-30", "B")
 
 
+def test_a_refunded_line_needs_no_sku():
+    lines = (line(), line(line_no="2", sku="", refund="done"))
+    assert fact_of("stock.has_unmatched", lines=lines) is False
+    assert fact_of("stock.skus", lines=lines) == ("SERUM-30",)
+
+
 def test_a_code_that_nobody_knows_is_unmatched_and_named():
     notes = {TOLD: [{"line_no": "1", "item_id": "11", "unmatched": True}, {"line_no": "2", "item_id": "12"}]}
     lines = (line(sku="X"), line(line_no="2", sku="Y"), line(line_no="3", sku="", title="礼盒"))

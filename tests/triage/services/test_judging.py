@@ -227,6 +227,14 @@ def test_a_batch_and_the_pool_count_the_same(rules, shop, split):
     assert all(("ip_cluster", 8) in found for found in told)
 
 
+@pytest.mark.parametrize(("refund", "found"), [("none", ["duplicate_order"]), ("done", [])])
+def test_what_was_refunded_in_the_pool_cannot_be_repeated(rules, shop, refund, found):
+    (order, buyer), *_rest = sequence(shop, 1)
+    row = store(shop, order, buyer)
+    row.lines.create(shop=shop, line_no="1", sku="SERUM-30", quantity=1, unit_price_fen=12_900, refund=refund)
+    assert codes(candidate(at=60, shop_id=shop.pk, buyer_id=buyer)) == [found]
+
+
 def test_an_order_judged_again_does_not_count_itself(rules, shop):
     orders = sequence(shop, 5)
     rows = [(store(shop, order, buyer), order, buyer) for order, buyer in orders]
