@@ -167,7 +167,7 @@ def _conflict(receiver: ReceiverDraft) -> bool | None:
 
 def _is_too_wide(known: divisions.Divisions, place: divisions.Division, receiver: ReceiverDraft) -> bool:
     """Province and city, in a municipality the district, are the least; people also write them into the detail."""
-    if receiver.district.strip() or (receiver.city.strip() and not place.is_direct_ruled):
+    if place.level == "district" or (receiver.city.strip() and not place.is_direct_ruled):
         return False
     below = known.children(place.code[:2])
     return not any(name and name in receiver.detail for part in below for name in {part.district or part.city})
