@@ -13,7 +13,9 @@ from orderhub.core.draft import OrderDraft
 from triage.matchers import THREAT, Hit, Matcher, Words
 from triage.predicates.base import Batch, Detail, FactType, fact
 
-_DENIED = re.compile(r"(?:不|没|無|无|别|勿|非)(?:是|用|要|太|需要|需|算|那么|必|为了)?\s*$")
+_DENIED = re.compile(
+    r"(?:不|没|無|无|别|勿|非)(?:是|用|要|太|需要|需|算|那么|必|为了|有|再|给我?)*(?<!要不要)(?<!是不是)\s*$"
+)
 _REFUSED = re.compile(rf"(?!{THREAT})[^，,。；;！!？?\n要到用需达收]{{0,6}}?(?:[不没未别勿莫拍买付订]|下的|下单)")
 """What follows a term such as 月底前 when it is no deadline: 月底前不要发."""
 _WISHES = {
@@ -50,6 +52,14 @@ def _is_meant(hit: Hit, text: str) -> bool:
     if hit.text.endswith("前") and _REFUSED.match(text, hit.end):
         return False
     return not _DENIED.search(text[: hit.start])
+
+
+def change_hits(text: str, words: Words) -> list[Hit]:
+    """Return what a remark asks to be changed, without what it asks not to be (别发错了)."""
+    matcher = words["changes"]
+    if not matcher.has(text):
+        return []
+    return [hit for hit in matcher.hits(text) if not _DENIED.search(text[: hit.start])]
 
 
 def _urgent(batch: Batch) -> list[tuple[int, list[str]]]:
@@ -95,14 +105,14 @@ def urgency(batch: Batch) -> list[int | None]:
     example=True,
     details=(Detail("remark.change_words", _("Asked for"), FactType.TEXTS),),
     explain=lambda batch, i: {
-        "remark.change_words": [hit.text for hit in batch.words["changes"].hits(batch.drafts[i].buyer_remark)]
+        "remark.change_words": [hit.text for hit in change_hits(batch.drafts[i].buyer_remark, batch.words)]
     },
     basis=lambda draft: draft.buyer_remark,
 )
 def asks_change(batch: Batch) -> list[bool | None]:
     """Tell whether each buyer asks for a change."""
-    matcher = batch.words["changes"]
-    return [bool(draft.buyer_remark) and matcher.has(draft.buyer_remark) for draft in batch.drafts]
+    words = batch.words
+    return [bool(remark) and bool(change_hits(remark, words)) for remark in (d.buyer_remark for d in batch.drafts)]
 
 
 def _wished(batch: Batch) -> list[tuple[str, ...] | None]:

@@ -75,6 +75,21 @@ def test_the_strongest_words_are_shown():
         ("请发顺丰", True),
         ("不要圆通快递", True),
         ("匿名发货", True),
+        ("不要发顺丰", True),
+        ("不要圆通", True),
+        ("能不能换颜色", True),
+        ("要不要换尺码，请联系我", True),
+        ("别忘了改地址", True),
+        ("这是送人的", True),
+        ("送人，不要放价格单", True),
+        ("送人", True),
+        ("别发错了", False),
+        ("千万别再给我发错了", False),
+        ("不用换颜色", False),
+        ("不要改地址", False),
+        ("无需匿名", False),
+        ("请送人民医院门卫", False),
+        ("送人工湖", False),
         ("不要放快递柜", False),
         ("送货上门", False),
         ("", False),
@@ -82,6 +97,11 @@ def test_the_strongest_words_are_shown():
 )
 def test_changes_need_a_person(remark, asks):
     assert fact_of("remark.asks_change", buyer_remark=remark) is asks
+
+
+def test_what_must_not_be_changed_is_not_shown():
+    judged = batch(candidate(buyer_remark="不用改地址，换颜色"))
+    assert facts.get("remark.asks_change").explain(judged, 0) == {"remark.change_words": ["换颜色"]}
 
 
 @pytest.mark.parametrize(
