@@ -66,11 +66,17 @@ def _urgent(batch: Batch) -> list[tuple[int, list[str]]]:
     nothing: tuple[int, list[str]] = (0, [])
     found = []
     for draft in batch.drafts:
-        text = _both(draft)
-        if not text:
+        if not draft.buyer_remark and not draft.seller_remark:
             found.append(nothing)
             continue
-        hits = urgent_hits(text, tuple(line.title for line in draft.lines), batch.words)
+        titles = tuple(line.title for line in draft.lines)
+        # Each by itself: a memo that the refund is not pressing says nothing of the buyer's wish.
+        hits = [
+            hit
+            for text in (draft.buyer_remark, draft.seller_remark)
+            if text
+            for hit in urgent_hits(text, titles, batch.words)
+        ]
         top = max((hit.weight for hit in hits), default=0)
         found.append((top, list(dict.fromkeys(hit.text for hit in hits if hit.weight == top))) if top else nothing)
     return found

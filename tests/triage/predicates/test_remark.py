@@ -62,6 +62,14 @@ def test_the_sellers_remark_counts_too():
     assert fact_of("remark.asks_change", seller_remark="已改地址") is False
 
 
+def test_a_calm_word_in_one_remark_says_nothing_of_the_other():
+    memo = {"seller_remark": "已电话，客户说不急着退款"}
+    assert fact_of("remark.urgency", buyer_remark="手术急用", **memo) == 3
+    assert fact_of("remark.urgency", buyer_remark="谢谢", **memo) == 0
+    both = batch(candidate(buyer_remark="生日礼物，加急", seller_remark="婚礼，生日礼物"))
+    assert facts.get("remark.urgency").explain(both, 0) == {"remark.urgent_words": ["生日礼物", "婚礼"]}
+
+
 def test_the_strongest_words_are_shown():
     judged = batch(candidate(buyer_remark="快点发，明天手术，过生日"))
     assert facts.get("remark.urgency").explain(judged, 0) == {"remark.urgent_words": ["手术"]}
