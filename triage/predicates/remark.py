@@ -5,6 +5,7 @@ an article named 急救包 is urgent.
 """
 
 import re
+from collections.abc import Sequence
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -14,7 +15,8 @@ from triage.matchers import THREAT, Hit, Matcher, Words
 from triage.predicates.base import Batch, Detail, FactType, fact
 
 _DENIED = re.compile(
-    r"(?:不|没|無|无|别|勿|非)(?:是|用|要|太|需要|需|算|那么|必|为了|有|再|给我?)*(?<!要不要)(?<!是不是)\s*$"
+    r"(?:不|没|無|无|别|勿|非)(?:是|用|要|求|太|需|须|算|那么|怎么|特别|非常|着|必|为了|有|再|给我?)*"
+    r"(?<!要不要)(?<!是不是)\s*$"
 )
 _REFUSED = re.compile(rf"(?!{THREAT})[^，,。；;！!？?\n要到用需达收]{{0,6}}?(?:[不没未别勿莫拍买付订]|下的|下单)")
 """What follows a term such as 月底前 when it is no deadline: 月底前不要发."""
@@ -45,13 +47,14 @@ def urgent_hits(text: str, titles: tuple[str, ...], words: Words) -> list[Hit]:
     text = words["not_urgency"].cut(text)
     if words["calm"].has(text):
         return []
-    return [hit for hit in matcher.hits(text) if _is_meant(hit, text)]
+    hits = _meant(matcher.hits(text), text)
+    return [hit for hit in hits if not (hit.text.endswith("前") and _REFUSED.match(text, hit.end))]
 
 
-def _is_meant(hit: Hit, text: str) -> bool:
-    if hit.text.endswith("前") and _REFUSED.match(text, hit.end):
-        return False
-    return not _DENIED.search(text[: hit.start])
+def _meant(hits: Sequence[Hit], text: str) -> list[Hit]:
+    """Return the hits that are not denied, nor part of one that is: 勿加急 says nothing of 急 either."""
+    denied = [hit for hit in hits if _DENIED.search(text[: hit.start])]
+    return [hit for hit in hits if not any(no.start <= hit.start and hit.end <= no.end for no in denied)]
 
 
 def change_hits(text: str, words: Words) -> list[Hit]:
@@ -59,7 +62,7 @@ def change_hits(text: str, words: Words) -> list[Hit]:
     matcher = words["changes"]
     if not matcher.has(text):
         return []
-    return [hit for hit in matcher.hits(text) if not _DENIED.search(text[: hit.start])]
+    return _meant(matcher.hits(text), text)
 
 
 def _urgent(batch: Batch) -> list[tuple[int, list[str]]]:

@@ -42,6 +42,13 @@ from triage.predicates.base import facts
         ("生日礼物，不急，20 号到就行", 0),
         ("不是生日礼物，正常发", 0),
         ("别忘了加急", 1),
+        ("请勿加急", 0),
+        ("无须加急", 0),
+        ("别着急", 0),
+        ("不用太急", 0),
+        ("不是特别急", 0),
+        ("请勿加急发货，生日用", 0),
+        ("不要求加急，但生日要用", 2),
         ("急救包给老家备着的", 0),
         ("应急灯希望是新款", 0),
         ("家里急救箱用，生日礼物", 2),
@@ -49,6 +56,10 @@ from triage.predicates.base import facts
 )
 def test_urgency(remark, weight):
     assert fact_of("remark.urgency", buyer_remark=remark) == weight
+
+
+def test_a_remark_of_nothing_but_denials_takes_no_time():
+    assert fact_of("remark.urgency", buyer_remark="不" + "需要" * 200 + "我加急") == 1
 
 
 def test_the_name_of_an_article_is_not_urgent():
