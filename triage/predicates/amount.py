@@ -8,14 +8,18 @@ from django.utils.translation import pgettext_lazy
 from orderhub.core.draft import LineDraft, OrderDraft
 from orderhub.core.told import sold_lines
 from triage.predicates.base import Batch, Detail, FactType, Need, fact
-from triage.predicates.price import running_campaign
+from triage.predicates.price import judged_lines, running_campaign
 
 
 def quantities(sold: Sequence[LineDraft]) -> dict[str, int]:
-    """Return the pieces of each SKU over all lines sold; a bundle counts as one piece under its own name."""
+    """Return the pieces of each SKU over all lines sold; a bundle counts as one piece under its own name.
+
+    Free lines beside paid ones are gifts and do not count. Lines without SKU may be anything and are not added up.
+    """
     found: dict[str, int] = {}
-    for line in sold:
-        found[line.sku] = found.get(line.sku, 0) + line.quantity
+    for line in judged_lines(sold):
+        key = line.sku or line.line_no
+        found[key] = found.get(key, 0) + line.quantity
     return found
 
 
@@ -25,7 +29,9 @@ def _quantity_basis(draft: OrderDraft) -> str:
 
 def _most(batch: Batch, i: int) -> dict[str, object]:
     pieces = quantities(batch.sold[i])
-    return {"amount.sku": max(pieces, key=lambda sku: pieces[sku])}
+    most = max(pieces, key=lambda key: pieces[key])
+    names = {line.line_no: line.title for line in batch.sold[i] if not line.sku}
+    return {"amount.sku": names.get(most, most)}
 
 
 @fact(
@@ -72,7 +78,10 @@ def discounts(batch: Batch) -> list[int | None]:
     _("Most pieces of one SKU"),
     FactType.NUMBER,
     unit=pgettext_lazy("unit", "pieces"),
-    about=_("Pieces of the same SKU on several lines are added up. A bundle counts as one piece."),
+    about=_(
+        "Pieces of the same SKU on several lines are added up. Gifts beside paid lines do not count. A bundle counts "
+        "as one piece."
+    ),
     example=10,
     details=(Detail("amount.sku", _("SKU"), FactType.TEXT),),
     explain=_most,

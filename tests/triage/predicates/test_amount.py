@@ -3,8 +3,8 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from tests.triage.judge import NOW, bundle, fact_of, line
-from triage.predicates.base import Campaign, PriceBook
+from tests.triage.judge import NOW, batch, bundle, candidate, fact_of, line
+from triage.predicates.base import Campaign, PriceBook, facts
 
 
 def test_pieces_of_one_sku_add_up_over_lines():
@@ -12,6 +12,20 @@ def test_pieces_of_one_sku_add_up_over_lines():
     assert fact_of("amount.most_of_one_sku", lines=lines) == 11
     assert fact_of("amount.pieces", lines=lines) == 19
     assert fact_of("amount.most_of_one_sku", lines=(line(quantity=3),)) == 3
+
+
+def test_lines_without_sku_are_not_one_article():
+    lines = tuple(line(line_no=str(n), sku="", title=f"T{n}", quantity=1 + n // 10) for n in range(11))
+    judged = batch(candidate(lines=lines))
+    assert judged.column("amount.most_of_one_sku") == [2]
+    assert facts.get("amount.most_of_one_sku").explain(judged, 0) == {"amount.sku": "T10"}
+
+
+def test_gifts_beside_paid_lines_do_not_count():
+    gifts = line(line_no="2", sku="GIFT", quantity=12, unit_price_fen=0)
+    assert fact_of("amount.most_of_one_sku", lines=(line(), gifts)) == 1
+    assert fact_of("amount.most_of_one_sku", lines=(gifts,)) == 12
+    assert fact_of("amount.pieces", lines=(line(), gifts)) == 13
 
 
 def test_refunded_lines_do_not_count():
