@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from triage.predicates import ip
+
 Condition = dict[str, Any]
 
 
@@ -58,7 +60,7 @@ RULES: tuple[dict[str, Any], ...] = (
     _rule(
         "ip_cluster", "abnormal", 4,
         {"all": [
-            leaf("ip.orders_60m", "ge", 5), leaf("ip.buyers_60m", "ge", 3),
+            leaf("ip.orders_60m", "ge", ip.ORDERS), leaf("ip.buyers_60m", "ge", ip.BUYERS),
             leaf("ip.is_shared", "no"), leaf("buyer.is_trusted", "no"),
         ]},
         "同一 IP 多单 | Many orders from one IP",

@@ -14,11 +14,14 @@ from orderhub.core.draft import OrderDraft
 from triage.predicates.base import Batch, FactType, IpOrder, Need, fact
 
 WINDOW = timedelta(minutes=60)
+ORDERS, BUYERS = 5, 3
+"""From how many orders of how many buyers an hour is a cluster (reference 4.10, rule 9)."""
 
 
 def ip_windows(batch: Batch) -> list[tuple[int, int] | None]:
     """Return for each order the orders (itself included) and distinct buyers of the fullest hour that holds it.
 
+    An hour that is a cluster goes before a fuller one of too few buyers: both figures are of the same hour.
     Siblings of the same delivery count, whatever their sequence; so the first orders of a cluster are seen as such
     when they are judged together with it, or again after it.
     """
@@ -43,16 +46,17 @@ def _windows(batch: Batch) -> list[tuple[int, int] | None]:
 
 def _fullest(orders: Sequence[IpOrder]) -> dict[int, tuple[int, int]]:
     """Return, by order, orders and buyers of the fullest window around it; each window ends at one of the orders."""
-    best: dict[int, tuple[int, int]] = {}
+    best: dict[int, tuple[bool, int, int]] = {}
     first = 0
     for last, order in enumerate(orders):
         while orders[first].at <= order.at - WINDOW:
             first += 1
         window = orders[first : last + 1]
-        found = (len(window), len({other.buyer_id for other in window if other.buyer_id is not None}))
+        buyers = len({other.buyer_id for other in window if other.buyer_id is not None})
+        found = (len(window) >= ORDERS and buyers >= BUYERS, len(window), buyers)
         for other in window:
-            best[other.order_id] = max(best.get(other.order_id, (0, 0)), found)
-    return best
+            best[other.order_id] = max(best.get(other.order_id, found), found)
+    return {order_id: (orders, buyers) for order_id, (_is_cluster, orders, buyers) in best.items()}
 
 
 def _basis(draft: OrderDraft) -> str:
@@ -64,7 +68,10 @@ def _basis(draft: OrderDraft) -> str:
     _("Orders from the same IP in 60 minutes"),
     FactType.NUMBER,
     unit=pgettext_lazy("unit", "orders"),
-    about=_("The fullest hour that holds this order. Unknown where the channel gives no IP."),
+    about=_(
+        "The fullest hour that holds this order, first one with at least 5 orders of 3 buyers. Unknown where the "
+        "channel gives no IP."
+    ),
     example=5,
     needs=[Need.IP_ORDERS],
     basis=_basis,

@@ -28,6 +28,13 @@ def test_orders_more_than_an_hour_apart_are_not_added_up():
     assert [window[0] for window in ip_windows(batch(*orders))] == [3, 3, 3, 3, 2]
 
 
+def test_an_hour_that_is_a_cluster_goes_before_a_fuller_one_of_too_few_buyers():
+    early = [order(at, buyer_id=buyer) for at, buyer in ((0, 1), (10, 2), (20, 1))]
+    both = [order(at, buyer_id=buyer) for at, buyer in ((3000, 1), (3010, 2), (3020, 1))]
+    late = [order(3700, buyer_id=3), order(3710, buyer_id=3)]
+    assert ip_windows(batch(*early, *both, *late)) == [(6, 2)] * 3 + [(5, 3)] * 5
+
+
 def test_the_pool_counts_too_whether_earlier_or_later():
     mine = order(1800, buyer_id=1)
     others = [IpOrder(order(seconds).draft.created_at, 900 + seconds, 7 + seconds) for seconds in (0, 3000, 3500)]
