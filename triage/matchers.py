@@ -33,7 +33,10 @@ PATTERNS: Mapping[str, str] = {
     ),
     "as_gift": r"送人(?=$|[^一-鿿]|[的用啊哦呀呢了吗要做当礼请]|包装|麻烦|谢谢)",
     "together": r"(?:和|跟|与)\S{0,12}一起(?:发|寄)",
-    "direction": r"往[东南西北][一-鿿]{0,3}?\s*\d+\s*(?:米|公里|里)",
+    "direction": (
+        r"往[东南西北][一-鿿]{0,3}?\s*\d+\s*(?:米|公里|里)|"
+        r"(?:桥头|红绿灯)[^号]{0,3}(?:[左右][转拐]|直走|就[到是]|往[前东南西北左右]|\d+\s*米)"
+    ),
     "nth_house": rf"[东南西北左右]边?第\s*{_NUMBER}\s*(?:家|户|间|栋)",
 }
 """Vetted patterns that a word list may name; people never write regular expressions themselves."""

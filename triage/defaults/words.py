@@ -127,7 +127,7 @@ _LISTS: tuple[WordList, ...] = (
         "用方位和距离代替门牌。",
         (
             *_terms("direction, nth_house", PATTERN),
-            *_terms("桥头, 红绿灯"),
+            *_terms("桥头, 红绿灯", ENDS),
         ),
     ),
     WordList(

@@ -36,6 +36,9 @@ def problems(detail, **receiver):
         "花园路 5 号",
         "政府路 12 号",
         "大学城北路 28 号",
+        "桥头路 12 号",
+        "桥头镇工业路 3 号",
+        "人民路 88 号红绿灯旁粮油店",
     ],
 )
 def test_complete_addresses(detail):
@@ -67,6 +70,9 @@ def test_complete_addresses(detail):
         ("往东 200 米", "direction"),
         ("桥头东边第三家", "direction"),
         ("过了红绿灯就到", "direction"),
+        ("建设路红绿灯右转 100 米", "direction"),
+        ("石桥村桥头", "direction"),
+        ("解放路红绿灯。", "direction"),
         ("市第一人民医院", "landmark_only"),
         ("万达广场", "too_short"),
         ("城南万达广场", "landmark_only"),
