@@ -25,6 +25,7 @@ _SPECIAL = {
 }  # fmt: skip
 _CJK = re.compile("[一-鿿]")
 _REMEMBERED = 20_000
+_ABSENT = object()
 
 Region = tuple[str | None, str]
 
@@ -144,9 +145,11 @@ def conflicts(batch: Batch) -> list[bool | None]:
         if not receiver.district:
             found.append(_conflict(receiver))
             continue
-        if key not in kept:
-            kept[key] = _conflict(receiver)
-        found.append(kept[key])
+        # Read once: another thread may empty what is kept at any moment.
+        conflict = kept.get(key, _ABSENT)
+        if conflict is _ABSENT:
+            conflict = kept[key] = _conflict(receiver)
+        found.append(conflict)
     return found
 
 

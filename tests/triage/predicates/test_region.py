@@ -1,7 +1,7 @@
 import pytest
 
 from orderhub.core.draft import ReceiverDraft
-from tests.triage.judge import fact_of, starter_words
+from tests.triage.judge import batch, candidate, fact_of, starter_words
 from triage.matchers import Term, Words, region_code
 from triage.predicates.region import region_of
 
@@ -59,6 +59,20 @@ def test_kinds(receiver, kind):
 )
 def test_names_that_cannot_all_be_true(receiver, conflict):
     assert fact_of("region.conflict", receiver=receiver) is conflict
+
+
+class Emptied(dict):
+    """What is kept, as one thread sees it while another empties it."""
+
+    def __setitem__(self, key, value):
+        pass
+
+
+def test_another_thread_may_empty_what_is_kept():
+    judged = batch(candidate(), candidate(receiver=region("江苏省", "苏州市", "某某新区")))
+    judged.words = Words({})
+    judged.words.kept["conflicts"] = Emptied()
+    assert judged.column("region.conflict") == [False, None]
 
 
 @pytest.mark.parametrize(("text", "code"), [("新疆", "65"), ("5134", "5134"), ("甘孜", "5133"), ("火星", "")])
