@@ -12,10 +12,11 @@ ACTOR = "system"
 
 @transaction.atomic
 def load_defaults() -> RuleSet:
-    """Add the starter rules and word lists that are missing and publish them; returns the version in force.
+    """Add the starter rules and word lists that are missing and publish; returns the version in force.
 
     What people edited stays: a rule is added only while none has its code, the terms of a list only with the list
-    itself, so a term that somebody deleted does not come back.
+    itself, so a term that somebody deleted does not come back. A term that changes in a later release comes by a
+    migration, which leaves edited ones alone.
     """
     known = set(Rule.objects.values_list("code", flat=True))
     Rule.objects.bulk_create(
@@ -27,15 +28,7 @@ def load_defaults() -> RuleSet:
         ignore_conflicts=True,
     )
     _add_words()
-    newest = RuleSet.objects.order_by("-number").first()
-    return publish_rules(actor=ACTOR) if newest is None or _is_behind(newest) else newest
-
-
-def _is_behind(version: RuleSet) -> bool:
-    """Whether a version lacks a starter rule or word list: a predicate without its list would find nothing."""
-    rules = {rule["code"] for rule in version.snapshot["rules"]}
-    words = version.snapshot["words"].keys()
-    return not (rules >= {rule["code"] for rule in RULES} and words >= {listed.key for listed in word_lists()})
+    return publish_rules(actor=ACTOR)
 
 
 def _add_words() -> None:
