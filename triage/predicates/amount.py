@@ -10,14 +10,21 @@ from orderhub.core.told import sold_lines
 from triage.predicates.base import Batch, Detail, FactType, Need, fact
 from triage.predicates.price import judged_lines, running_campaign
 
+MOST_GIFTS = 20
+"""Pieces of a free line that are taken for gifts; of more of them somebody should think."""
+
 
 def quantities(sold: Sequence[LineDraft]) -> dict[str, int]:
     """Return the pieces of each SKU over all lines sold; a bundle counts as one piece under its own name.
 
-    Free lines beside paid ones are gifts and do not count. Lines without SKU may be anything and are not added up.
+    Free lines beside paid ones are gifts and do not count, up to MOST_GIFTS pieces. Lines without SKU may be anything
+    and are not added up.
     """
     found: dict[str, int] = {}
-    for line in judged_lines(sold):
+    has_gifts = len(judged_lines(sold)) < len(sold)
+    for line in sold:
+        if has_gifts and not line.unit_price_fen and line.quantity <= MOST_GIFTS:
+            continue
         key = line.sku or line.line_no
         found[key] = found.get(key, 0) + line.quantity
     return found

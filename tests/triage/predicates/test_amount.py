@@ -28,6 +28,12 @@ def test_gifts_beside_paid_lines_do_not_count():
     assert fact_of("amount.pieces", lines=(line(), gifts)) == 13
 
 
+@pytest.mark.parametrize(("pieces", "most"), [(20, 1), (21, 21), (500, 500)])
+def test_more_free_pieces_than_anybody_gives_away_count(pieces, most):
+    free = line(line_no="2", sku="SERUM-30", quantity=pieces, unit_price_fen=0)
+    assert fact_of("amount.most_of_one_sku", lines=(line(sku="OTHER"), free)) == most
+
+
 def test_refunded_lines_do_not_count():
     lines = (line(quantity=12, refund="done"), line(line_no="2", sku="B", quantity=2, refund="refused"))
     assert fact_of("amount.most_of_one_sku", lines=lines) == 2
