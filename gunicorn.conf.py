@@ -22,4 +22,4 @@ loglevel = "warning"
 # Another way to give orders to the server; signals are enough.
 control_socket_disable = True
 # Only a proxy on this machine is believed about https.
-forwarded_allow_ips = os.environ.get("HUB_PROXIES", "127.0.0.1")
+forwarded_allow_ips = os.environ.get("HUB_PROXIES", "127.0.0.1,::1")

@@ -27,6 +27,8 @@ if PRODUCTION and (DEBUG or "local-only" in f"{SECRET_KEY}{HUB_DATA_KEYS}"):
 
 ALLOWED_HOSTS = env.words("HUB_HOSTS", "" if PRODUCTION else "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("HUB_ORIGINS")
+# Believed about where a request comes from; the same as in gunicorn.conf.py. A developer's machine has none.
+HUB_PROXIES = env.networks("HUB_PROXIES", "127.0.0.1,::1" if PRODUCTION else "")
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",

@@ -1,6 +1,7 @@
 """Typed readers of environment variables; a value that cannot be read stops the start with its name."""
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -48,3 +49,12 @@ def number(name: str, default: int) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated variable as a list without empty parts."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def networks(name: str, default: str = "") -> list[IPv4Network | IPv6Network]:
+    """Return a comma-separated variable of addresses and networks (10.0.0.0/8); `*` is every address."""
+    given = [every for word in words(name, default) for every in (("0.0.0.0/0", "::/0") if word == "*" else (word,))]
+    try:
+        return [ip_network(word) for word in given]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be addresses or networks: {error}.") from error

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from orderhub.core.caller import address_of
 from orderhub.desk.limits import LOGIN_FAILURES, LOGIN_FAILURES_OF_ADDRESS
 
 
@@ -54,4 +55,4 @@ class DeskLoginView(LoginView):
         return f"{self._address()} {self.request.POST.get('username', '').strip().lower()[:150]}"
 
     def _address(self) -> str:
-        return str(self.request.META.get("REMOTE_ADDR", ""))
+        return address_of(self.request)

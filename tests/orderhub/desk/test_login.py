@@ -1,4 +1,5 @@
 import threading
+from ipaddress import ip_network
 
 import pytest
 from django.contrib.auth.models import Group
@@ -11,8 +12,8 @@ from tests.factories import make_user
 pytestmark = pytest.mark.django_db
 
 
-def log_in(client, name, password, **extra):
-    return client.post("/desk/login/", {"username": name, "password": password, **extra})
+def log_in(client, name, password, headers=None, **extra):
+    return client.post("/desk/login/", {"username": name, "password": password, **extra}, headers=headers)
 
 
 def test_logging_in_leads_to_the_start_and_out_again(client):
@@ -46,6 +47,17 @@ def test_a_name_that_failed_five_times_waits_even_with_the_right_password(client
     assert "_auth_user_id" not in client.session
     make_user("han")
     assert log_in(client, "han", "han-password").status_code == 302
+
+
+def test_behind_a_proxy_each_client_has_failures_of_its_own(client, settings):
+    settings.HUB_PROXIES = [ip_network("127.0.0.1")]
+    make_user("li")
+    for _ in range(5):
+        assert log_in(client, "li", "wrong", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 200
+    assert log_in(client, "li", "li-password", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 429
+    forged = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+    assert log_in(client, "li", "li-password", headers=forged).status_code == 429
+    assert log_in(client, "li", "li-password", headers={"X-Forwarded-For": "198.51.100.1"}).status_code == 302
 
 
 def test_a_window_ends(client):
