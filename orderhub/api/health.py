@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from orderhub.api.auth import PREFIX
+from orderhub.core.caller import is_on_this_machine
 from orderhub.selectors.figures import figures
 from orderhub.selectors.health import parts
 from orderhub.services.access import METRICS_READ, client_of
@@ -29,7 +30,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200 when every part works, else 503 with the parts that do not; why is told to trusted callers only."""
     checked = parts()
     is_ready = not any(part.problem for part in checked)
-    details = is_trusted(request) if is_ready or checked[-1].name != "database" else is_local(request)
+    details = is_trusted(request) if is_ready or checked[-1].name != "database" else is_on_this_machine(request)
     told = {part.name: _told(part.problem, details) for part in checked}
     return JsonResponse(
         {"status": "ready" if is_ready else "not ready", "parts": told}, status=200 if is_ready else 503
@@ -59,15 +60,9 @@ class TableCollector(Collector):
             yield family
 
 
-def is_local(request: HttpRequest) -> bool:
-    """Tell whether the caller is on this machine and did not come through a proxy on it."""
-    via_proxy = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"))
-    return request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"} and not via_proxy
-
-
 def is_trusted(request: HttpRequest) -> bool:
     """Tell whether the caller is on this machine or holds a token for figures."""
-    if is_local(request):
+    if is_on_this_machine(request):
         return True
     header = request.headers.get("Authorization", "")
     client = client_of(header[len(PREFIX) :].strip()) if header.lower().startswith(PREFIX) else None

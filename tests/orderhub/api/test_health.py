@@ -1,3 +1,5 @@
+from ipaddress import ip_network
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -109,3 +111,13 @@ def test_metrics_are_for_this_machine_and_tokens_only(issue):
     assert get("/metrics", headers={"Authorization": f"Token {wrong}"}, **far).status_code == 403
     assert get("/metrics", headers={"Authorization": f"Token {right}"}, **far).status_code == 200
     assert Client().post("/metrics").status_code == 405
+
+
+def test_behind_a_proxy_on_this_machine_nobody_is_trusted_without_a_token(issue, settings):
+    settings.HUB_PROXIES = [ip_network("127.0.0.1")]
+    assert get("/metrics").status_code == 403
+    response = get("/readyz")
+    assert (response.status_code, response.json()["parts"]["workers"]) == (503, "failed")
+    token = {"Authorization": f"Token {issue(METRICS_READ).secret}"}
+    assert get("/metrics", headers=token).status_code == 200
+    assert get("/readyz", headers=token).json()["parts"]["workers"] == "no job has reported yet"

@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
 
 from orderhub.core import env
-from orderhub.core.caller import address_of
+from orderhub.core.caller import address_of, is_on_this_machine
 
 
 def request(peer, forwarded=None):
@@ -44,6 +44,26 @@ def proxies(monkeypatch, settings):
 def test_the_rightmost_entry_that_is_no_proxy_counts(proxies, believed, peer, forwarded, address):
     proxies(believed)
     assert address_of(request(peer, forwarded)) == address
+
+
+@pytest.mark.parametrize(
+    ("believed", "peer", "headers", "is_here"),
+    [
+        ("", "127.0.0.1", {}, True),
+        ("10.0.0.5", "::1", {}, True),
+        ("10.0.0.5", "::ffff:127.0.0.1", {}, True),
+        ("127.0.0.1", "127.0.0.1", {}, False),
+        ("*", "127.0.0.1", {}, False),
+        ("", "127.0.0.1", {"X-Forwarded-Proto": "https"}, False),
+        ("", "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, False),
+        ("127.0.0.1", "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, False),
+        ("", "203.0.113.9", {}, False),
+        ("", "", {}, False),
+    ],
+)
+def test_who_is_on_this_machine(proxies, believed, peer, headers, is_here):
+    proxies(believed)
+    assert is_on_this_machine(RequestFactory().get("/", headers=headers, REMOTE_ADDR=peer)) is is_here
 
 
 def test_a_name_instead_of_an_address_stops_the_start(proxies):
