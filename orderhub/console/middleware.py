@@ -1,4 +1,4 @@
-"""What depends on the address: the language people get and the content security policy."""
+"""What depends on the address: the language people get, the content security policy, and what is logged of it."""
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
@@ -7,6 +7,7 @@ from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation.trans_real import check_for_language, get_supported_language_variant
+from django_structlog.middlewares import RequestMiddleware
 
 CONSOLE_POLICY = {"script-src": ["'self'", "'unsafe-eval'"], "style-src": ["'self'", "'unsafe-inline'"]}
 """The console theme ships Alpine.js, which evaluates attributes and sets inline styles (unfold issue 2129)."""
@@ -21,6 +22,15 @@ class PolicyMiddleware(CSPMiddleware):  # type: ignore[misc]
         if not report_only and request.path_info.startswith(reverse("admin:index")):
             parts.update = CONSOLE_POLICY
         return parts
+
+
+class RequestLogMiddleware(RequestMiddleware):  # type: ignore[misc]
+    """Logs each request's start and end."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Return method and path: what stands behind the question mark may be a phone or the code of a session."""
+        return f"{request.method} {request.path}"
 
 
 class LanguageMiddleware(LocaleMiddleware):

@@ -39,3 +39,21 @@ def test_people_get_chinese_until_they_choose(client, cookie, language):
 def test_api_clients_get_the_language_they_ask_for(client):
     response = client.get("/api/v1/orders/", headers={"accept-language": "en"})
     assert response["Content-Language"] == "en"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "logged"),
+    [
+        ("/api/v1/orders/?search=13912345678", "GET /api/v1/orders/"),
+        ("/channels/authorised/?code=s3cret&state=signed", "GET /channels/authorised/"),
+        ("/nothing-here/?search=13912345678", "GET /nothing-here/"),
+    ],
+)
+def test_a_request_is_logged_without_what_stands_behind_the_question_mark(client, caplog, address, logged):
+    caplog.set_level("INFO")
+    client.get(address)
+    told = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    assert [line["event"] for line in told] == ["request_started", "request_finished"]
+    assert {line["request"] for line in told} == {logged}
+    assert not any(word in caplog.text for word in ("13912345678", "s3cret", "signed"))
