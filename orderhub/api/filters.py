@@ -5,7 +5,7 @@ from typing import Any
 
 import django_filters
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_filters.fields import IsoDateTimeField
@@ -16,10 +16,11 @@ from orderhub.api.errors import InvalidFieldsError, PersonalDataError
 from orderhub.core.words import Lane, Status
 from orderhub.models import Order
 from orderhub.selectors.orders import OrderFilter, extra_filters, filtered
-from orderhub.selectors.search import PERSONAL, find, normal, possible_kinds
+from orderhub.selectors.search import PERSONAL, named, normal, possible_kinds
 from orderhub.services.access import Client
 
-SEARCH_LIMIT = 200
+SEARCH_LIMIT = 1000
+"""Orders that one order or tracking number may name; those of a buyer have no limit."""
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]
@@ -93,15 +94,19 @@ class OrderFilterSet(django_filters.FilterSet):  # type: ignore[misc]
                 extra={name: given[name] for name in extra_filters if given[name]},
             )
         )
-        return orders.filter(id__in=_named(given["search"], client)) if given["search"] else orders
+        return orders.filter(_named(given["search"], client)) if given["search"] else orders
 
 
-def _named(text: str, client: Client) -> list[int]:
-    """Return the orders that a search text in an address names; one with personal data in it is refused."""
+def _named(text: str, client: Client) -> Q:
+    """Return the condition for orders that a search text in an address names; one with personal data in it is refused,
+    and one that names more than can be narrowed further."""
     kinds = possible_kinds(normal(text))
     if not kinds or kinds[0] in PERSONAL or not text.isascii():
         raise PersonalDataError
-    return find(text, limit=SEARCH_LIMIT, shop_ids=client.shop_ids, personal=False).order_ids
+    found = named(text, limit=SEARCH_LIMIT, shop_ids=client.shop_ids)
+    if found.more:
+        raise InvalidFieldsError(fields=[("search", _("names more than %(most)s orders") % {"most": SEARCH_LIMIT})])
+    return Q(id__in=found.order_ids) | Q(buyer__in=found.buyer_ids)
 
 
 def refuse_unknown(given: set[str], known: set[str]) -> None:

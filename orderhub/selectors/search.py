@@ -18,6 +18,7 @@ from django.db import connection
 from orderhub.core.contacts import canonical_phone, phone_tail
 from orderhub.core.crypto import blind, gram
 from orderhub.core.draft import clean_text
+from orderhub.models import Buyer
 
 CAP = 2000
 """Matches looked at by one branch; beyond it the newest are not guaranteed and the searcher is asked for more."""
@@ -78,15 +79,14 @@ _MATCHES: dict[Kind, str] = {
 }
 
 
-def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None, personal: bool = True) -> Found:
+def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None) -> Found:
     """Return up to `limit` orders that `text` names, newest first, within `shop_ids` (None: every shop).
 
     Exact keys win over a nickname's beginning and a part of the receiver's name, which are tried only when no exact
-    key matches. One or two statements, whatever the number of orders. Without `personal`, phones and names are not
-    tried.
+    key matches. One or two statements, whatever the number of orders.
     """
     wanted, numbers = normal(text), number_forms(text)
-    kinds = [kind for kind in possible_kinds(wanted) if personal or kind not in PERSONAL]
+    kinds = possible_kinds(wanted)
     if not kinds:
         return Found(Kind.NOTHING, [])
     exact: list[Kind] = [kind for kind in kinds if kind not in {Kind.NICKNAME, Kind.NAME}]
@@ -98,6 +98,27 @@ def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None, p
             ids = list(dict.fromkeys(order_id for _kind, order_id in rows))
             return Found(rows[0][0], ids[:limit], more=len(ids) > limit)
     return Found(kinds[0], [])
+
+
+@dataclass(slots=True, frozen=True)
+class Named:
+    """What a text that holds no personal data names: orders by a number of theirs, and buyers, whose orders are as many
+    as they are; `more` says that there are other orders with that number."""
+
+    order_ids: list[int]
+    buyer_ids: list[int]
+    more: bool
+
+
+def named(text: str, *, limit: int, shop_ids: Sequence[int] | None = None) -> Named:
+    """Return up to `limit` orders whose number or parcel's number `text` is, and the buyers whose id it is, within
+    `shop_ids` (None: every shop). Two statements."""
+    wanted = normal(text)
+    kinds = [kind for kind in possible_kinds(wanted) if kind in {Kind.ORDER_NO, Kind.TRACKING_NO}]
+    rows = _rows(kinds, _values(kinds, wanted, number_forms(text), limit + 1), shop_ids) if kinds else []
+    ids = list(dict.fromkeys(order_id for _kind, order_id in rows))
+    buyers = Buyer.objects.filter(external_id=wanted, **({} if shop_ids is None else {"shop__in": shop_ids}))
+    return Named(ids[:limit], list(buyers.values_list("id", flat=True)), more=len(ids) > limit)
 
 
 MANY = 200

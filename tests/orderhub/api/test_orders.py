@@ -1,11 +1,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from orderhub.models import TimelineEntry
 from orderhub.services.access import INTAKE_WRITE, ORDERS_READ
 from tests.factories import START, make_buyer, make_order, make_parcel, make_shop
 from tests.orderhub.api.conftest import error_of
+from tests.plans import plan_of
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +92,34 @@ def test_a_parameter_that_cannot_be_used_is_named(api, params, path):
 def test_personal_data_in_the_address_is_refused(api, text):
     make_order()
     error_of(api.get("orders/", search=text), 400, "personal_data_in_address")
+
+
+def test_all_orders_of_a_buyer_are_narrowed_further(api, monkeypatch):
+    monkeypatch.setattr("orderhub.api.filters.SEARCH_LIMIT", 2)
+    shop, other = make_shop(), make_shop()
+    guest = make_buyer(shop, "guest")
+    make_order(shop, external_no="OLD", status="refunding", buyer=guest)
+    for number in range(3):
+        make_order(shop, external_no=f"T{number}", buyer=guest)
+    make_order(other, external_no="guest", created_at=START + timedelta(days=1))
+    assert numbers(api.get("orders/", search="guest", status="refunding")) == ["OLD"]
+    assert numbers(api.get("orders/", search="guest")) == ["guest", "T2", "T1", "T0", "OLD"]
+    assert numbers(api.get("orders/", search="guest", shop=other.code)) == ["guest"]
+
+
+def test_a_number_that_names_too_many_orders_is_told(api, monkeypatch):
+    monkeypatch.setattr("orderhub.api.filters.SEARCH_LIMIT", 1)
+    for _ in range(2):
+        make_parcel(make_order(), "SF0000000000001")
+    error = error_of(api.get("orders/", search="SF0000000000001"), 400, "invalid")
+    assert [field["path"] for field in error["fields"]] == ["search"]
+
+
+def test_orders_of_a_buyer_are_read_by_the_buyer(api):
+    make_order(buyer=make_buyer(make_shop(), "guest"))
+    with CaptureQueriesContext(connection) as queries:
+        api.get("orders/", search="guest")
+    assert "order_buyer" in plan_of(queries.captured_queries[-1]["sql"])
 
 
 def test_pages_are_complete_and_stable_while_orders_come_in(api):
