@@ -25,6 +25,7 @@ from channels_sync.services.reread import due as reread_due
 from channels_sync.services.runs import prune_runs
 from orderhub import backlog, deliveries, pipeline, rejudging, remapping, stock_lane
 from orderhub.core.errors import HubError, words_of
+from orderhub.models import JobHeartbeat
 from orderhub.services import jobs, leases, retention
 from triage.services import clear_after_push, refresh_baselines
 
@@ -40,6 +41,8 @@ BACKFILL_TASK = "channels_sync.services.backfill.run"
 RECONCILE_TASK = "channels_sync.services.reconcile.run"
 REREAD_TASK = "channels_sync.services.reread.run_shop"
 EVENTS_TASK = "channels_sync.services.events.take"
+WATCH = "watch"
+"""The heartbeat of `manage.py watch`, which is no job of the table."""
 LEASE_SECONDS = 150
 """Longer than the time limit of a task (`Q_CLUSTER["timeout"]`), so that a lease ends only after its holder."""
 DRAIN_SECONDS = 40
@@ -213,8 +216,10 @@ def start(name: str) -> None:
 def sync() -> list[str]:
     """Make the schedule rows what the table says and return the names of rows added, mended or removed.
 
-    One row that cannot be read stops every schedule of django-q2, so whatever is not of the table goes.
+    One row that cannot be read stops every schedule of django-q2, so whatever is not of the table goes; so does the
+    heartbeat of a job that is no more, which would count as silent for ever.
     """
+    JobHeartbeat.objects.exclude(name__in=[*JOBS, stock_lane.NAME, WATCH]).delete()
     foreign = Schedule.objects.exclude(name__in=JOBS)
     changed = [str(name) for name in foreign.values_list("name", flat=True)]
     foreign.delete()

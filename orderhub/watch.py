@@ -103,7 +103,7 @@ class Watch:
             for name in schedules.JOBS.keys() - seen.beats.keys():
                 schedules.start(name)
         if self._is_time("beat", BEAT_SECONDS):
-            with jobs.beat("watch", BEAT_SECONDS):
+            with jobs.beat(schedules.WATCH, BEAT_SECONDS):
                 pass
         if self._is_time("sync", SYNC_SECONDS):
             schedules.sync()

@@ -6,10 +6,11 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 
-from orderhub import schedules
+from orderhub import schedules, stock_lane
 from orderhub.core.errors import HubError
 from orderhub.models import JobHeartbeat, Lease
 from orderhub.schedules import JOBS, Periodic
+from orderhub.selectors.health import silent_jobs
 from tests.factories import make_shop
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,16 @@ def test_a_malformed_row_and_a_foreign_one_are_removed():
     Schedule.objects.create(name=None, func="os.getpid", next_run=timezone.now())
     assert sorted(schedules.sync()) == ["None", "foreign"]
     assert set(Schedule.objects.values_list("name", flat=True)) == set(JOBS)
+
+
+def test_the_heartbeat_of_a_job_that_is_no_more_goes():
+    for name in ("renamed", "pull", stock_lane.NAME, schedules.WATCH):
+        JobHeartbeat.objects.create(name=name, beat_at=timezone.now())
+    JobHeartbeat.objects.filter(name="renamed").update(beat_at=timezone.now() - timedelta(days=1))
+    assert silent_jobs() == "renamed"
+    schedules.sync()
+    assert silent_jobs() == ""
+    assert set(JobHeartbeat.objects.values_list("name", flat=True)) == {"pull", stock_lane.NAME, schedules.WATCH}
 
 
 @pytest.mark.parametrize(
