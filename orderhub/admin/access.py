@@ -1,5 +1,6 @@
 """Who may look and call: API tokens, the log of reveals, the change log."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,9 +65,14 @@ class ApiTokenAdmin(ConsoleModelAdmin):
     list_filter = ("is_active",)
     search_fields = ("name",)
     fields = ("name", "scopes", "shops", "expires_at")
+    readonly_fields = ("reach",)
     autocomplete_fields = ("shops",)
     actions = ("revoke",)
     empty_text = gettext_lazy("Make a token for each system that calls the API.")
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        """Say of a token that is made for which shops it is: a list that is empty would not tell."""
+        return self.fields if obj is None else ("name", "scopes", "reach", "expires_at")
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody: what a token may do is fixed when it is made."""
@@ -84,6 +90,13 @@ class ApiTokenAdmin(ConsoleModelAdmin):
     def may(self, token: ApiToken) -> str:
         """The scopes in words."""
         return _(", ").join(str(SCOPE_WORDS.get(scope, scope)) for scope in token.scopes)
+
+    @admin.display(description=gettext_lazy("shops"))
+    def reach(self, token: ApiToken) -> str:
+        """The shops in words; one that was bound stays so when its shops are deleted."""
+        if token.every_shop:
+            return _("every shop")
+        return _(", ").join(map(str, token.shops.all())) or _("none: the shops it was for are deleted")
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: Any) -> None:  # type: ignore[type-arg]
         """Issue the token; the secret stays with this request only."""

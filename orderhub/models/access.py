@@ -19,6 +19,8 @@ class ApiToken(models.Model):
     shops = models.ManyToManyField(
         Shop, blank=True, related_name="+", verbose_name=_("shops"), help_text=_("Empty means every shop.")
     )
+    every_shop = models.BooleanField(_("every shop"), db_default=False, editable=False)
+    """Said when the token is made: `shops` becomes empty as well when the last of them is deleted."""
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)

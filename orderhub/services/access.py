@@ -65,7 +65,9 @@ def issue_token(
     if expires_at is not None and expires_at <= timezone.now():
         raise FieldError("expires_at", _("The end lies in the past."))
     secret = f"hub_{secrets.token_urlsafe(32)}"
-    token = ApiToken.objects.create(name=name, digest=digest(secret), scopes=wanted, expires_at=expires_at)
+    token = ApiToken.objects.create(
+        name=name, digest=digest(secret), scopes=wanted, every_shop=not shops, expires_at=expires_at
+    )
     token.shops.set(shops)
     log.info("api token issued", token_id=token.pk, scopes=wanted, actor=actor)
     return token, secret
@@ -88,7 +90,7 @@ def client_of(secret: str) -> Client | None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT t.id, t.name, t.scopes,
+            SELECT t.id, t.name, t.scopes, t.every_shop,
                    ARRAY(SELECT s.shop_id FROM orderhub_apitoken_shops s WHERE s.apitoken_id = t.id ORDER BY 1),
                    t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => %s)
             FROM orderhub_apitoken t
@@ -99,7 +101,7 @@ def client_of(secret: str) -> Client | None:
         row = cursor.fetchone()
         if row is None:
             return None
-        token_id, name, scopes, shop_ids, is_stale = row
+        token_id, name, scopes, every_shop, shop_ids, is_stale = row
         if is_stale:
             cursor.execute("UPDATE orderhub_apitoken SET last_used_at = now() WHERE id = %s", [token_id])
-    return Client(token_id, name, tuple(scopes), tuple(shop_ids) or None)
+    return Client(token_id, name, tuple(scopes), None if every_shop else tuple(shop_ids))

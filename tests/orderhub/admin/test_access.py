@@ -64,6 +64,21 @@ def test_the_secret_is_shown_once_and_works(supervisor):
     assert secret not in "".join(LogEntry.objects.values_list("change_message", flat=True))
 
 
+def test_a_token_says_for_which_shops_it_is(supervisor):
+    first, second = make_shop(name="天猫旗舰店"), make_shop(name="京东自营")
+    bound, _secret = issue_token(name="bound", scopes=["orders:read"], actor="a", shops=[first, second])
+    free, _secret = issue_token(name="free", scopes=["orders:read"], actor="a")
+
+    def told(token):
+        return supervisor.get(f"{TOKENS}{token.pk}/change/").content.decode()
+
+    assert "所有店铺" in told(free)
+    assert all(name in told(bound) for name in ("天猫旗舰店", "京东自营"))
+    first.delete()
+    second.delete()
+    assert "无：它所属的店铺已被删除" in told(bound)
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [({"scopes": ["root"]}, "scopes"), ({"scopes": []}, "scopes"), ({"name": ""}, "name")],

@@ -211,6 +211,17 @@ def test_orders_of_other_shops_are_not_there(issue):
     error_of(api.get(f"orders/{foreign.pk}/"), 404, "not_found")
 
 
+def test_a_token_without_any_shop_left_sees_nothing(issue):
+    gone, other = make_shop("gone"), make_shop("other")
+    order = make_order(other, external_no="THEIRS", buyer=make_buyer(other, "open-1"))
+    api = issue(ORDERS_READ, shops=[gone])
+    gone.delete()
+    for params in ({}, {"search": "THEIRS"}, {"search": "open-1"}):
+        assert numbers(api.get("orders/", **params)) == []
+    assert numbers(api.post("orders/search/", {"q": "THEIRS"})) == []
+    error_of(api.get(f"orders/{order.pk}/"), 404, "not_found")
+
+
 @pytest.mark.parametrize("pk", ["0", "999999", "9" * 30])
 def test_an_unknown_order_is_not_there(api, pk):
     error_of(api.get(f"orders/{pk}/"), 404, "not_found")

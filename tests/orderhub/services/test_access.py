@@ -31,6 +31,19 @@ def test_a_client_knows_its_scopes_and_shops():
     assert client.pk == f"token:{client.token_id}"
 
 
+def test_a_token_whose_last_shop_is_deleted_is_for_none():
+    shop, other = make_shop(), make_shop()
+    _token, secret = issue_token(name="erp", scopes=[ORDERS_READ], actor="li", shops=[shop])
+    shop.delete()
+    client = client_of(secret)
+    assert (client.shop_ids, client.may_see(other.pk)) == ((), False)
+
+
+def test_a_token_for_every_shop_is_for_those_to_come():
+    _token, secret = issue_token(name="erp", scopes=[ORDERS_READ], actor="li")
+    assert client_of(secret).may_see(make_shop().pk)
+
+
 @pytest.mark.parametrize(
     ("values", "path"),
     [({"scopes": []}, "scopes"), ({"scopes": ["everything"]}, "scopes"),
