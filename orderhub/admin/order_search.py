@@ -17,7 +17,8 @@ from django.utils.translation import ngettext
 
 from orderhub.console.change_list import FOUND
 from orderhub.core.contacts import canonical_phone, mask_name, mask_phone, phone_tail
-from orderhub.selectors.search import Found, Kind, find, find_many, numbers_in
+from orderhub.selectors.search import MANY, Found, Kind, find, find_many, numbers_in
+from orderhub.services.limits import SEARCHES
 
 LONGEST_LIST = 20_000
 """Characters of a pasted list of numbers."""
@@ -34,6 +35,9 @@ def answer_search(request: HttpRequest) -> HttpResponseRedirect:
     """Look up what was typed and lead to the one order, or to the list of those that were found."""
     text = request.POST.get("text", "")[:LONGEST_LIST]
     numbers = numbers_in(text)
+    if not SEARCHES.count(str(request.user.pk), max(1, sum(map(_is_phone, numbers[:MANY])))):
+        messages.warning(request, _("Too many searches in a minute. Wait a moment."))
+        return HttpResponseRedirect(_list_of())
     if numbers:
         return _answer_many(request, numbers)
     found = find(text, limit=FOUND_LIMIT)
@@ -69,8 +73,11 @@ def _shown(number: str) -> str:
     """Return an unknown number in a form that may be told: messages travel in a cookie that anybody can read."""
     if not number.isascii():
         return mask_name(number)
-    phone = canonical_phone(number)
-    return mask_phone(phone) if _PHONE.search(phone) else number
+    return mask_phone(canonical_phone(number)) if _is_phone(number) else number
+
+
+def _is_phone(number: str) -> bool:
+    return _PHONE.search(canonical_phone(number)) is not None
 
 
 def _list_of(token: str = "") -> str:

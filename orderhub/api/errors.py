@@ -77,6 +77,14 @@ class PersonalDataError(ApiError):
     default_detail = gettext_lazy("Phone numbers and names must not stand in an address: use POST orders/search/.")
 
 
+class TooManySearchesError(ApiError):
+    """A token searched too often: what is masked must not be found out by trying."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    code = "throttled"
+    default_detail = gettext_lazy("Too many searches in a minute. Wait a moment.")
+
+
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Turn any exception of an API view into the one shape; the unexpected ones are logged as 500."""
     if isinstance(error, Http404):

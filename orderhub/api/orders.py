@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from orderhub.api import present
 from orderhub.api.auth import client_in
-from orderhub.api.errors import InvalidFieldsError
+from orderhub.api.errors import InvalidFieldsError, TooManySearchesError
 from orderhub.api.filters import OrderFilterSet, refuse_unknown
 from orderhub.api.paging import KeysetPagination
 from orderhub.api.sections import sections_of
@@ -29,6 +29,7 @@ from orderhub.models import Order
 from orderhub.selectors.orders import list_values, order_page, rows_by_id
 from orderhub.selectors.search import LONGEST, find
 from orderhub.services.access import ORDERS_READ
+from orderhub.services.limits import API_SEARCHES
 
 _ERRORS = {400: ErrorAnswer, 401: ErrorAnswer, 403: ErrorAnswer}
 
@@ -54,11 +55,16 @@ class OrderSearchView(APIView):
 
     scope = ORDERS_READ
 
-    @extend_schema(operation_id="orders_search", request=SearchRequest, responses={200: SearchAnswer, **_ERRORS})  # type: ignore[untyped-decorator]
+    @extend_schema(
+        operation_id="orders_search", request=SearchRequest, responses={200: SearchAnswer, 429: ErrorAnswer, **_ERRORS}
+    )  # type: ignore[untyped-decorator]
     def post(self, request: Request) -> Response:
         """Return orders that a text names: order, tracking or phone number, last four digits, buyer, part of a name."""
         text, limit = _search_of(request.data)
-        shop_ids = client_in(request).shop_ids
+        client = client_in(request)
+        if not API_SEARCHES.count(str(client.token_id)):
+            raise TooManySearchesError(wait=API_SEARCHES.seconds)
+        shop_ids = client.shop_ids
         found = find(text, limit=limit, shop_ids=shop_ids)
         rows = rows_by_id(found.order_ids, shop_ids)
         return Response({"kind": found.kind, "more": found.more, "results": [present.row(row) for row in rows]})

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from orderhub.core.caller import address_of
-from orderhub.desk.limits import LOGIN_FAILURES, LOGIN_FAILURES_OF_ADDRESS
+from orderhub.services.limits import LOGIN_FAILURES, LOGIN_FAILURES_OF_ADDRESS
 
 
 class DeskLoginView(LoginView):

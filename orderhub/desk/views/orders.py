@@ -15,7 +15,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from orderhub.core.errors import HubError
-from orderhub.desk.limits import SEARCHES
 from orderhub.desk.panels import findings_of
 from orderhub.desk.sentences import awaits_shipping, status_sentence
 from orderhub.desk.views.memo import memo_of
@@ -24,6 +23,7 @@ from orderhub.models import Order
 from orderhub.selectors.gate import waiting_order
 from orderhub.selectors.orders import OrderPage, buyer_order_count, newest_entry, order_page, rows_by_id
 from orderhub.selectors.search import Found, Kind, find, number_forms
+from orderhub.services.limits import SEARCHES
 from orderhub.services.reveal import PERMISSION, asked_parts, opening_quota, reveal
 
 LIMIT = 20

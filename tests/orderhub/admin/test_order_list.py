@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from orderhub.console.columns import PageColumn, order_columns
 from orderhub.models import Buyer, Order
+from orderhub.services.limits import Limit
 from tests.factories import make_order, make_parcel, make_shop
 from tests.plans import plan_of
 
@@ -261,3 +262,16 @@ def test_pasted_phones_are_looked_for_and_told_masked_only(supervisor):
     assert len(numbers(shown)) == 1
     (told,) = [str(message) for message in shown.context["messages"]]
     assert told.endswith("：138****1111、057****6666、137****2222、张**、T999999")
+
+
+def test_each_phone_of_a_pasted_list_is_a_search(supervisor, monkeypatch):
+    monkeypatch.setattr("orderhub.admin.order_search.SEARCHES", Limit("test", most=4, seconds=60))
+    orders = [make_order(phone="13912345678") for _ in range(2)]
+
+    def search(text):
+        response = supervisor.post(f"{LIST}search/", {"text": text}, follow=True)
+        return len(numbers(response)), [str(message) for message in response.context["messages"]]
+
+    assert search("13912345678 13912345678 +86-13912345678") == (2, [])
+    assert search(f"{orders[0].external_no} {orders[1].external_no}") == (2, [])
+    assert search("13912345678 13912345679") == (2, ["一分钟内搜索次数过多，请稍等片刻。"])

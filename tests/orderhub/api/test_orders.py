@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from orderhub.models import TimelineEntry
 from orderhub.services.access import INTAKE_WRITE, ORDERS_READ
+from orderhub.services.limits import Limit
 from tests.factories import START, make_buyer, make_order, make_parcel, make_shop
 from tests.orderhub.api.conftest import error_of
 from tests.plans import plan_of
@@ -152,8 +153,19 @@ def test_search_queries_are_constant(api, django_assert_num_queries):
     for _ in range(3):
         make_order(shop)
     api.post("orders/search/", {"q": "5678"})
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(api.post("orders/search/", {"q": "5678"}).json()["results"]) == 3
+
+
+def test_a_token_that_searches_too_often_waits(issue, monkeypatch):
+    monkeypatch.setattr("orderhub.api.orders.API_SEARCHES", Limit("test", most=2, seconds=60))
+    make_order()
+    first, second = issue(ORDERS_READ), issue(ORDERS_READ)
+    assert [first.post("orders/search/", {"q": "5678"}).status_code for _ in range(2)] == [200, 200]
+    refused = first.post("orders/search/", {"q": "5678"})
+    error_of(refused, 429, "throttled")
+    assert refused["Retry-After"] == "60"
+    assert second.post("orders/search/", {"q": "5678"}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,3 @@
-import threading
 from ipaddress import ip_network
 
 import pytest
@@ -6,7 +5,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 
-from orderhub.desk.limits import LOGIN_FAILURES, Limit
+from orderhub.services.limits import LOGIN_FAILURES
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -58,46 +57,6 @@ def test_behind_a_proxy_each_client_has_failures_of_its_own(client, settings):
     forged = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
     assert log_in(client, "li", "li-password", headers=forged).status_code == 429
     assert log_in(client, "li", "li-password", headers={"X-Forwarded-For": "198.51.100.1"}).status_code == 302
-
-
-def test_a_window_ends(client):
-    limit = Limit("test", most=2, seconds=60)
-    assert [limit.count("a") for _ in range(3)] == [True, True, False]
-    assert limit.is_used_up("a")
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE hub_cache SET expires = now() - interval '1 second'")
-    assert not limit.is_used_up("a")
-    assert limit.count("a")
-
-
-def test_old_windows_are_cleared_away():
-    limit = Limit("test", most=2, seconds=60)
-    for name in ("a", "b", "c"):
-        limit.count(name)
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE hub_cache SET expires = now() - interval '2 hours'")
-        limit.count("d")
-        cursor.execute("SELECT count(*) FROM hub_cache")
-        assert cursor.fetchone() == (1,)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_no_failure_is_lost_between_processes():
-    limit = Limit("race", most=1000, seconds=60)
-
-    def count():
-        for _ in range(20):
-            limit.count("a")
-        connection.close()
-
-    threads = [threading.Thread(target=count) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT value FROM hub_cache WHERE cache_key = %s", [limit._place("a")])
-        assert cursor.fetchone() == ("80",)
 
 
 def test_names_do_not_stand_in_the_table(client):

@@ -1,7 +1,7 @@
 import pytest
 
-from orderhub.desk.limits import SEARCHES
 from orderhub.services.gate import set_gate
+from orderhub.services.limits import SEARCHES
 from tests.drafts import deliver, draft
 from tests.factories import make_order, make_parcel, make_shop, make_user
 from tests.orderhub.desk.conftest import HTMX

@@ -21,23 +21,24 @@ class Limit:
     most: int
     seconds: int
 
-    def count(self, key: str) -> bool:
-        """Count one more; false when that is one too many."""
+    def count(self, key: str, times: int = 1) -> bool:
+        """Count one more, or as many as one request stands for; false when that is too many."""
         table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
                 INSERT INTO {table} AS c (cache_key, value, expires)
-                VALUES (%s, '1', now() + make_interval(secs => %s))
+                VALUES (%s, %s, now() + make_interval(secs => %s))
                 ON CONFLICT (cache_key) DO UPDATE SET
-                    value = CASE WHEN c.expires < now() THEN '1' ELSE (c.value::int + 1)::text END,
+                    value = CASE WHEN c.expires < now() THEN excluded.value
+                            ELSE (c.value::int + excluded.value::int)::text END,
                     expires = CASE WHEN c.expires < now() THEN excluded.expires ELSE c.expires END
                 RETURNING value::int
                 """,  # noqa: S608  (the table's name is a setting)
-                [self._place(key), self.seconds],
+                [self._place(key), str(times), self.seconds],
             )
             used: int = cursor.fetchone()[0]
-            if used == 1:
+            if used == times:
                 # Whoever opens a window clears old ones away, so that the table stays small without a job.
                 cursor.execute(
                     f"""
@@ -75,4 +76,7 @@ LOGIN_FAILURES = Limit("login", most=5, seconds=300)
 LOGIN_FAILURES_OF_ADDRESS = Limit("login-address", most=100, seconds=300)
 """High, because a company may sit behind one address."""
 SEARCHES = Limit("search", most=240, seconds=60)
-"""Of one person; typing costs one for each pause."""
+"""Of one person, at the desk and in the console; typing costs one for each pause, a pasted list one for each phone
+in it. Without it, the four digits that a masked phone hides could be tried out in minutes."""
+API_SEARCHES = Limit("api-search", most=600, seconds=60)
+"""Of one token, behind which a whole team may search."""
