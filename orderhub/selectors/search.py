@@ -60,7 +60,7 @@ _MATCHES: dict[Kind, str] = {
         AND o.external_no = ANY(%(numbers)s) LIMIT %(cap)s""",
     Kind.TRACKING_NO: """
         SELECT po.order_id AS id FROM orderhub_parcel p JOIN orderhub_parcel_orders po ON po.parcel_id = p.id
-        WHERE p.tracking_no = %(text)s AND {p_shop} LIMIT %(cap)s""",
+        WHERE p.tracking_no = ANY(%(numbers)s) AND {p_shop} LIMIT %(cap)s""",
     Kind.PHONE: """
         SELECT r.order_id AS id FROM orderhub_receiver r
         WHERE r.phone_index = %(phone)s AND {r_shop} LIMIT %(cap)s""",
@@ -179,11 +179,12 @@ def find_many(numbers: Sequence[str]) -> FoundMany:
 
 
 def number_forms(text: str) -> list[str]:
-    """Return how an order number that was typed may stand in the pool: as it was typed, or without what people or the
-    keyboard put before it."""
+    """Return how an order or tracking number that was typed may stand in the pool: as it was typed, or without what
+    people or the keyboard put before it, and each in capital letters, in which carriers and platforms write theirs."""
     typed: str = clean_text(text[: LONGEST + 1]).strip()
     narrow = unicodedata.normalize("NFKC", typed)
-    return list(dict.fromkeys(form for form in (typed, narrow, narrow.lstrip("/"), normal(text)) if form))
+    forms = [form for form in (typed, narrow, narrow.lstrip("/"), normal(text)) if form]
+    return list(dict.fromkeys([*forms, *(form.upper() for form in forms)]))
 
 
 def normal(text: str) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from orderhub.selectors.search import Found, FoundMany, Kind, find, find_many, numbers_in, possible_kinds
+from orderhub.selectors.search import Found, FoundMany, Kind, find, find_many, named, numbers_in, possible_kinds
 from tests.factories import make_buyer, make_order, make_parcel, make_shop
 from tests.plans import plan_of
 
@@ -34,6 +34,22 @@ def test_a_sign_before_a_number_may_be_part_of_it_or_not():
     assert find("#T1001").order_ids == [orders[1], orders[0]]
     assert find("/#T1001").order_ids == [orders[1], orders[0]]
     assert find("T1001").order_ids == [orders[1]]
+
+
+def test_numbers_are_found_whatever_letters_they_are_typed_in():
+    order = make_order(external_no="PO-77A")
+    make_parcel(order, "SF1234567890")
+    assert find("po-77a") == Found(Kind.ORDER_NO, [order.pk])
+    assert find("#Po-77a").order_ids == [order.pk]
+    assert find("sf1234567890") == Found(Kind.TRACKING_NO, [order.pk])
+    assert find_many(["sf1234567890", "po-77a", "po-77b"]) == FoundMany([order.pk], ["po-77b"])
+    assert named("sf1234567890", limit=1).order_ids == [order.pk]
+
+
+def test_a_number_in_small_letters_is_found_as_it_stands():
+    small, capital = make_order(external_no="po-1"), make_order(external_no="PO-1")
+    assert find("po-1").order_ids == [capital.pk, small.pk]
+    assert find("PO-1").order_ids == [capital.pk]
 
 
 def test_each_other_key_finds_its_order():
