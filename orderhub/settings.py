@@ -141,7 +141,14 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not PRODUCTION
 
 # Shared by all processes; rate limits and worker statistics must not live in one process's memory.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "hub_cache"}}
+# Beyond so many rows a third of all is thrown away, counters that are running included; by default that is 300.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "hub_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600

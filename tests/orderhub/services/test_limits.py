@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 
 from orderhub.services.limits import Limit
@@ -51,3 +52,11 @@ def test_no_failure_is_lost_between_processes():
 def test_one_request_may_count_several_times():
     limit = Limit("test", most=5, seconds=60)
     assert [limit.count("a", 3), limit.count("a", 2), limit.count("a")] == [True, True, False]
+
+
+def test_statistics_of_workers_throw_no_running_counter_away():
+    limit = Limit("test", most=1, seconds=60)
+    for number in range(400):
+        limit.count(str(number))
+    cache.set("statistics", 1)
+    assert all(limit.is_used_up(str(number)) for number in range(400))
