@@ -32,9 +32,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403: the form is older than the session, or came from another site."""
+    """403: the form is older than the session, or came from another site. The header tells a script that it is not
+    the role."""
     text = _("Reload the page, log in if asked, and send it once more.")
-    return _page(request, 403, _("This form has expired."), text)
+    response = _page(request, 403, _("This form has expired."), text)
+    response["X-Form-Expired"] = "1"
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

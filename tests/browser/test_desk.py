@@ -192,9 +192,23 @@ def test_an_ended_session_is_told_and_what_was_typed_stays(desk):
     tab.context.clear_cookies(name="sessionid")
     tab.page.keyboard.type("5678")
     expect(tab.page.locator("#failure")).to_contain_text("You are logged out.")
-    expect(tab.page.locator("#failure a")).to_be_visible()
+    expect(tab.page.locator("#failure a:visible")).to_have_text("Log in again")
     expect(tab.page.locator("#q")).to_have_value("5678")
     expect(tab.page.locator("#results form")).to_have_count(0)
+
+
+def test_a_login_in_another_tab_asks_to_reload(desk):
+    tab = desk()
+    tab.context.clear_cookies(name="csrftoken")
+    tab.page.keyboard.type("5678")
+    expect(tab.page.locator("#failure")).to_contain_text(
+        "You logged in again in another tab; this page is out of date."
+    )
+    expect(tab.page.locator("#failure a:visible")).to_have_text("Reload the page")
+    tab.page.locator("#failure a:visible").click()
+    tab.page.locator("#q").fill("5678")
+    expect(tab.page.locator(".hit")).to_have_count(3)
+    tab.problems[:] = [text for text in tab.problems if "403" not in text]
 
 
 def test_the_theme_switch_is_kept(desk):

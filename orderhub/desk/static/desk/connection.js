@@ -7,13 +7,14 @@ let unanswered = false;
 function fail(kind) {
   const place = failure();
   place.querySelector("span").textContent = place.dataset[kind];
-  place.querySelector("a").hidden = kind !== "expired";
+  for (const link of place.querySelectorAll("a")) link.hidden = link.dataset.for !== kind;
   place.hidden = false;
 }
 
 function onError(event) {
-  const status = event.detail.xhr?.status;
-  fail({ 403: "denied", 404: "missing" }[status] ?? "failed");
+  const answer = event.detail.xhr;
+  const denied = answer?.getResponseHeader("X-Form-Expired") ? "stale" : "denied";
+  fail({ 403: denied, 404: "missing" }[answer?.status] ?? "failed");
 }
 
 function onLost() {
