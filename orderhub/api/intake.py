@@ -16,6 +16,7 @@ from orderhub.api.auth import client_in
 from orderhub.api.errors import BodyTooLargeError, InvalidFieldsError, KeyConflictError, StillRunningError
 from orderhub.api.serializers import MAX_ORDERS, ErrorAnswer, IntakeAnswer, IntakeRequest
 from orderhub.core import hooks
+from orderhub.core.draft import clean_text
 from orderhub.core.errors import HubError, words_of
 from orderhub.models import Shop
 from orderhub.services import idempotency
@@ -74,7 +75,7 @@ def _shop(data: Any, client: Client) -> Shop:
     if len(orders) > MAX_ORDERS:
         reason = _("at most %(most)s orders at once, not %(given)s") % {"most": MAX_ORDERS, "given": len(orders)}
         raise BodyTooLargeError(fields=[("orders", reason)])
-    shop = Shop.objects.filter(code=code.replace("\x00", ""), is_active=True).first()
+    shop = Shop.objects.filter(code=clean_text(code), is_active=True).first()
     if shop is None or not client.may_see(shop.pk):
         raise NotFound(_("There is no such shop."))
     return shop

@@ -113,6 +113,7 @@ def test_unknown_and_switched_off_shops_are_not_there(api, shop):
     make_shop("closed", is_active=False)
     for code in ["nowhere", "closed", "a\x00b"]:
         error_of(api.post("intake/", {"shop": code, "orders": [draft()]}), 404, "not_found")
+    error_of(api.post("intake/", b'{"shop": "a\\ud800b", "orders": [{}]}'), 404, "not_found")
     assert InboxItem.objects.count() == 0
 
 
