@@ -56,7 +56,10 @@ def begin(*, token_id: int, key: str, body_hash: str) -> Ticket:
         row = cursor.fetchone()
     if row is not None:
         return Ticket(Turn.RUN, row[0])
-    known = IdempotentRequest.objects.get(token_id=token_id, key=key)
+    known = IdempotentRequest.objects.filter(token_id=token_id, key=key).first()
+    if known is None:
+        # The first request gave up between the two statements: the key is free again.
+        return begin(token_id=token_id, key=key, body_hash=body_hash)
     if known.body_hash != body_hash:
         return Ticket(Turn.CONFLICT, known.pk)
     if known.status in {None, ACCEPTED}:
