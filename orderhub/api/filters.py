@@ -59,8 +59,10 @@ class OrderFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     shop = django_filters.CharFilter(max_length=50, help_text=gettext_lazy("code of a shop"))
     created_from = MomentFilter(help_text=gettext_lazy("ISO 8601 with an offset, included"))
     created_to = MomentFilter(help_text=gettext_lazy("ISO 8601 with an offset, not included"))
-    modified_from = MomentFilter(help_text=gettext_lazy("ISO 8601 with an offset, included"))
-    modified_to = MomentFilter(help_text=gettext_lazy("ISO 8601 with an offset, not included"))
+    modified_from = MomentFilter(
+        help_text=gettext_lazy("when the channel changed it, included; other steps do not count")
+    )
+    modified_to = MomentFilter(help_text=gettext_lazy("when the channel changed it, not included"))
     search = django_filters.CharFilter(
         max_length=200,
         help_text=gettext_lazy("order number, tracking number or buyer id; phones and names: POST orders/search/"),
