@@ -77,6 +77,6 @@ LOGIN_FAILURES_OF_ADDRESS = Limit("login-address", most=100, seconds=300)
 """High, because a company may sit behind one address."""
 SEARCHES = Limit("search", most=240, seconds=60)
 """Of one person, at the desk and in the console; typing costs one for each pause, a pasted list one for each phone
-in it. Without it, the four digits that a masked phone hides could be tried out in minutes."""
+in it. Without it, the four digits that a masked phone hides could be tried out within a minute."""
 API_SEARCHES = Limit("api-search", most=600, seconds=60)
 """Of one token, behind which a whole team may search."""
