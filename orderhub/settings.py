@@ -142,10 +142,11 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 
 # Shared by all processes; rate limits and worker statistics must not live in one process's memory.
 # Beyond so many rows a third of all is thrown away, counters that are running included; by default that is 300.
+HUB_CACHE_TABLE = "hub_cache"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "hub_cache",
+        "LOCATION": HUB_CACHE_TABLE,
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }

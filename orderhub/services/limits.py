@@ -23,7 +23,7 @@ class Limit:
 
     def count(self, key: str, times: int = 1) -> bool:
         """Count one more, or as many as one request stands for; false when that is too many."""
-        table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+        table = connection.ops.quote_name(settings.HUB_CACHE_TABLE)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
@@ -52,7 +52,7 @@ class Limit:
 
     def is_used_up(self, key: str) -> bool:
         """Tell, without counting, whether the next one is refused."""
-        table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+        table = connection.ops.quote_name(settings.HUB_CACHE_TABLE)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT value::int FROM {table} WHERE cache_key = %s AND expires >= now()",  # noqa: S608
@@ -63,7 +63,7 @@ class Limit:
 
     def forget(self, key: str) -> None:
         """Start again from zero."""
-        table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+        table = connection.ops.quote_name(settings.HUB_CACHE_TABLE)
         with connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM {table} WHERE cache_key = %s", [self._place(key)])  # noqa: S608
 
