@@ -40,6 +40,9 @@ class Keyring:
         parsed = [self._read(entry) for entry in keys]
         self.active = parsed[0]
         self._by_header = {key.header: key for key in parsed}
+        if len(self._by_header) < len(parsed):
+            # The first would seal, and a later one of the same id be tried for opening it.
+            raise ImproperlyConfigured("HUB_DATA_KEYS names two keys with one id; give each key an id of its own.")
         self.index_key = self._decode(index_key, "HUB_INDEX_KEY")
 
     @staticmethod

@@ -38,6 +38,11 @@ def test_an_unusable_key_stops_the_start(entry):
         Keyring([entry], key(9))
 
 
+def test_two_keys_with_one_id_stop_the_start():
+    with pytest.raises(ImproperlyConfigured, match="two keys with one id"):
+        Keyring([f"2026:{key(2)}", f"2026:{key(1)}"], key(9))
+
+
 def test_blind_indexes_are_equal_only_for_the_same_value_purpose_and_key(settings):
     here = blind(b"phone", "13912345678")
     assert blind(b"phone", "13912345678") == here
