@@ -1,4 +1,8 @@
-"""Texts of table cells as values of a draft."""
+"""Texts of table cells as values of a draft.
+
+What cannot be used is told by what was expected, never by the cell: reasons are kept in clear text, and in a row that
+has slipped by one column every cell may hold a person's data.
+"""
 
 import re
 from datetime import datetime
@@ -32,6 +36,7 @@ FLAGS = {
     "blue": "蓝 蓝旗 蓝色", "purple": "紫 紫旗 紫色 粉 粉旗", "orange": "橙 橙旗 橙色", "cyan": "青 青旗 青色",
 }  # fmt: skip
 PRESALES = {"none": "否 无", "deposit": "定金已付 已付定金", "balance_paid": "尾款已付 已付尾款"}
+NO_TIME = "not a time like 2026-11-11 20:00:00"
 _SCIENTIFIC = re.compile(r"^\d(?:\.\d+)?[eE]\+?\d+$")
 _MONEY = re.compile(r"[\s,，¥￥元]|RMB|CNY", re.IGNORECASE)
 _TIME = re.compile(
@@ -52,7 +57,7 @@ def identifier(text: str, path: str) -> str:
     """
     number = text.strip().removeprefix("=").strip("\"'\t ")
     if _SCIENTIFIC.match(number):
-        raise FieldError(path, f"{number} lost its last digits in a spreadsheet; format the column as text")
+        raise FieldError(path, "the number lost its last digits in a spreadsheet; format the column as text")
     return number
 
 
@@ -60,7 +65,7 @@ def moment(text: str, path: str) -> str:
     """Return a time as ISO text; one without an offset is China Standard Time. Raises FieldError."""
     found = _TIME.match(text.strip())
     if found is None:
-        raise FieldError(path, f"not a time: {text[:40]!r}")
+        raise FieldError(path, NO_TIME)
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
     offset = found.group(7)
     try:
@@ -70,7 +75,7 @@ def moment(text: str, path: str) -> str:
             value = datetime.fromisoformat(plain + offset.replace("Z", "+00:00"))
         return value.isoformat()
     except ValueError as error:
-        raise FieldError(path, f"not a time: {text[:40]!r}") from error
+        raise FieldError(path, NO_TIME) from error
 
 
 def fen(text: str, path: str) -> int:
@@ -85,7 +90,7 @@ def whole(text: str, path: str) -> int:
     """Return a whole number; `3.0` is one. Raises FieldError."""
     plain = re.sub(r"\.0+$", "", text.strip().replace(",", ""))
     if not re.fullmatch(r"-?[0-9]{1,18}", plain):
-        raise FieldError(path, f"not a whole number: {text[:40]!r}")
+        raise FieldError(path, "not a whole number")
     return int(plain)
 
 
@@ -95,4 +100,4 @@ def word(text: str, words: dict[str, str], path: str) -> str:
     for ours, names in words.items():
         if plain == ours or plain in names.split():
             return ours
-    raise FieldError(path, f"unknown word {text[:40]!r}")
+    raise FieldError(path, f"unknown word; known are {', '.join(words)} and their Chinese names")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -119,6 +119,10 @@ class OrderDraft(Struct, frozen=True, kw_only=True):
 
 
 _PARTS: Mapping[str, type[Struct]] = {"buyer": BuyerDraft, "receiver": ReceiverDraft, "lines": LineDraft}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "status": get_args(StatusWord), "refund": get_args(RefundWord), "flag": get_args(FlagWord),
+    "presale": get_args(PresaleWord), "kind": get_args(ContactWord),
+}  # fmt: skip
 _AT = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _BAD_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -202,7 +206,7 @@ def check_draft(draft: OrderDraft) -> None:
         numbers = [line.line_no for line in draft.lines]
         if len(set(numbers)) != len(numbers):
             at = next(i for i, number in enumerate(numbers) if number in numbers[:i])
-            raise FieldError(f"lines[{at}].line_no", f"line {numbers[at]!r} appears twice")
+            raise FieldError(f"lines[{at}].line_no", "this line number appears twice in the order")
 
 
 def _check_time(name: str, moment: datetime) -> None:
@@ -219,6 +223,10 @@ def _field_error(message: str) -> FieldError:
     place = _AT.search(message)
     path = place.group(1) if place else ""
     reason = _AT.sub("", message)
+    if reason.startswith("Invalid enum value"):
+        # The message repeats the value, which may be anything where a row has slipped; reasons are kept in clear text.
+        words = ", ".join(word for word in _CHOICES.get(path.rpartition(".")[2], ()) if word)
+        return FieldError(path, f"unknown word; known are {words}")
     missing = _MISSING.search(reason)
     if missing:
         name = missing.group(1)

@@ -75,9 +75,20 @@ def test_status_words(text, status):
     assert cells.word(text, cells.STATUSES, "status") == status
 
 
-def test_an_unknown_word_is_named():
-    with pytest.raises(FieldError, match="unknown word '蓝色'"):
-        cells.word("蓝色", cells.STATUSES, "status")
+@pytest.mark.parametrize(
+    ("read", "reason"),
+    [
+        (cells.whole, "not a whole number"),
+        (cells.moment, "not a time like 2026-11-11 20:00:00"),
+        (cells.fen, "not an amount of money"),
+        (lambda text, path: cells.word(text, cells.PRESALES, path),
+         "unknown word; known are none, deposit, balance_paid and their Chinese names"),
+    ],
+)  # fmt: skip
+def test_a_reason_says_what_was_expected_and_never_repeats_the_cell(read, reason):
+    with pytest.raises(FieldError) as refused:
+        read("浙江省杭州市西湖区文三路90号", "lines[0].quantity")
+    assert (refused.value.path, refused.value.reason) == ("lines[0].quantity", reason)
 
 
 @pytest.mark.parametrize(
