@@ -8,24 +8,30 @@ import re
 
 from orderhub.core.words import ContactKind
 
-_VIRTUAL = re.compile(r"^(\+?\d[\d ]{6,17})\s*(?:[-,#_]|转|ext\.?)\s*(\d{3,6})$", re.IGNORECASE)
+_MARK = r"\s*(?:[-,#_]|转|[eE][xX][tT]\.?)\s*"
+_MOBILE = r"(?:(?:\+|00)?86[ -]?)?1(?:[3-9][0-9]{9}|[ -]?[3-9](?:[ -]?[0-9]){9})"
+_ABROAD = r"(?:\+|00)(?!86)[1-9](?: ?[0-9]){9,14}"
+_RELAY = r"950[0-9]{7,12}"
+"""Numbers of carriers that put calls through to others."""
+_VIRTUAL = re.compile(rf"^(?:({_MOBILE})(?:{_MARK}|\s+)|({_ABROAD}|{_RELAY}){_MARK})[0-9]{{3,6}}$")
+"""What stands before the mark must be a whole number by itself: `1391234-5678` is one with a hyphen in it."""
+_INNER_LINE = re.compile(rf"^(0[0-9]{{2,3}}[ -]?[2-8][0-9]{{6,7}}){_MARK}[0-9]{{1,6}}$")
 _CIPHER = re.compile(r"^(?:~.+~\d*~|\$.+\$\d*\$|[A-Za-z0-9+/=_-]{40,})$")
 _SEPARATORS = re.compile(r"[\s\-()（）]+")
 _COUNTRY_CODE = re.compile(r"^(?:\+|00)?86(?=1\d{10}$)")
 _DIGIT = re.compile(r"\d")
-_LANDLINE = re.compile(r"^0\d{2,3}-\d{7,8}$")
 
 
 def contact_kind(phone: str) -> ContactKind:
     """Return what a phone value is, judged by its shape."""
     value = phone.strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return ContactKind.PLAIN
     if "*" in value:
         return ContactKind.MASKED
     if _CIPHER.match(value):
         return ContactKind.CIPHER
-    if _VIRTUAL.match(value) and not _LANDLINE.match(value):
+    if _VIRTUAL.match(value):
         return ContactKind.VIRTUAL
     return ContactKind.PLAIN
 
@@ -35,9 +41,9 @@ def canonical_phone(phone: str) -> str:
     value = phone.strip()
     if len(value) == 11 and value.isdigit():
         return value
-    virtual = _VIRTUAL.match(value)
-    if virtual and not _LANDLINE.match(value):
-        value = virtual.group(1)
+    extended = _VIRTUAL.match(value) or _INNER_LINE.match(value)
+    if extended:
+        value = next(part for part in extended.groups() if part)
     value = _SEPARATORS.sub("", value)
     return _COUNTRY_CODE.sub("", value)
 

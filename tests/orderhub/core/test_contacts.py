@@ -18,6 +18,15 @@ from orderhub.core.contacts import (
         ("0571-88886666", "plain"),
         ("18877771111-123", "virtual"),
         ("18877771111转1234", "virtual"),
+        ("+86 188-7777-1111 转 1234", "virtual"),
+        ("13912345678 1234", "virtual"),
+        ("+85261234567-123", "virtual"),
+        ("1391234-5678", "plain"),
+        ("1391234-567", "plain"),
+        ("139123 45678", "plain"),
+        ("4008008-888", "plain"),
+        ("+86 0571 8888-6666", "plain"),
+        ("02188886666转801", "plain"),
         ("138****2807", "masked"),
         ("~AgAAAAO3x~9Qk=~1~", "cipher"),
         ("", "plain"),
@@ -32,8 +41,22 @@ def test_one_number_in_many_spellings_has_one_canonical_form(text):
     assert canonical_phone(text) == "13912345678"
 
 
-def test_the_extension_is_not_part_of_the_number():
-    assert canonical_phone("18877771111-123") == "18877771111"
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("18877771111-123", "18877771111"),
+        ("13912345678 1234", "13912345678"),
+        ("+8618877771111#1234", "18877771111"),
+        ("0571-88886666转801", "057188886666"),
+        ("02188886666-801", "02188886666"),
+        ("1391234-5678", "13912345678"),
+        ("1391234-567", "1391234567"),
+        ("4008008-888", "4008008888"),
+    ],
+)
+def test_the_extension_is_not_part_of_the_number(text, number):
+    assert canonical_phone(text) == number
+    assert phone_tail(text) == number[-4:]
 
 
 def test_the_tail_of_a_masked_phone_is_found_by_its_visible_digits():
