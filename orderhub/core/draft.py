@@ -1,6 +1,7 @@
 """OrderDraft: the one shape in which every channel, file and API call hands an order to the pool."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
@@ -153,6 +154,10 @@ def read_draft(row: Any) -> OrderDraft:
         remark = row.get(name)
         if isinstance(remark, str) and len(remark) > REMARK_LIMIT:
             row = {**row, name: remark[:REMARK_LIMIT]}
+    receiver = row.get("receiver")
+    phone = receiver.get("phone") if isinstance(receiver, dict) else None
+    if isinstance(phone, str) and not phone.isascii():
+        row = {**row, "receiver": {**receiver, "phone": _narrow(phone)}}
     try:
         draft = msgspec.convert(row, OrderDraft)
     except msgspec.ValidationError as error:
@@ -189,10 +194,18 @@ def read_flawless(decode: Callable[[bytes], Sequence[OrderDraft]], body: bytes) 
         for draft in drafts:
             if draft.raw or len(draft.buyer_remark) > REMARK_LIMIT or len(draft.seller_remark) > REMARK_LIMIT:
                 return None
+            phone = draft.receiver.phone
+            if not phone.isascii() and _narrow(phone) != phone:
+                return None
             check_draft(draft)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FieldError):
         return None
     return drafts
+
+
+def _narrow(phone: str) -> str:
+    """Full-width digits and signs as the ones of a keyboard: they are looked up and dialled by these."""
+    return unicodedata.normalize("NFKC", phone)
 
 
 def check_draft(draft: OrderDraft) -> None:

@@ -31,17 +31,17 @@ STATES = {
     "region": _("Does not fit the region"),
 }
 
-_ORDINARY = re.compile(r"1[3-9]\d{9}")
+_ORDINARY = re.compile(r"1[3-9][0-9]{9}")
 _CLEANED = re.compile(r"[\s\-‐-―()（）.·]+")
-_COUNTRY = re.compile(r"^(?:\+|00)?86(?=(?:1\d{10}|0?[1-9]\d{9,10})$)")
-_LANDLINE = re.compile(r"0(?:10|2\d|[3-9]\d{2})[2-8]\d{6,7}(?:(?:转|[-,#*]|ext)?\d{1,5})?", re.IGNORECASE)
-_SERVICE = re.compile(r"[48]00\d{7}")
-_MACHINE = re.compile(r"1064[0-9]\d{8}|14[018]\d{10}")
-_SPECIAL = re.compile(r"(?:(?:\+|00)?852)?[5679]\d{7}|(?:(?:\+|00)?853)?6\d{7}|(?:(?:\+|00)?886)?0?9\d{8}")
+_COUNTRY = re.compile(r"^(?:\+|00)?86(?=(?:1\d{10}|0?[1-9]\d{9,10})$)", re.ASCII)
+_LANDLINE = re.compile(r"0(?:10|2\d|[3-9]\d{2})[2-8]\d{6,7}(?:(?:转|[-,#*]|ext)?\d{1,5})?", re.IGNORECASE | re.ASCII)
+_SERVICE = re.compile(r"[48]00\d{7}", re.ASCII)
+_MACHINE = re.compile(r"1064[0-9]\d{8}|14[018]\d{10}", re.ASCII)
+_SPECIAL = re.compile(r"(?:(?:\+|00)?852)?[5679]\d{7}|(?:(?:\+|00)?853)?6\d{7}|(?:(?:\+|00)?886)?0?9\d{8}", re.ASCII)
 _BY_PLACE = {
-    "81": re.compile(r"(?:(?:\+|00)?852)?[25-9]\d{7}"),
-    "82": re.compile(r"(?:(?:\+|00)?853)?(?:6|28)\d{6,7}"),
-    "71": re.compile(r"(?:(?:\+|00)?886)?0?(?:9\d{8}|[2-8]\d{7,8})"),
+    "81": re.compile(r"(?:(?:\+|00)?852)?[25-9]\d{7}", re.ASCII),
+    "82": re.compile(r"(?:(?:\+|00)?853)?(?:6|28)\d{6,7}", re.ASCII),
+    "71": re.compile(r"(?:(?:\+|00)?886)?0?(?:9\d{8}|[2-8]\d{7,8})", re.ASCII),
 }
 _RUNS = tuple(run for digits in ("01234567890", "09876543210") for run in (digits[:9], digits[1:10], digits[2:11]))
 _SAME_DIGITS = 8

@@ -3,9 +3,18 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
 from msgspec.json import encode
 
-from orderhub.core.draft import REMARK_LIMIT, clean_text, read_draft, read_own_draft, unread_keys
+from orderhub.core.draft import (
+    REMARK_LIMIT,
+    OrderDraft,
+    clean_text,
+    read_draft,
+    read_flawless,
+    read_own_draft,
+    unread_keys,
+)
 from orderhub.core.errors import FieldError
 
 FLAGS = "unknown word; known are none, grey, red, yellow, green, blue, purple, orange, cyan"
@@ -45,6 +54,30 @@ def test_the_keys_that_nobody_reads_are_named_once():
     told = row(id_card="330106", raw={}, receiver={"phone2": "1"}, buyer={"age": 30}, lines=lines)
     assert unread_keys(told) == ["id_card", "raw", "buyer.age", "receiver.phone2", "lines.colour"]
     assert [unread_keys(odd) for odd in (row(), row(lines=7, buyer=None), [1])] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("told", "phone"),
+    [
+        ("１３９１２３４５６７８", "13912345678"),
+        ("139１２３４５６７８", "13912345678"),
+        ("188７７７７1111－１２３", "18877771111-123"),
+        ("18877771111转123", "18877771111转123"),
+    ],
+)
+def test_full_width_digits_of_a_phone_are_narrowed(told, phone):
+    receiver = {"name": "ＬＩ雷", "phone": told}
+    found = read_draft(row(receiver=receiver)).receiver
+    assert (found.name, found.phone) == ("ＬＩ雷", phone)
+
+
+def test_a_body_with_full_width_digits_is_read_row_by_row():
+    def drafts_of(phone):
+        body = json.dumps(row(receiver={"phone": phone})).encode()
+        return read_flawless(lambda one: [convert(json.loads(one), OrderDraft)], body)
+
+    assert drafts_of("１３９１２３４５６７８") is None
+    assert [one.receiver.phone for one in drafts_of("18877771111转123")] == ["18877771111转123"]
 
 
 def test_a_remark_of_ten_megabytes_is_cut_not_refused():

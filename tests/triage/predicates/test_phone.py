@@ -28,6 +28,8 @@ from triage.predicates.phone import STATES, phone_state
         ("1391200-567", "short"),
         ("13912005678 12", "long"),
         ("4008008-888", "service"),
+        ("１３９１２００５６７８", "letters"),
+        ("139１２００５６７８", "letters"),
         ("", "missing"),
         ("   ", "missing"),
         ("1391234567", "short"),
