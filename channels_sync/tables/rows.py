@@ -81,8 +81,9 @@ def _sheet_rows(facts: FileFacts) -> Iterator[TableRow]:
 
 
 def cell_text(value: Any) -> str:
-    """Return a cell as text. A number of more than 15 digits has lost its last ones and comes in the form that readers
-    refuse, `4.02E+18`."""
+    """Return a cell as text, numbers with the 15 digits that a spreadsheet shows: `=39.9*3` is kept as
+    119.69999999999999. One of more than 15 digits has lost its last ones and comes in the form that readers refuse,
+    `4.02E+18`."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -91,4 +92,4 @@ def cell_text(value: Any) -> str:
         return str(int(value))
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= 1e15:
         return f"{value:.6E}"
-    return str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)

@@ -200,6 +200,13 @@ def test_cells_of_workbooks():
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(39.9 * 3, "119.7"), (0.1 + 0.2, "0.3"), (12.99999999999999999, "13"), (129.55, "129.55")]
+)
+def test_what_a_formula_made_is_read_as_a_spreadsheet_shows_it(value, text):
+    assert cell_text(value) == text
+
+
 def test_a_broken_workbook(tmp_path):
     path = tmp_path / "a.xlsx"
     path.write_bytes(b"PK\x03\x04 nothing more")
