@@ -6,11 +6,12 @@ The pieces of a file are the same at every run, so that an import that was kille
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import BinaryIO
 
 import orjson
 
 from channels_sync.tables.columns import ColumnMapping, Columns, find_columns
-from channels_sync.tables.rows import TableRow, table_rows
+from channels_sync.tables.rows import TableRow, decoded_lines, table_rows
 from channels_sync.tables.sniff import NDJSON, FileFacts
 from orderhub.core.draft import unread_keys
 from orderhub.core.errors import HubError
@@ -46,22 +47,20 @@ def chunks(facts: FileFacts, mapping: ColumnMapping, size: int) -> Iterator[Chun
 
 
 def _line_chunks(facts: FileFacts, size: int) -> Iterator[Chunk]:
-    """Hand the lines on as they are; only another charset is turned into UTF-8."""
-    number, row, read = 0, 1, 0
+    number, row = 0, 1
     lines: list[bytes] = []
     waiting = 0
     with facts.path.open("rb") as file:
-        while line := file.readline(LARGEST_LINE):
+        for line in _utf8_lines(file, facts.encoding):
             if len(line) >= LARGEST_LINE:
                 raise HubError(f"row {row + len(lines)}: longer than {LARGEST_LINE // 1024 // 1024} MB")
-            read += len(line)
-            lines.append(_as_utf8(line, facts.encoding))
+            lines.append(line)
             waiting += len(line)
             if len(lines) >= size or waiting >= LARGEST_BODY:
-                yield _line_chunk(number, row, lines, read)
+                yield _line_chunk(number, row, lines, file.tell())
                 number, row, lines, waiting = number + 1, row + len(lines), [], 0
-    if lines:
-        yield _line_chunk(number, row, lines, read)
+        if lines:
+            yield _line_chunk(number, row, lines, file.tell())
 
 
 def _line_chunk(number: int, row: int, lines: Sequence[bytes], read: int) -> Chunk:
@@ -72,10 +71,15 @@ def _line_chunk(number: int, row: int, lines: Sequence[bytes], read: int) -> Chu
     return Chunk(number, row, len(lines), b"".join(lines), "draft", read, unused)
 
 
-def _as_utf8(line: bytes, encoding: str) -> bytes:
+def _utf8_lines(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """Hand the lines on as they are; another charset is turned into UTF-8 first: in UTF-16 the byte of a line end is
+    part of other characters too."""
     if encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}:
-        return line
-    return line.decode(encoding, "replace").encode()
+        while line := file.readline(LARGEST_LINE):
+            yield line
+        return
+    for text in decoded_lines(file, encoding):
+        yield text.encode()
 
 
 @dataclass(slots=True)

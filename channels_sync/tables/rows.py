@@ -33,7 +33,7 @@ def table_rows(facts: FileFacts) -> Iterator[TableRow]:
 def _csv_rows(facts: FileFacts) -> Iterator[TableRow]:
     csv.field_size_limit(LARGEST_CELL)
     with facts.path.open("rb") as raw:
-        lines = _decoded_lines(raw, facts.encoding)
+        lines = decoded_lines(raw, facts.encoding)
         reader = csv.reader(lines, delimiter=facts.delimiter)
         number = 0
         while True:
@@ -48,7 +48,7 @@ def _csv_rows(facts: FileFacts) -> Iterator[TableRow]:
                 yield TableRow(number, cells, raw.tell())
 
 
-def _decoded_lines(raw: BinaryIO, encoding: str) -> Iterator[str]:
+def decoded_lines(raw: BinaryIO, encoding: str) -> Iterator[str]:
     """Yield decoded lines with their ends; characters that cannot be read become U+FFFD, which readers refuse."""
     is_utf8 = encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
     decoder = codecs.getincrementaldecoder("utf-8-sig" if is_utf8 else encoding)("replace")

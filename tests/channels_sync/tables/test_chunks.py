@@ -168,10 +168,17 @@ def test_pieces_name_what_nobody_reads_of_them(tmp_path):
     assert [piece.unused for piece in read(lines, size=1)[1]] == [("id_card",), (), (), ()]
 
 
-def test_ndjson_in_gbk(tmp_path):
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16", "utf-16-be"])
+def test_ndjson_in_another_charset(tmp_path, encoding):
+    lines = [orjson.dumps(draft(f"T{n}", buyer_remark="急上用场")).decode() for n in range(3)]
     path = tmp_path / "a.ndjson"
-    path.write_bytes(orjson.dumps(draft("T1", buyer_remark="急用")).decode().encode("gbk"))
-    assert read(path)[0][0][1].buyer_remark == "急用"
+    path.write_bytes("\r\n".join([*lines[:2], "{broken", lines[2]]).encode(encoding))
+    found, pieces = read(path, size=3, encoding="" if encoding == "utf-16" else encoding)
+    assert [number for number, _one in found] == [1, 2, 3, 4]
+    assert [getattr(one, "external_no", None) for _n, one in found] == ["T0", "T1", None, "T2"]
+    assert {one.buyer_remark for _n, one in found if not isinstance(one, HubError)} == {"急上用场"}
+    assert [piece.orders for piece in pieces] == [3, 1]
+    assert pieces[-1].read_bytes == path.stat().st_size
 
 
 def test_a_workbook_with_dates_numbers_and_long_numbers(tmp_path):
