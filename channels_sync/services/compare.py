@@ -80,20 +80,20 @@ def _receiver(order: Order, draft: OrderDraft, connector: Connector) -> Iterator
     theirs = dict(zip(SHOWN, shown_part(draft.receiver), strict=True))
     if not connector.lasting_tokens and ours.oaid and theirs["oaid"]:
         theirs["oaid"] = ours.oaid
-    shown = [
-        difference
-        for name in SHOWN
-        for difference in _differ(f"receiver.{name.removesuffix('_masked')}", getattr(ours, name), theirs[name])
-    ]
-    yield from shown
-    told = {difference.field for difference in shown}
     try:
         clear: Mapping[str, Any] = ours.open()
     except UnreadableError:
+        clear = {}
+    # Masked by an earlier version of the hub, one text may look like another.
+    same = {column for name, column in SEALED.items() if clear and clear.get(name, "") == getattr(draft.receiver, name)}
+    for name in SHOWN:
+        if name not in same:
+            yield from _differ(f"receiver.{name.removesuffix('_masked')}", getattr(ours, name), theirs[name])
+    if not clear:
         yield FieldDifference("receiver", "unreadable", "")
         return
     for name, column in SEALED.items():
-        if f"receiver.{name}" not in told and clear.get(name, "") != getattr(draft.receiver, name):
+        if column not in same and getattr(ours, column) == theirs[column]:
             yield FieldDifference(f"receiver.{name}", getattr(ours, column), f"{theirs[column]} {OTHER_VALUE}")
 
 

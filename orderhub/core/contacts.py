@@ -19,7 +19,9 @@ _INNER_LINE = re.compile(rf"^(0[0-9]{{2,3}}[ -]?[2-8][0-9]{{6,7}}){_MARK}[0-9]{{
 _CIPHER = re.compile(r"^(?:~.+~\d*~|\$.+\$\d*\$|[A-Za-z0-9+/=_-]{40,})$")
 _SEPARATORS = re.compile(r"[\s\-()（）]+")
 _COUNTRY_CODE = re.compile(r"^(?:\+|00)?86(?=1\d{10}$)")
-_DIGIT = re.compile(r"\d")
+_NUMERALS = "[〇零一二两三四五六七八九十百千]"
+_HOUSE = re.compile(rf"\d|{_NUMERALS}(?!{_NUMERALS}*大?[路街道环])")
+"""A number that may be that of a house; 文三路 and 五一街 are names of streets."""
 
 
 def contact_kind(phone: str) -> ContactKind:
@@ -72,8 +74,10 @@ def mask_name(name: str) -> str:
 
 
 def mask_detail(detail: str) -> str:
-    """Return the first characters of an address and asterisks; never the number of a building or room."""
+    """Return the first characters of an address, at most six and at most half of it, and asterisks; never the number
+    of a building or room, in Chinese numerals neither."""
     if "*" in detail or not detail:
         return detail
-    visible = _DIGIT.split(detail[:7], maxsplit=1)[0][:6]
-    return f"{visible}***"
+    house = _HOUSE.search(detail, 0, 12)
+    end = min(len(detail) // 2, 6, house.start() if house else 6)
+    return f"{detail[:end]}***"

@@ -218,6 +218,13 @@ def test_the_receiver_is_compared_in_clear_and_told_masked(world):
     assert "天目山" not in str(row)
 
 
+@on_each
+def test_a_receiver_that_was_masked_in_another_way_is_no_difference(world):
+    number = world.plain(world.platform, 1)[0]
+    Receiver.objects.filter(order__external_no=number).update(detail_masked="文三路 90***")
+    assert told(compare(world.shop)) == []
+
+
 @pytest.mark.parametrize(("world", "told_of"), [("jd", True), ("douyin", True), ("taobao", False)], indirect=["world"])
 def test_a_receivers_token_counts_where_it_lasts(world, told_of):
     number = world.plain(world.platform, 1)[0]

@@ -68,4 +68,24 @@ def test_masks_show_no_more_than_they_must():
     assert mask_phone("13912345678") == "139****5678"
     assert mask_name("欧阳娜娜") == "欧**"
     assert mask_name("李") == "李*"
-    assert mask_detail("文三路 90 号 3 幢 501 室") == "文三路 ***"
+
+
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [
+        ("文三路 90 号 3 幢 501 室", "文三路 ***"),
+        ("五一大街和平里 9 号", "五一大街和***"),
+        ("三里屯路 9 号", "***"),
+        ("五四路 9 号院", "五四路 ***"),
+        ("张三家对面", "张***"),
+        ("王家对面小卖部", "王家对***"),
+        ("幸福小区三号楼二单元五零一", "幸福小区***"),
+        ("中华人民共和国大使馆签证处", "中华人民共和***"),
+        ("文三路", "文***"),
+        ("村", "***"),
+        ("", ""),
+        ("文三路***", "文三路***"),
+    ],
+)
+def test_of_an_address_less_than_half_is_shown_and_no_number_but_that_of_a_road(detail, shown):
+    assert mask_detail(detail) == shown
