@@ -46,8 +46,8 @@ def keep(*, shop: Shop, inbox_id: int | None, refused: Iterable[tuple[RowResult,
 
 
 def note_try(*, reject_id: int, actor: str, refused: RowResult | None) -> None:
-    """Note that a row was tried again: taken in, or refused once more for the reason of today."""
-    row = Reject.objects.filter(pk=reject_id)
+    """Note that an open row was tried again: taken in, or refused once more for the reason of today."""
+    row = Reject.objects.filter(pk=reject_id, state=RejectState.OPEN)
     if refused:
         row.update(attempts=F("attempts") + 1, field_path=refused.field[:200], reason=refused.reason)
         return

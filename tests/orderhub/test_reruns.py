@@ -1,8 +1,10 @@
 import orjson
 import pytest
 
+from orderhub.core.errors import HubError
 from orderhub.models import Order, Reject
 from orderhub.reruns import rerun_reject
+from orderhub.services.rejects import dismiss, note_try
 from tests.drafts import deliver, draft
 from tests.factories import make_shop
 
@@ -25,3 +27,17 @@ def test_a_repaired_reject_can_be_run_again(shop):
     assert rerun_reject(reject.pk, "boss")
     reject.refresh_from_db()
     assert (reject.state, reject.closed_by, Order.objects.count()) == ("taken", "boss", 1)
+
+
+def test_a_row_that_is_set_aside_is_not_tried_again(shop):
+    deliver(shop, draft("T2", total_fen=-5))
+    reject = Reject.objects.get()
+    reject.raw_row = orjson.dumps(draft("T2"))
+    reject.save()
+    dismiss(reject_id=reject.pk, actor="boss", reason="test data")
+    with pytest.raises(HubError):
+        rerun_reject(reject.pk, "agent")
+    note_try(reject_id=reject.pk, actor="agent", refused=None)
+    reject.refresh_from_db()
+    assert (reject.state, reject.closed_by, reject.attempts) == ("dismissed", "boss: test data", 1)
+    assert not Order.objects.exists()
