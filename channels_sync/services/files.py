@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
-from shutil import copyfileobj
-from tempfile import TemporaryFile
 from threading import Event
 from typing import IO, Any
 
@@ -19,6 +16,7 @@ from django.core.validators import validate_slug
 
 from channels_sync.tables.chunks import NDJSON_TYPE, Chunk, chunks
 from channels_sync.tables.columns import ColumnMapping
+from channels_sync.tables.rejects import add, draft_of, publish
 from channels_sync.tables.sniff import FileFacts
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult
@@ -97,13 +95,13 @@ class FileImport:
         Raises HubError where the file cannot be read on, or the hub cannot take a piece in, OSError where the refused
         rows cannot be written.
         """
-        with _draft_of(self.rejects_path) as rejects:
+        with draft_of(self.rejects_path) as rejects:
             for piece, counts in in_flight(self._taken, self._stored(), ended=self._ended):
                 (self.summary.counts if piece.before is None else self.summary.before).update(counts)
                 if counts.get("rejected"):
                     self._write_rejects(piece.chunk, piece.item_id, rejects)
                 yield piece.chunk.read_bytes
-            _publish(rejects, self.rejects_path)
+            publish(rejects, self.rejects_path)
 
     def _stored(self) -> Iterator[Piece]:
         """Yield the pieces of the file in their order, each stored in the inbox: of two versions of one order the one
@@ -145,14 +143,10 @@ class FileImport:
     def _write_rejects(self, chunk: Chunk, item_id: int, rejects: IO[bytes]) -> None:
         open_rejects = Reject.objects.filter(shop=self.shop, inbox_id=item_id, state="open").order_by("row")
         for reject in open_rejects:
-            line = {
-                "row": chunk.file_row(reject.row),
-                "external_no": reject.external_no,
-                "field": reject.field_path,
-                "reason": reject.reason,
-                "raw": _readable(reject.raw_row),
-            }
-            rejects.write(orjson.dumps(line) + b"\n")
+            add(
+                rejects, row=chunk.file_row(reject.row), name={"external_no": reject.external_no},
+                field=reject.field_path, reason=reject.reason, raw=reject.raw_row,
+            )  # fmt: skip
 
     def _done_pieces(self, prefix: str) -> dict[str, tuple[int, dict[str, int]]]:
         items = InboxItem.objects.filter(shop=self.shop, delivery_key__startswith=prefix, state=InboxState.DONE)
@@ -171,43 +165,3 @@ class FileImport:
     @staticmethod
     def _counts(result: dict[str, Any] | None) -> dict[str, int]:
         return dict((result or {}).get("counts", {}))
-
-
-def check_place(rejects_path: Path) -> None:
-    """Raise HubError where a file of refused rows cannot be written."""
-    try:
-        if rejects_path.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        _draft_of(rejects_path).close()
-    except OSError as error:
-        reason = f"the refused rows cannot be written to {rejects_path}: {error.strerror}."
-        raise HubError(f"{reason} Name another place with --rejects.") from error
-
-
-def _draft_of(rejects_path: Path) -> IO[bytes]:
-    """Return a file without a name, in the folder of the final one: two runs of one file do not write into one, and a
-    run that is killed leaves no personal data behind."""
-    return TemporaryFile(dir=rejects_path.parent)
-
-
-def _publish(rejects: IO[bytes], path: Path) -> None:
-    """Put the refused rows in their place in one step; where there are none, take those of an earlier run away."""
-    if not rejects.tell():
-        path.unlink(missing_ok=True)
-        return
-    rejects.seek(0)
-    part = path.with_name(f".{token_hex(8)}.part")
-    try:
-        with part.open("wb") as out:
-            copyfileobj(rejects, out)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _readable(raw: bytes) -> Any:
-    """Return the raw row as JSON where it is JSON, else as text."""
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return raw.decode("utf-8", "replace")

@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 from tqdm import tqdm
 
-from channels_sync.services.files import FileImport, check_place, file_shop
+from channels_sync.services.files import FileImport, file_shop
 from channels_sync.tables.columns import ColumnMapping, read_mapping
+from channels_sync.tables.rejects import check_place, place_beside
 from channels_sync.tables.sniff import inspect
 from orderhub import deliveries
 from orderhub.core.errors import HubError
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError(f"{path} is no file")
-        rejects = options["rejects"] or path.with_name(f"{path.name}.rejects.ndjson")
+        rejects = options["rejects"] or place_beside(path)
         try:
             check_place(rejects)
             mapping = read_mapping(options["mapping"]) if options["mapping"] else ColumnMapping()

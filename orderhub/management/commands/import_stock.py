@@ -1,19 +1,23 @@
 """`manage.py import_stock FILE`: set counted stock and prices from NDJSON (docs/channels/file.md)."""
 
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from channels_sync import payloads
-from orderhub.core.errors import FieldError
+from channels_sync.tables import rejects
+from orderhub.core.errors import FieldError, HubError
 from orderhub.core.money import MAX_FEN
+from orderhub.models import Warehouse
 from orderhub.services import stock
 from triage.services import set_campaign_prices
 
@@ -23,48 +27,101 @@ CAMPAIGN_DAYS = 30
 SHOWN = 20
 
 
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows of a file; `houses` counts the usable ones of each warehouse."""
+
+    read: int = 0
+    changed: int = 0
+    prices: int = 0
+    refused: int = 0
+    houses: Counter[str] = field(default_factory=Counter)
+
+
 class Command(BaseCommand):
     help = "Set counted stock, list prices and campaign prices from an NDJSON file; good rows go in beside bad ones."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
+        parser.add_argument("--rejects", type=Path, help="where refused rows go; default: FILE.rejects.ndjson")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError(f"{path} is no file")
-        read = changed = prices = refused = 0
+        place = options["rejects"] or rejects.place_beside(path)
+        try:
+            rejects.check_place(place)
+            with rejects.draft_of(place) as refused:
+                tally = self._load(path, refused)
+                rejects.publish(refused, place)
+        except HubError as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            where = error.filename or place
+            raise CommandError(f"{where}: {error.strerror}. What was taken in stays; run the command again.") from error
+        self._report(tally, place)
+
+    def _load(self, path: Path, refused: IO[bytes]) -> Tally:
+        tally = Tally()
         rows = numbered_rows(path)
         while batch := list(islice(rows, settings.HUB_BATCH_SIZE)):
             levels, campaigns = [], []
-            for number, row in batch:
+            for number, raw, row in batch:
                 try:
                     level, campaign = read_row(row)
                 except FieldError as error:
-                    refused += 1
-                    if refused <= SHOWN:
-                        self.stderr.write(f"row {number}: {error}")
+                    tally.refused += 1
+                    self._refuse(refused, number, raw, row, error, is_shown=tally.refused <= SHOWN)
                     continue
                 levels.append(level)
                 campaigns += [campaign] if campaign else []
-            read += len(levels)
-            changed += stock.import_levels(rows=levels, actor=ACTOR) if levels else 0
-            prices += set_campaign_prices(rows=campaigns, actor=ACTOR) if campaigns else 0
-        self.stdout.write(f"rows {read}, levels changed {changed}, campaign prices {prices}, refused {refused}")
-        if refused and not read:
+            tally.read += len(levels)
+            tally.houses.update(level["warehouse"] for level in levels)
+            tally.changed += stock.import_levels(rows=levels, actor=ACTOR) if levels else 0
+            tally.prices += set_campaign_prices(rows=campaigns, actor=ACTOR) if campaigns else 0
+        return tally
+
+    def _refuse(
+        self, refused: IO[bytes], number: int, raw: bytes, row: Any, error: FieldError, *, is_shown: bool
+    ) -> None:  # fmt: skip
+        if is_shown:
+            self.stderr.write(f"row {number}: {error}")
+        sku = str(row.get("sku") or "")[:100] if isinstance(row, dict) else ""
+        rejects.add(refused, row=number, name={"sku": sku}, field=error.path, reason=error.reason, raw=raw)
+
+    def _report(self, tally: Tally, place: Path) -> None:
+        parts = f"rows {tally.read}, levels changed {tally.changed}, campaign prices {tally.prices}"
+        self.stdout.write(f"{parts}, refused {tally.refused}")
+        if unknown := _unknown_houses(tally.houses):
+            self.stdout.write(self.style.WARNING(
+                f"warehouses that the hub does not know: {unknown}. Their pieces are promised, but no order goes "
+                "there: correct the file, or add them in the console (Warehouses and stock, Warehouses)"
+            ))  # fmt: skip
+        if tally.refused:
+            self.stdout.write(self.style.WARNING(f"{tally.refused} rows refused, with reasons: {place}"))
+        if tally.refused and not tally.read:
             raise CommandError("no row of the file could be used")
 
 
-def numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield (row, decoded value) for every line that is not blank, counted from 1; unreadable ones as None."""
+def _unknown_houses(houses: Counter[str]) -> str:
+    known = set(Warehouse.objects.filter(code__in=houses).values_list("code", flat=True))
+    unknown = [f"{code} (rows: {count})" for code, count in houses.most_common() if code not in known]
+    return ", ".join(unknown[:SHOWN]) + (" …" if len(unknown) > SHOWN else "")
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[int, bytes, Any]]:
+    """Yield (row, its bytes, decoded value) for every line that is not blank, counted from 1; unreadable ones as
+    None."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.strip():
+            raw = line.removeprefix(b"\xef\xbb\xbf").strip()
+            if not raw:
                 continue
             try:
-                yield number, payloads.loads(line.removeprefix(b"\xef\xbb\xbf"))
+                yield number, raw, payloads.loads(raw)
             except payloads.BodyError:
-                yield number, None
+                yield number, raw, None
 
 
 def read_row(row: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -92,5 +149,5 @@ def _moment(row: dict[str, Any], name: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError as error:
-        raise FieldError(name, f"not a time: {str(text)[:40]!r}") from error
+        raise FieldError(name, "not a time like 2026-11-10T20:00:00+08:00") from error
     return moment if moment.tzinfo else timezone.make_aware(moment)

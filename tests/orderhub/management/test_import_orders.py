@@ -101,7 +101,7 @@ def test_a_disk_that_fills_up_is_told_in_words(tmp_path, monkeypatch):
     def full(*_args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("channels_sync.services.files.copyfileobj", full)
+    monkeypatch.setattr("channels_sync.tables.rejects.copyfileobj", full)
     path = ndjson(tmp_path, {**draft("B"), "status": "odd"})
     with pytest.raises(
         CommandError, match=r"No space left on device.* What was taken in stays; run the command again\."

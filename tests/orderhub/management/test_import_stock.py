@@ -2,18 +2,24 @@ import orjson
 import pytest
 from django.core.management import CommandError, call_command
 
-from orderhub.models import Sku, StockChange, StockLevel
+from orderhub.models import Sku, StockChange, StockLevel, Warehouse
 from triage.models import CampaignPrice
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("warehouse")
 
 ROW = {"sku": "A", "warehouse": "WH01", "on_hand": 5, "title": "精华", "list_price_fen": 12900}
 
 
-def load(tmp_path, *rows):
+@pytest.fixture
+def warehouse(db):
+    return Warehouse.objects.create(code="WH01", name="仓")
+
+
+def load(tmp_path, *rows, **options):
     path = tmp_path / "stock.ndjson"
     path.write_bytes(b"\n".join(row if isinstance(row, bytes) else orjson.dumps(row) for row in rows))
-    call_command("import_stock", str(path))
+    call_command("import_stock", str(path), **options)
+    return path
 
 
 def test_levels_and_prices_are_set(tmp_path, capsys):
@@ -26,12 +32,45 @@ def test_levels_and_prices_are_set(tmp_path, capsys):
 
 
 def test_bad_rows_are_named_and_good_ones_go_on(tmp_path, capsys):
-    load(tmp_path, ROW, b"{broken", b"", {**ROW, "on_hand": -1}, {**ROW, "sku": ""}, {**ROW, "sku": "C"})
+    path = load(tmp_path, ROW, b"{broken", b"", {**ROW, "on_hand": -1}, {**ROW, "sku": ""}, {**ROW, "sku": "C"})
     told = capsys.readouterr()
-    assert told.out == "rows 2, levels changed 2, campaign prices 0, refused 3\n"
+    assert told.out.splitlines() == [
+        "rows 2, levels changed 2, campaign prices 0, refused 3",
+        f"3 rows refused, with reasons: {path}.rejects.ndjson",
+    ]
     assert [line.split(":")[0] for line in told.err.splitlines()] == ["row 2", "row 4", "row 5"]
     assert "on_hand" in told.err
     assert StockLevel.objects.count() == 2
+
+
+def test_every_refused_row_stands_beside_the_file_and_goes_once_it_is_mended(tmp_path, capsys):
+    path = load(tmp_path, ROW, b"{broken", *({**ROW, "sku": f"S{n}", "on_hand": -1} for n in range(30)))
+    assert len(capsys.readouterr().err.splitlines()) == 20
+    rejects = path.with_name("stock.ndjson.rejects.ndjson")
+    first, second, *others = [orjson.loads(line) for line in rejects.read_bytes().splitlines()]
+    assert first == {"row": 2, "sku": "", "field": "", "reason": "a row must be a JSON object", "raw": "{broken"}
+    reason = "must be a whole number from 0 to 2147483647"
+    raw = {**ROW, "sku": "S0", "on_hand": -1}
+    assert second == {"row": 3, "sku": "S0", "field": "on_hand", "reason": reason, "raw": raw}
+    assert len(others) == 29
+    load(tmp_path, ROW)
+    assert not rejects.exists()
+
+
+def test_another_place_for_refused_rows_is_looked_at_before_anything_is_taken_in(tmp_path):
+    with pytest.raises(CommandError, match="Name another place with --rejects"):
+        load(tmp_path, ROW, rejects=tmp_path / "none" / "r.ndjson")
+    assert not StockLevel.objects.exists()
+    load(tmp_path, ROW, b"7", rejects=tmp_path / "r.ndjson")
+    assert (tmp_path / "r.ndjson").exists()
+
+
+def test_warehouses_that_nobody_entered_are_told(tmp_path, capsys):
+    load(tmp_path, ROW, {**ROW, "warehouse": "WH1"}, {**ROW, "sku": "B", "warehouse": "WH1"}, {**ROW, "warehouse": "X"})
+    _counts, told = capsys.readouterr().out.splitlines()
+    assert told.startswith(
+        "warehouses that the hub does not know: WH1 (rows: 2), X (rows: 1). Their pieces are promised"
+    )
 
 
 def test_campaign_prices(tmp_path, capsys):
