@@ -1,11 +1,14 @@
 """Re-sealing of everything that was sealed with another key than the active one, in batches."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
+import structlog
 from django.db import connection, transaction
 
-from orderhub.core.crypto import keyring
+from orderhub.core.crypto import Keyring, UnreadableError, keyring
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, frozen=True)
@@ -29,18 +32,28 @@ SEALED_COLUMNS = (
 )
 
 
-def rotate(*, batch_size: int = 500, progress: Callable[[str, int], object] | None = None) -> int:
+@dataclass(slots=True)
+class Rotated:
+    """How many values were sealed anew, and by table how many no key opens."""
+
+    done: int = 0
+    unreadable: dict[str, int] = field(default_factory=dict)
+
+
+def rotate(*, batch_size: int = 500, progress: Callable[[str, int], object] | None = None) -> Rotated:
     """Re-seal every value that another than the first key of HUB_DATA_KEYS sealed and return how many there were.
 
-    Each batch is one short transaction; stopped in the middle, the next run goes on. Values that no key opens stop
-    the run with UnreadableError and stay as they are.
+    Each batch is one short transaction; stopped in the middle, the next run goes on. Values that no key opens are
+    counted and stay as they are.
     """
-    total = 0
+    total = Rotated()
     for column in SEALED_COLUMNS:
-        for count in _batches(column, batch_size):
-            total += count
+        for done, unreadable in _batches(column, batch_size):
+            total.done += done
+            if unreadable:
+                total.unreadable[column.table] = total.unreadable.get(column.table, 0) + unreadable
             if progress:
-                progress(column.table, count)
+                progress(column.table, done + unreadable)
     return total
 
 
@@ -59,7 +72,8 @@ def left_behind() -> dict[str, int]:
     return left
 
 
-def _batches(column: SealedColumn, size: int) -> Iterator[int]:
+def _batches(column: SealedColumn, size: int) -> Iterator[tuple[int, int]]:
+    """Yield, batch by batch, how many values were sealed anew and how many could not be opened."""
     ring = keyring()
     header = ring.active.header
     after = -1
@@ -76,13 +90,26 @@ def _batches(column: SealedColumn, size: int) -> Iterator[int]:
             rows = cursor.fetchall()
             if not rows:
                 return
-            sealed = [ring.seal(ring.open(bytes(old), column.purpose), column.purpose) for _, old in rows]
+            sealed = _sealed_anew(ring, column, rows)
             cursor.execute(
                 f"""
                 UPDATE {column.table} t SET {column.column} = r.sealed
                 FROM unnest(%s::bigint[], %s::bytea[]) AS r(id, sealed) WHERE t.{column.key} = r.id
                 """,  # noqa: S608  (constants)
-                [[key for key, _ in rows], sealed],
+                [list(sealed), list(sealed.values())],
             )
         after = rows[-1][0]
-        yield len(rows)
+        yield len(sealed), len(rows) - len(sealed)
+
+
+def _sealed_anew(ring: Keyring, column: SealedColumn, rows: Sequence[tuple[int, bytes]]) -> dict[int, bytes]:
+    """Return by key what can be opened, sealed with the active key; the log names the rest."""
+    sealed, unreadable = {}, []
+    for key, old in rows:
+        try:
+            sealed[key] = ring.seal(ring.open(bytes(old), column.purpose), column.purpose)
+        except UnreadableError:
+            unreadable.append(key)
+    if unreadable:
+        log.warning("values that no key opens", table=column.table, column=column.key, ids=unreadable)
+    return sealed

@@ -26,11 +26,23 @@ class Command(BaseCommand):
         # Counted again: what still runs with an older key first has gone on sealing with it.
         left = {table: count for table, count in left_behind().items() if count}
         if not left:
-            self.stdout.write(f"{total} values re-encrypted. The older keys can be taken out of HUB_DATA_KEYS now.")
+            self.stdout.write(
+                f"{total.done} values re-encrypted. The older keys can be taken out of HUB_DATA_KEYS now."
+            )
             return
-        self.stdout.write(f"{total} values re-encrypted.")
-        where = ", ".join(f"{table} {count}" for table, count in left.items())
+        self.stdout.write(f"{total.done} values re-encrypted.")
+        if total.unreadable:
+            others = " All others need the first key only." if left == total.unreadable else ""
+            raise CommandError(
+                f"{_named(total.unreadable)} are opened by no key of HUB_DATA_KEYS and stay as they are; the log names "
+                f"them. Add the key that sealed them, if there still is one, and run this again.{others}"
+            )
         raise CommandError(
-            f"{sum(left.values())} values ({where}) still need an older key: keep it. "
+            f"{_named(left)} still need an older key: keep it. "
             "Restart every process with the new key first in HUB_DATA_KEYS, then run this again."
         )
+
+
+def _named(counts: dict[str, int]) -> str:
+    where = ", ".join(f"{table} {count}" for table, count in counts.items())
+    return f"{sum(counts.values())} values ({where})"
