@@ -1,5 +1,7 @@
 import csv
+import re
 from datetime import datetime
+from zipfile import ZipFile
 
 import orjson
 import pytest
@@ -212,6 +214,28 @@ def test_cells_of_workbooks():
 )
 def test_what_a_formula_made_is_read_as_a_spreadsheet_shows_it(value, text):
     assert cell_text(value) == text
+
+
+def sheet_of(path, count, dimension=""):
+    """Write a workbook of `count` orders; `dimension` is the size that it gives itself."""
+    book = Workbook()
+    for cells in [HEADER, *(row(f"A{n}") for n in range(count))]:
+        book.active.append(cells)
+    book.save(path)
+    if dimension:
+        with ZipFile(path) as old:
+            parts = {name: old.read(name) for name in old.namelist()}
+        with ZipFile(path, "w") as new:
+            for name, text in parts.items():
+                new.writestr(name, re.sub(rb'<dimension ref="[^"]*"', f'<dimension ref="{dimension}"'.encode(), text))
+    return path
+
+
+@pytest.mark.parametrize("dimension", ["A1", "A1:C3", "A1:XFD1048576"])
+def test_a_workbook_that_gives_its_size_wrong_is_read_whole(tmp_path, dimension):
+    found, _pieces = read(sheet_of(tmp_path / "a.xlsx", 5, dimension))
+    assert [(number, one.external_no) for number, one in found] == [(n + 2, f"A{n}") for n in range(5)]
+    assert found[4][1].lines[0].unit_price_fen == 12900
 
 
 def test_a_broken_workbook(tmp_path):
