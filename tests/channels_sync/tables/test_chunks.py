@@ -238,6 +238,14 @@ def test_a_workbook_that_gives_its_size_wrong_is_read_whole(tmp_path, dimension)
     assert found[4][1].lines[0].unit_price_fen == 12900
 
 
+def test_the_pieces_of_a_workbook_tell_how_far_it_is_read(tmp_path):
+    path = sheet_of(tmp_path / "a.xlsx", 14)
+    size = path.stat().st_size
+    assert [piece.read_bytes for piece in read(path, size=4)[1]] == [size * 7 // 15, size * 11 // 15, size, size]
+    path = sheet_of(path, 14, "A1")
+    assert [piece.read_bytes for piece in read(path, size=4)[1]] == [0, 0, 0, path.stat().st_size]
+
+
 def test_a_broken_workbook(tmp_path):
     path = tmp_path / "a.xlsx"
     path.write_bytes(b"PK\x03\x04 nothing more")
