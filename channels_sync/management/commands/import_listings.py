@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from channels_sync.selectors.offers import left_on_sale
 from channels_sync.services.listing_files import Imported, import_items
 from channels_sync.tables.sniff import inspect
 from orderhub.core.errors import HubError
@@ -45,5 +46,11 @@ class Command(BaseCommand):
             self.stderr.write(f"... and {len(result.refused) - SHOWN} more")
         names = ("new", "changed", "unchanged", "skipped", "rejected")
         self.stdout.write(", ".join(f"{name} {result.counts[name]}" for name in names))
+        left = left_on_sale(result.put_aside)
+        for listing, pieces in left[:SHOWN]:
+            text = f"{listing}: the channel keeps the stock of {pieces} that it was told last and goes on selling"
+            self.stdout.write(self.style.WARNING(text))
+        if len(left) > SHOWN:
+            self.stdout.write(self.style.WARNING(f"... and {len(left) - SHOWN} more that go on selling"))
         if result.refused and result.counts.total() == result.counts["rejected"]:
             raise CommandError("no row of the file could be used")

@@ -173,6 +173,22 @@ def test_the_commands_take_over_and_write(shop, tmp_path):
     assert target.read_text("utf-8-sig").splitlines()[1] == "tb,11,,,,,matched,A,2,9.00"
 
 
+def test_the_command_tells_what_stays_on_sale_of_items_put_aside(shop, tmp_path):
+    for item, shown in (("11", 50), ("12", 0)):
+        make_listing(shop, ("A", 1), item_id=item, sku_id="", outer_id="", shown=shown)
+    out = StringIO()
+    call_command(
+        "import_listings",
+        str(written(tmp_path, HEAD + "11,,,,,ignored,,,\n12,,,,,ignored,,,\n")),
+        shop="tb",
+        stdout=out,
+    )
+    assert out.getvalue().splitlines() == [
+        "new 0, changed 2, unchanged 0, skipped 0, rejected 0",
+        "11: the channel keeps the stock of 50 that it was told last and goes on selling",
+    ]
+
+
 @pytest.mark.parametrize(
     ("shop_code", "text", "reason"),
     [
