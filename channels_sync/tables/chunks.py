@@ -6,18 +6,16 @@ The pieces of a file are the same at every run, so that an import that was kille
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import BinaryIO
 
 import orjson
 
 from channels_sync.tables.columns import ColumnMapping, Columns, find_columns
-from channels_sync.tables.rows import TableRow, decoded_lines, table_rows
+from channels_sync.tables.rows import LARGEST_LINE, TableRow, table_rows, utf8_lines
 from channels_sync.tables.sniff import NDJSON, FileFacts
 from orderhub.core.draft import unread_keys
 from orderhub.core.errors import HubError
 
 LARGEST_BODY = 8 * 1024 * 1024
-LARGEST_LINE = 24 * 1024 * 1024
 NDJSON_TYPE = "application/x-ndjson"
 MOST_LINES = 2000
 """More rows are not kept together; an order has at most 500 lines anyway, so all of them are refused."""
@@ -51,7 +49,7 @@ def _line_chunks(facts: FileFacts, size: int) -> Iterator[Chunk]:
     lines: list[bytes] = []
     waiting = 0
     with facts.path.open("rb") as file:
-        for line in _utf8_lines(file, facts.encoding):
+        for line in utf8_lines(file, facts.encoding):
             if len(line) >= LARGEST_LINE:
                 raise HubError(f"row {row + len(lines)}: longer than {LARGEST_LINE // 1024 // 1024} MB")
             lines.append(line)
@@ -69,17 +67,6 @@ def _line_chunk(number: int, row: int, lines: Sequence[bytes], read: int) -> Chu
     except orjson.JSONDecodeError:
         unused = ()  # the reader says what is wrong with it
     return Chunk(number, row, len(lines), b"".join(lines), "draft", read, unused)
-
-
-def _utf8_lines(file: BinaryIO, encoding: str) -> Iterator[bytes]:
-    """Hand the lines on as they are; another charset is turned into UTF-8 first: in UTF-16 the byte of a line end is
-    part of other characters too."""
-    if encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}:
-        while line := file.readline(LARGEST_LINE):
-            yield line
-        return
-    for text in decoded_lines(file, encoding):
-        yield text.encode()
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from channels_sync.tables.sniff import XLSX, FileFacts
 from orderhub.core.errors import HubError
 
+LARGEST_LINE = 24 * 1024 * 1024
 LARGEST_CELL = 16 * 1024 * 1024
 """A remark of 10 MB is taken (and cut later); a quote that never ends is not."""
 
@@ -33,7 +34,7 @@ def table_rows(facts: FileFacts) -> Iterator[TableRow]:
 def _csv_rows(facts: FileFacts) -> Iterator[TableRow]:
     csv.field_size_limit(LARGEST_CELL)
     with facts.path.open("rb") as raw:
-        lines = decoded_lines(raw, facts.encoding)
+        lines = _decoded_lines(raw, facts.encoding)
         reader = csv.reader(lines, delimiter=facts.delimiter)
         number = 0
         while True:
@@ -48,7 +49,18 @@ def _csv_rows(facts: FileFacts) -> Iterator[TableRow]:
                 yield TableRow(number, cells, raw.tell())
 
 
-def decoded_lines(raw: BinaryIO, encoding: str) -> Iterator[str]:
+def utf8_lines(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """Yield the lines of NDJSON as they are; another charset is turned into UTF-8 first: in UTF-16 the byte of a line
+    end is part of other characters too. A line that is cut at LARGEST_LINE is too long."""
+    if encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}:
+        while line := file.readline(LARGEST_LINE):
+            yield line
+        return
+    for text in _decoded_lines(file, encoding):
+        yield text.encode()
+
+
+def _decoded_lines(raw: BinaryIO, encoding: str) -> Iterator[str]:
     """Yield decoded lines with their ends; characters that cannot be read become U+FFFD, which readers refuse."""
     is_utf8 = encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
     decoder = codecs.getincrementaldecoder("utf-8-sig" if is_utf8 else encoding)("replace")

@@ -1,8 +1,7 @@
-"""`manage.py import_stock FILE`: set counted stock and prices from NDJSON (docs/channels/file.md)."""
+"""`manage.py import_stock FILE`: set counted stock and prices from a file (docs/channels/file.md)."""
 
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -13,8 +12,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from channels_sync import payloads
 from channels_sync.tables import rejects
+from channels_sync.tables.sniff import FileFacts, inspect
+from channels_sync.tables.stock import StockRow, stock_rows
 from orderhub.core.errors import FieldError, HubError
 from orderhub.core.money import MAX_FEN
 from orderhub.models import Warehouse
@@ -39,10 +39,12 @@ class Tally:
 
 
 class Command(BaseCommand):
-    help = "Set counted stock, list prices and campaign prices from an NDJSON file; good rows go in beside bad ones."
+    help = "Set counted stock, list and campaign prices from NDJSON, CSV or XLSX; good rows go in beside bad ones."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
+        parser.add_argument("--encoding", default="", help="default: found out (UTF-8, UTF-16, GB18030/GBK)")
+        parser.add_argument("--delimiter", default="", help="of a CSV file; default: found out")
         parser.add_argument("--rejects", type=Path, help="where refused rows go; default: FILE.rejects.ndjson")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -52,8 +54,9 @@ class Command(BaseCommand):
         place = options["rejects"] or rejects.place_beside(path)
         try:
             rejects.check_place(place)
+            facts = inspect(path, encoding=options["encoding"], delimiter=options["delimiter"])
             with rejects.draft_of(place) as refused:
-                tally = self._load(path, refused)
+                tally = self._load(facts, refused)
                 rejects.publish(refused, place)
         except HubError as error:
             raise CommandError(str(error)) from error
@@ -62,17 +65,17 @@ class Command(BaseCommand):
             raise CommandError(f"{where}: {error.strerror}. What was taken in stays; run the command again.") from error
         self._report(tally, place)
 
-    def _load(self, path: Path, refused: IO[bytes]) -> Tally:
+    def _load(self, facts: FileFacts, refused: IO[bytes]) -> Tally:
         tally = Tally()
-        rows = numbered_rows(path)
+        rows = stock_rows(facts)
         while batch := list(islice(rows, settings.HUB_BATCH_SIZE)):
             levels, campaigns = [], []
-            for number, raw, row in batch:
+            for row in batch:
                 try:
                     level, campaign = read_row(row)
                 except FieldError as error:
                     tally.refused += 1
-                    self._refuse(refused, number, raw, row, error, is_shown=tally.refused <= SHOWN)
+                    self._refuse(refused, row, error, is_shown=tally.refused <= SHOWN)
                     continue
                 levels.append(level)
                 campaigns += [campaign] if campaign else []
@@ -82,13 +85,11 @@ class Command(BaseCommand):
             tally.prices += set_campaign_prices(rows=campaigns, actor=ACTOR) if campaigns else 0
         return tally
 
-    def _refuse(
-        self, refused: IO[bytes], number: int, raw: bytes, row: Any, error: FieldError, *, is_shown: bool
-    ) -> None:  # fmt: skip
+    def _refuse(self, refused: IO[bytes], row: StockRow, error: FieldError, *, is_shown: bool) -> None:
         if is_shown:
-            self.stderr.write(f"row {number}: {error}")
-        sku = str(row.get("sku") or "")[:100] if isinstance(row, dict) else ""
-        rejects.add(refused, row=number, name={"sku": sku}, field=error.path, reason=error.reason, raw=raw)
+            self.stderr.write(f"row {row.number}: {error}")
+        sku = str(row.value.get("sku") or "")[:100] if isinstance(row.value, dict) else ""
+        rejects.add(refused, row=row.number, name={"sku": sku}, field=error.path, reason=error.reason, raw=row.raw)
 
     def _report(self, tally: Tally, place: Path) -> None:
         parts = f"rows {tally.read}, levels changed {tally.changed}, campaign prices {tally.prices}"
@@ -110,22 +111,11 @@ def _unknown_houses(houses: Counter[str]) -> str:
     return ", ".join(unknown[:SHOWN]) + (" …" if len(unknown) > SHOWN else "")
 
 
-def numbered_rows(path: Path) -> Iterator[tuple[int, bytes, Any]]:
-    """Yield (row, its bytes, decoded value) for every line that is not blank, counted from 1; unreadable ones as
-    None."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            raw = line.removeprefix(b"\xef\xbb\xbf").strip()
-            if not raw:
-                continue
-            try:
-                yield number, raw, payloads.loads(raw)
-            except payloads.BodyError:
-                yield number, raw, None
-
-
-def read_row(row: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def read_row(told: StockRow) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return the stock level and, where the row has one, the campaign price. Raises FieldError."""
+    if told.error:
+        raise told.error
+    row = told.value
     if not isinstance(row, dict):
         raise FieldError("", "a row must be a JSON object")
     level = stock.read_level(row)

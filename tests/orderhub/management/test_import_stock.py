@@ -99,3 +99,21 @@ def test_a_bad_campaign_price_refuses_its_row_whole(tmp_path, capsys, changes, f
     assert field in capsys.readouterr().err
     assert not StockLevel.objects.exists()
     assert not CampaignPrice.objects.exists()
+
+
+def test_a_table_goes_in_as_ndjson_does(tmp_path, capsys):
+    path = tmp_path / "stock.csv"
+    path.write_text("商家编码,仓库,库存,吊牌价,活动价\nA,WH01,5,129,99\nB,WH01,many,,\n", encoding="gbk")
+    call_command("import_stock", str(path))
+    told = capsys.readouterr()
+    assert told.out.splitlines()[0] == "rows 1, levels changed 1, campaign prices 1, refused 1"
+    assert told.err == "row 3: on_hand: not a whole number\n"
+    assert list(StockLevel.objects.values_list("sku", "on_hand")) == [("A", 5)]
+    assert (Sku.objects.get().list_price_fen, CampaignPrice.objects.get().price_fen) == (12900, 9900)
+
+
+def test_a_file_that_is_none_is_refused_in_words(tmp_path):
+    path = tmp_path / "stock.csv"
+    path.write_text("商家编码\nA\n", encoding="utf-8")
+    with pytest.raises(CommandError, match="no column for warehouse, on_hand"):
+        call_command("import_stock", str(path))
