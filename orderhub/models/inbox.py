@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.core.crypto import open_sealed, seal
+from orderhub.core.errors import HubError
 from orderhub.core.words import InboxState, RejectState
 from orderhub.models.shop import Shop
 
@@ -16,8 +17,17 @@ def pack(body: bytes) -> bytes:
     return seal(zstandard.ZstdCompressor(level=3).compress(body), b"raw")
 
 
+class PayloadErasedError(HubError):
+    """The raw bytes were erased after their time; why they were set aside still stands beside them."""
+
+    def __init__(self) -> None:
+        super().__init__(str(_("The raw data is not there any more: it was erased after its time.")))
+
+
 def unpack(stored: bytes | memoryview) -> bytes:
-    """Return the raw bytes of `pack`."""
+    """Return the raw bytes of `pack`. Raises PayloadErasedError where retention has emptied them."""
+    if not stored:
+        raise PayloadErasedError
     return zstandard.ZstdDecompressor().decompress(open_sealed(stored, b"raw"))
 
 

@@ -20,7 +20,7 @@ from orderhub.core.errors import HubError
 from orderhub.core.results import RowResult
 from orderhub.core.words import RejectState
 from orderhub.models import Reject, Shop
-from orderhub.models.inbox import pack
+from orderhub.models.inbox import PayloadErasedError, pack
 from orderhub.services.parking import ToldRow
 from orderhub.services.reveal import MIN_REASON, PERMISSION, SealedError
 
@@ -69,8 +69,8 @@ def show_raw(*, reject_id: int, user: User, reason: str) -> bytes:
     """Return the raw row of a reject.
 
     Raises PermissionDenied without the permission to reveal personal data, HubError for a missing reason, a used-up
-    quota (`HUB_REVEALS_PER_HOUR`) or a row that cannot be opened. The look is logged and committed before anything is
-    shown.
+    quota (`HUB_REVEALS_PER_HOUR`) or a row that was erased or cannot be opened. The look is logged and committed before
+    anything is shown.
     """
     if not user.has_perm(PERMISSION):
         raise PermissionDenied
@@ -78,6 +78,8 @@ def show_raw(*, reject_id: int, user: User, reason: str) -> bytes:
     if len(reason) < MIN_REASON:
         raise HubError(_("Give the reason for looking at personal data."))
     reject = Reject.objects.get(pk=reject_id)
+    if not reject.packed_row:
+        raise PayloadErasedError
     with transaction.atomic():
         look = _log_look(reject, user, reason)
     try:

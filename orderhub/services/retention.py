@@ -22,25 +22,37 @@ BATCHES_PER_RUN = 50
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """One table and which of its rows are old; the condition gets the number of days."""
+    """One table and which of its rows are old; the condition gets the number of days. Rows go, or where `empties` names
+    a sealed column, only what that holds."""
 
     table: str
     condition: str
     days: int
+    empties: str = ""
+
+    @property
+    def name(self) -> str:
+        """By what the count is told."""
+        return f"{self.table}_emptied" if self.empties else self.table
 
 
 def plan() -> list[Pruned]:
     """Return what is pruned, by the settings of this machine."""
     payload_days, effect_days = settings.HUB_KEEP_PAYLOAD_DAYS, settings.HUB_KEEP_EFFECT_DAYS
+    receiver_days = settings.HUB_KEEP_RECEIVER_DAYS
     old = "now() - make_interval(days => %s)"
     over = ", ".join(f"'{status.value}'" for status in sorted(ENDED | WITHOUT_AN_END))
     moved = "greatest(modified_at, warehouse_claim_at, carrier_claim_at)"
     ended_long_ago = f"SELECT id FROM orderhub_order WHERE status IN ({over}) AND {moved} < {old}"  # noqa: S608
     return [
-        Pruned("orderhub_receiver", f"order_id IN ({ended_long_ago})", settings.HUB_KEEP_RECEIVER_DAYS),
+        Pruned("orderhub_receiver", f"order_id IN ({ended_long_ago})", receiver_days),
         Pruned("orderhub_inboxitem", f"state = 'done' AND received_at < {old}", payload_days),
         Pruned("orderhub_warehousereport", f"state = 'done' AND received_at < {old}", payload_days),
         Pruned("orderhub_reject", f"state <> 'open' AND created_at < {old}", payload_days),
+        # What waits for a person can be tried again as long as its receiver would be kept.
+        Pruned("orderhub_inboxitem", f"state = 'dead' AND received_at < {old}", receiver_days, "packed_body"),
+        Pruned("orderhub_warehousereport", f"state = 'dead' AND received_at < {old}", receiver_days, "packed_body"),
+        Pruned("orderhub_reject", f"state = 'open' AND created_at < {old}", receiver_days, "packed_row"),
         Pruned("orderhub_effect", f"state IN ('done', 'cancelled') AND created_at < {old}", effect_days),
         Pruned("orderhub_idempotentrequest", f"created_at < {old}", 7),
         Pruned("django_q_task", f"stopped < {old}", 7),
@@ -48,21 +60,25 @@ def plan() -> list[Pruned]:
 
 
 def prune() -> dict[str, int]:
-    """Delete old rows table by table and return how many of each."""
-    counts = {item.table: _prune_table(item) for item in plan()}
+    """Delete old rows table by table, empty what waits too long, and return how many of each."""
+    counts = {item.name: _prune_table(item) for item in plan()}
     call_command("clearsessions", verbosity=0)
     log.info("pruned", **counts)
     return counts
 
 
 def _prune_table(item: Pruned) -> int:
+    action, condition = f"DELETE FROM {item.table}", item.condition  # noqa: S608
+    if item.empties:
+        action = f"UPDATE {item.table} SET {item.empties} = ''"  # noqa: S608
+        condition += f" AND length({item.empties}) > 0"
     total = 0
     for _ in range(BATCHES_PER_RUN):
         with connection.cursor() as cursor:
             # The names come from `plan`, not from outside.
             cursor.execute(
-                f"DELETE FROM {item.table} WHERE ctid = ANY(ARRAY("  # noqa: S608
-                f"SELECT ctid FROM {item.table} WHERE {item.condition} LIMIT {BATCH} FOR UPDATE SKIP LOCKED))",
+                f"{action} WHERE ctid = ANY(ARRAY("  # noqa: S608
+                f"SELECT ctid FROM {item.table} WHERE {condition} LIMIT {BATCH} FOR UPDATE SKIP LOCKED))",
                 [item.days],
             )
             total += cursor.rowcount

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 
 from orderhub.core.errors import HubError
 from orderhub.models import Reject
+from orderhub.models.inbox import PayloadErasedError
 from orderhub.services.rejects import dismiss, show_raw
 from tests.factories import make_shop, make_user
 
@@ -43,6 +44,14 @@ def test_refusals_show_and_log_nothing(reject, settings):
     settings.HUB_REVEALS_PER_HOUR = 0
     with pytest.raises(HubError):
         show_raw(reject_id=reject.pk, user=somebody, reason="check it")
+    assert not LogEntry.objects.exists()
+
+
+def test_a_row_that_was_erased_is_told_and_no_look(reject):
+    Reject.objects.update(packed_row=b"")
+    user = make_user("", "orderhub.reveal_personal_data")
+    with pytest.raises(PayloadErasedError):
+        show_raw(reject_id=reject.pk, user=user, reason="check it")
     assert not LogEntry.objects.exists()
 
 

@@ -13,6 +13,7 @@ from orderhub.models import (
     Warehouse,
     WarehouseReport,
 )
+from orderhub.models.inbox import PayloadErasedError, pack
 from orderhub.services import retention
 from tests.factories import make_order, make_shop
 
@@ -86,6 +87,31 @@ def test_open_rejects_stay():
         Reject.objects.create(shop=shop, row=row, reason="r", packed_row=b"", state=state, created_at=ago(31))
     assert retention.prune()["orderhub_reject"] == 2
     assert keys(Reject, "state") == ["open"]
+
+
+def test_what_waits_for_a_person_loses_its_raw_data_with_the_receivers_and_keeps_its_reason(settings):
+    settings.HUB_KEEP_RECEIVER_DAYS = 100
+    shop, warehouse = make_shop(), Warehouse.objects.create(code="w", name="w")
+    for days in (99, 101):
+        key, raw = str(days), pack(b"{}")
+        InboxItem.objects.create(
+            shop=shop, source="push", delivery_key=key, packed_body=raw, state="dead", received_at=ago(days)
+        )
+        WarehouseReport.objects.create(
+            warehouse=warehouse, delivery_key=key, packed_body=raw, state="dead", received_at=ago(days)
+        )
+        Reject.objects.create(shop=shop, row=days, reason="r", packed_row=raw, created_at=ago(days))
+    emptied = [f"orderhub_{name}_emptied" for name in ("inboxitem", "warehousereport", "reject")]
+    assert [[counts[name] for name in emptied] for counts in (retention.prune(), retention.prune())] == [
+        [1] * 3,
+        [0] * 3,
+    ]
+    for model, name in ((InboxItem, "body"), (WarehouseReport, "body"), (Reject, "raw_row")):
+        old, young = model.objects.order_by("received_at" if name == "body" else "created_at")
+        assert getattr(young, name) == b"{}"
+        with pytest.raises(PayloadErasedError):
+            getattr(old, name)
+    assert keys(Reject, "reason") == ["r", "r"]
 
 
 def test_answers_of_repeatable_requests_are_kept_a_week():
