@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from orderhub.core import divisions
+from orderhub.core.countries import is_china
 from orderhub.core.draft import OrderDraft, ReceiverDraft
 from triage.matchers import Words
 from triage.predicates.base import Batch, FactType, fact
@@ -17,12 +18,17 @@ KINDS = {
     HK_MO_TW: _("Hong Kong, Macau, Taiwan"),
     OVERSEAS: pgettext_lazy("region", "Overseas"),
 }
-_CHINA = frozenset({"", "CN", "CHN", "CHINA", "中国", "中华人民共和国"})
 _SPECIAL = {
-    "HK": "81", "HKG": "81", "中国香港": "81", "香港": "81",
-    "MO": "82", "MAC": "82", "中国澳门": "82", "澳门": "82",
-    "TW": "71", "TWN": "71", "中国台湾": "71", "台湾": "71",
-}  # fmt: skip
+    name: code
+    for code, names in {
+        "81": "HK HKG 344 HONGKONG 香港 中国香港 香港特别行政区 中国香港特别行政区",
+        "82": "MO MAC 446 MACAO MACAU 澳门 中国澳门 澳门特别行政区 中国澳门特别行政区",
+        "71": "TW TWN 158 TAIWAN 台湾 中国台湾 台湾省 中国台湾省",
+    }.items()
+    for name in names.split()
+}
+_ABROAD = ("海外", "国外", "境外")
+"""What stands in place of a province where the country is left as it was."""
 _CJK = re.compile("[一-鿿]")
 _REMEMBERED = 20_000
 _ABSENT = object()
@@ -32,10 +38,10 @@ Region = tuple[str | None, str]
 
 def region_of(receiver: ReceiverDraft, words: Words) -> Region:
     """Return the kind of region (None when the names say nothing) and the deepest division code known."""
-    country = receiver.country.strip().upper()
-    if country in _SPECIAL:
-        return HK_MO_TW, _SPECIAL[country]
-    if country not in _CHINA:
+    if not is_china(receiver.country):
+        special = _SPECIAL.get(receiver.country.replace(" ", "").upper())
+        return (HK_MO_TW, special) if special else (OVERSEAS, "")
+    if receiver.province.startswith(_ABROAD):
         return OVERSEAS, ""
     place = divisions.load().deepest(receiver.province, receiver.city, receiver.district)
     if place is None:
@@ -155,7 +161,7 @@ def conflicts(batch: Batch) -> list[bool | None]:
 
 def _conflict(receiver: ReceiverDraft) -> bool | None:
     names = (receiver.province, receiver.city, receiver.district)
-    if receiver.country.strip().upper() not in _CHINA or any("*" in name for name in names):
+    if not is_china(receiver.country) or any("*" in name for name in names):
         return None
     known = divisions.load()
     place = known.deepest(*names)

@@ -7,13 +7,13 @@ from xml.etree.ElementTree import Element, SubElement
 
 from channels_sync.connectors.taobao.client import top_time
 from channels_sync.warehouses.base import PushLine, PushOrder, PushReceiver, WarehouseAccess
+from orderhub.core.countries import is_china
 from orderhub.core.errors import HubError
 from orderhub.core.money import yuan
 
 CREATE = "taobao.qimen.deliveryorder.create"
 PLATFORM_CODES = {"taobao": "TB", "jd": "JD", "douyin": "DYXD"}
 """Qimen has no code for WeChat shops, files and own shops."""
-COUNTRIES = {"CN": "CN", "中国": "CN"}
 
 
 def document(access: WarehouseAccess, order: PushOrder) -> Element:
@@ -80,7 +80,7 @@ def _receiver(receiver: PushReceiver) -> dict[str, str]:
         "town": receiver.town,
         "detailAddress": receiver.detail,
         "zipCode": receiver.postcode,
-        "countryCode": COUNTRIES.get(receiver.country, receiver.country),
+        "countryCode": "CN" if receiver.country and is_china(receiver.country) else receiver.country,
         "oaid": receiver.oaid if receiver.is_masked else "",
     }
 

@@ -128,6 +128,11 @@ def test_urgent_presale_and_masked_orders():
     assert "oaidOrderSourceCode" not in plain
 
 
+@pytest.mark.parametrize(("country", "code"), [("中国大陆", "CN"), ("CN", "CN"), ("HK", "HK"), ("加拿大", "加拿大")])
+def test_the_warehouse_reads_one_word_for_china(country, code):
+    assert texts(document(access(), order(receiver=receiver(country=country))))["countryCode"] == code
+
+
 def test_the_very_bytes_that_are_sent_are_signed(wire):
     wire.body(OK)
     assert push(order(buyer_remark='<&>"急" 🎁\x0b\ufffe')).warehouse_order_id == "W1"
