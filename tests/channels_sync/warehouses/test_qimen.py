@@ -7,7 +7,14 @@ import pytest
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.sandbox.credentials import SANDBOX
-from channels_sync.warehouses.base import PushLine, PushOrder, PushReceiver, WarehouseAccess, warehouses
+from channels_sync.warehouses.base import (
+    PushLine,
+    PushOrder,
+    PushReceiver,
+    WarehouseAccess,
+    WarehouseRefusedError,
+    warehouses,
+)
 from channels_sync.warehouses.qimen import document
 from orderhub.core.errors import HubError, TemporaryError
 from tests.channels_sync.conftest import warehouse_settings
@@ -156,7 +163,7 @@ def test_a_warehouse_takes_an_order_and_knows_it_at_the_second_try(platform):
 @pytest.mark.parametrize(
     ("body", "error", "permanent"),
     [
-        (b"<response><flag>failure</flag><code>S9</code><message>no stock</message></response>", HubError, True),
+        (b"<response><flag>failure</flag><code>S9</code><message>no stock</message></response>", WarehouseRefusedError, True),
         ("<response><flag>failure</flag><message>系统繁忙</message></response>".encode(), TemporaryError, False),
         (b"<response><flag>success</fl", TemporaryError, False),
         (b"", TemporaryError, False),
