@@ -255,12 +255,12 @@ class CompiledRules:
         """Return one decision per order of the batch.
 
         `accepted` holds the facts key of findings that a person accepted, by (order id, code): the same facts do not
-        fire again.
+        fire again. A mark (urgent, a tag) holds nothing and fires whatever was accepted.
         """
         found: dict[int, list[FoundFinding]] = {}
         for rule, i in self.hits(Run(batch)):
             finding = explain(rule, batch, i)
-            if accepted and accepted.get((batch.candidates[i].order_id, rule.code)) == finding.facts_key:
+            if rule.lane and accepted and accepted.get((batch.candidates[i].order_id, rule.code)) == finding.facts_key:
                 continue
             found.setdefault(i, []).append(finding)
         decisions = [self._regular] * len(batch)

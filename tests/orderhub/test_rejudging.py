@@ -127,6 +127,14 @@ def test_a_released_order_goes_on_and_stays_released(shop):
     assert Order.objects.get().status == "ready"
 
 
+def test_a_released_order_stays_urgent_and_goes_at_once(shop):
+    deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, buyer_remark="手术急用"))
+    release_order(Order.objects.get().pk, "boss", "已电话确认", False)
+    order = Order.objects.get()
+    assert (order.status, order.lane, order.is_urgent) == ("ready", "regular", True)
+    assert Effect.objects.get(kind="wms_push").due_at <= timezone.now()
+
+
 def test_a_released_order_that_is_short_waits_for_its_pieces_only(shop):
     StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=0)
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))

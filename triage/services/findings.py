@@ -6,6 +6,7 @@ import orjson
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,7 +20,8 @@ from triage.models import Finding
 
 COLUMNS = ("shop_id", "order_id", "code", "rule_set_id", "severity", "lane", "is_shadow", "values", "facts_key")
 
-
+# A gate is lifted by its cause, never by a person; and what is urgent stays so, whoever lets the order go.
+_HOLDS = Q(code=AFTER_PUSH) | (~Q(lane="") & ~Q(facts_key=GATE_KEY) & Q(is_shadow=False))
 _CLEAR = """
 UPDATE triage_finding f SET cleared_at = now()
 WHERE f.cleared_at IS NULL AND f.accepted_at IS NULL
@@ -87,7 +89,7 @@ def _rows(candidate: Candidate, decision: Decision) -> list[tuple[object, ...]]:
 
 @transaction.atomic
 def accept_findings(*, order_id: int, actor: str, reason: str) -> list[str]:
-    """Accept every open finding of one order and return their codes.
+    """Accept the open findings that hold one order in its lane, and what changed after its push; return their codes.
 
     They do not fire again on the same facts and no longer count for the lane; the caller judges the order again.
     Raises ValidationError without a reason. Nothing open is nothing done.
@@ -95,9 +97,8 @@ def accept_findings(*, order_id: int, actor: str, reason: str) -> list[str]:
     if not reason.strip():
         raise ValidationError(_("Say why these reasons are accepted."))
     order = Order.objects.select_for_update(of=("self",)).only("id", "shop_id").get(pk=order_id)
-    # A gate is lifted by its cause, never by a person.
-    rows = Finding.objects.filter(order_id=order_id, cleared_at__isnull=True, accepted_at__isnull=True)
-    codes = sorted(rows.exclude(facts_key=GATE_KEY).values_list("code", flat=True))
+    rows = Finding.objects.filter(_HOLDS, order_id=order_id, cleared_at__isnull=True, accepted_at__isnull=True)
+    codes = sorted(rows.values_list("code", flat=True))
     if not codes:
         return []
     now = timezone.now()

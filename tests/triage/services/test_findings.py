@@ -97,6 +97,16 @@ def test_a_reason_is_needed_and_nothing_changes_without_one(order):
     assert not TimelineEntry.objects.exists()
 
 
+def test_what_only_marks_an_order_is_never_accepted(order):
+    judge(order, is_known=False, receiver=BAD, buyer_remark="手术")
+    Finding.objects.create(
+        shop=order.shop, order=order, code="shadow", rule_set_id=1, severity=3, lane="abnormal", is_shadow=True,
+        values={}, facts_key=1,
+    )  # fmt: skip
+    assert accept_findings(order_id=order.pk, actor="li", reason="ok") == ["phone_invalid"]
+    assert rows(order) == [("phone_invalid", "accepted"), ("shadow", "open"), ("urgent_now", "open")]
+
+
 def test_accepting_twice_is_one_entry(order):
     judge(order, is_known=False, receiver=BAD)
     accept_findings(order_id=order.pk, actor="li", reason="ok")
