@@ -16,11 +16,13 @@ class OrderHubConfig(AppConfig):
         """Fill the hooks once all apps are there."""
         from orderhub import deliveries, rejudging, remapping, reruns, schedules  # noqa: PLC0415  (models must be loaded first)
         from orderhub.core import hooks  # noqa: PLC0415
+        from triage.selectors.findings import marks_of  # noqa: PLC0415
 
         hooks.process_inbox.fill(deliveries.process)
         hooks.rerun_reject.fill(reruns.rerun_reject)
         hooks.retriage.fill(rejudging.retriage)
         hooks.remap.fill(remapping.remap)
+        hooks.open_reasons.fill(marks_of)
         hooks.release_order.fill(rejudging.release_order)
         hooks.start_pull.fill(schedules.start_pull)
         # What is loaded by now lives as long as the process. Looking through it at every thousand new objects cost

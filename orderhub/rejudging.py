@@ -1,7 +1,7 @@
 """Known orders on the path once more: rules changed, stock came, a person accepted, later orders showed a pattern."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -52,11 +52,12 @@ def restock() -> int:
 
 
 @transaction.atomic
-def release_order(order_id: int, actor: str, reason: str, may_release_abnormal: bool) -> None:
-    """Let a held order go: a person accepts its findings, and it is judged again without them.
+def release_order(order_id: int, actor: str, reason: str, may_release_abnormal: bool, seen: Collection[str]) -> None:
+    """Let a held order go: a person accepts the findings that were shown (`seen`, marks of `hooks.open_reasons`), and
+    it is judged again without them.
 
-    Raises HubError for a frozen order unless the person may release those. The lane is read under the lock, because
-    the order may have been judged again since the person saw it.
+    Raises HubError for a frozen order unless the person may release those, and where a reason has changed since it was
+    shown. The lane is read under the lock, because the order may have been judged again since the person saw it.
     """
     with connection.cursor() as cursor:
         # Before the order's own lock: a batch that works alone waits for those that hold stock, never for an order.
@@ -64,5 +65,5 @@ def release_order(order_id: int, actor: str, reason: str, may_release_abnormal: 
     lane = Order.objects.select_for_update().values_list("lane", flat=True).get(pk=order_id)
     if lane == Lane.ABNORMAL and not may_release_abnormal:
         raise HubError(_("The order is frozen: a supervisor or risk reviewer decides."))
-    accept_findings(order_id=order_id, actor=actor, reason=reason)
+    accept_findings(order_id=order_id, actor=actor, reason=reason, seen=seen)
     retriage([order_id], actor)

@@ -110,10 +110,11 @@ class BackfillAdmin(RangeAdmin):
     def stop(self, request: HttpRequest, rows: QuerySet[Backfill]) -> HttpResponse | None:
         """Stop the selected back-fills; what they brought stays."""
         explain = _("What they brought stays. They do not go on: the rest of the range has to be asked for anew.")
-        question = asked_first(self, request, rows, title=_("Stop"), explain=explain)
-        if question is None:
-            _report(request, sum(backfill.cancel(row.pk, actor_of(request)) for row in rows))
-        return question
+        chosen = asked_first(self, request, rows, title=_("Stop"), explain=explain)
+        if isinstance(chosen, HttpResponse):
+            return chosen
+        _report(request, sum(backfill.cancel(row.pk, actor_of(request)) for row in chosen))
+        return None
 
     @admin.action(description=gettext_lazy("Go on"), permissions=["work"])
     def try_again(self, request: HttpRequest, rows: QuerySet[Backfill]) -> None:
@@ -206,10 +207,11 @@ class ReconciliationAdmin(RangeAdmin):
     def stop(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> HttpResponse | None:
         """Stop the selected comparisons; what they found stays."""
         explain = _("What they found stays. They do not go on: the range has to be compared again as a whole.")
-        question = asked_first(self, request, rows, title=_("Stop"), explain=explain)
-        if question is None:
-            _report(request, sum(reconcile.cancel(row.pk, actor_of(request)) for row in rows))
-        return question
+        chosen = asked_first(self, request, rows, title=_("Stop"), explain=explain)
+        if isinstance(chosen, HttpResponse):
+            return chosen
+        _report(request, sum(reconcile.cancel(row.pk, actor_of(request)) for row in chosen))
+        return None
 
     @admin.action(description=gettext_lazy("Go on"), permissions=["work"])
     def try_again(self, request: HttpRequest, rows: QuerySet[Reconciliation]) -> None:

@@ -197,10 +197,11 @@ class ListingAdmin(OfferColumns):
         explain = _(
             "What they are made of is forgotten, and open orders follow. The hub tells the channel their stock no more."
         )
-        question = asked_first(self, request, rows, title=_("Ignore: needs no SKU"), explain=explain)
-        if question is None:
-            self._leave(request, rows, mapping.ignore)
-        return question
+        chosen = asked_first(self, request, rows, title=_("Ignore: needs no SKU"), explain=explain)
+        if isinstance(chosen, HttpResponse):
+            return chosen
+        self._leave(request, chosen, mapping.ignore)
+        return None
 
     @admin.action(description=gettext_lazy("Back to the unmatched…"), permissions=["change"])
     def reopen(self, request: HttpRequest, rows: QuerySet[Listing]) -> HttpResponse | None:
@@ -209,10 +210,11 @@ class ListingAdmin(OfferColumns):
             "What they are made of is forgotten, and open orders follow: they wait until the items are matched again. "
             "Meanwhile the hub does not tell the channel their stock."
         )
-        question = asked_first(self, request, rows, title=_("Back to the unmatched"), explain=explain)
-        if question is None:
-            self._leave(request, rows, mapping.reopen)
-        return question
+        chosen = asked_first(self, request, rows, title=_("Back to the unmatched"), explain=explain)
+        if isinstance(chosen, HttpResponse):
+            return chosen
+        self._leave(request, chosen, mapping.reopen)
+        return None
 
     def _leave(self, request: HttpRequest, rows: QuerySet[Listing], do: Any) -> None:
         listing_ids = sorted(rows.values_list("pk", flat=True))

@@ -124,15 +124,16 @@ class ApiTokenAdmin(ConsoleModelAdmin):
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiToken]) -> HttpResponse | None:
         """Switch the selected tokens off, once that was confirmed."""
         explain = _("The systems that use them are refused from now on. What is off stays off: they need a new token.")
-        if question := asked_first(self, request, rows, title=_("Switch off"), explain=explain):
-            return question
+        chosen = asked_first(self, request, rows, title=_("Switch off"), explain=explain)
+        if isinstance(chosen, HttpResponse):
+            return chosen
 
         def do(token: ApiToken) -> str:
             if not revoke_token(token_id=token.pk, actor=actor_of(request)):
                 raise HubError(_("The token is off already."))
             return _("switched off")
 
-        return report(self, request, _("Switch off"), each_row(rows, do))
+        return report(self, request, _("Switch off"), each_row(chosen, do))
 
 
 @admin.register(Reveal)

@@ -103,16 +103,16 @@ class RejectAdmin(ReadOnlyModelAdmin):
     def dismiss(self, request: HttpRequest, rows: QuerySet[Reject]) -> HttpResponse | None:
         """Set the selected rows aside for a reason."""
         explain = _("The rows are not tried again. Their raw form is kept until retention erases it.")
-        reason = asked_reason(self, request, rows.defer("packed_row"), title=_("Set aside"), explain=explain)
-        if isinstance(reason, HttpResponse):
-            return reason
+        answer = asked_reason(self, request, rows, title=_("Set aside"), explain=explain)
+        if isinstance(answer, HttpResponse):
+            return answer
 
         def do(reject: Reject) -> str:
-            if not rejects.dismiss(reject_id=reject.pk, actor=actor_of(request), reason=reason):
+            if not rejects.dismiss(reject_id=reject.pk, actor=actor_of(request), reason=answer.reason):
                 raise HubError(_("The row is not open any more."))
             return _("set aside")
 
-        return report(self, request, _("Set aside"), each_row(rows.defer("packed_row"), do))
+        return report(self, request, _("Set aside"), each_row(answer.rows, do))
 
     def get_urls(self) -> list[URLPattern]:
         """Add the look at the raw row."""

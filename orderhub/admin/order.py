@@ -211,6 +211,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
         if page is None:
             return cast("HttpResponse", self._get_obj_does_not_exist_redirect(request, self.opts, object_id))
         request.hub_order_page = page  # type: ignore[attr-defined]
+        # Read before the reasons that are shown: what comes in between is shown and not accepted, never the reverse.
+        release = _release_rights(request, page.order)
         view = chosen_view(self.views, request)
         context = {
             **self.admin_site.each_context(request),
@@ -225,7 +227,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
             "is_open": page.order.status in OPEN,
             "deadline_words": deadline_words(page.order),
             "neighbours": self._neighbours(request, page.order),
-            **_release_rights(request, page.order),
+            **release,
         }
         return TemplateResponse(request, "console/order.html", context)
 
@@ -258,7 +260,10 @@ class OrderAdmin(ReadOnlyModelAdmin):
             if not reason:
                 raise HubError(_("Give a reason."))
             may_release_abnormal = request.user.has_perm(RELEASE_ABNORMAL)
-            told = _release(order, actor_of(request), reason[:200], may_release_abnormal=may_release_abnormal)
+            seen = request.POST.getlist("seen")
+            told = _release(
+                order, actor_of(request), reason[:200], may_release_abnormal=may_release_abnormal, seen=seen
+            )
             messages.success(request, told)
         except HubError as error:
             messages.error(request, str(error))
@@ -272,7 +277,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
     @admin.action(description=gettext_lazy("Release…"), permissions=["release"])
     def release(self, request: HttpRequest, rows: QuerySet[Order]) -> HttpResponse | None:
         """Release the selected held orders, each for itself."""
-        may_release_abnormal = request.user.has_perm(RELEASE_ABNORMAL)
+        actor, may_release_abnormal = actor_of(request), request.user.has_perm(RELEASE_ABNORMAL)
         if may_release_abnormal:
             explain = _(
                 "The findings count as accepted; the orders go on to the warehouse, "
@@ -280,17 +285,18 @@ class OrderAdmin(ReadOnlyModelAdmin):
             )
         else:
             explain = _("To-confirm orders go on to the warehouse, with findings accepted. Frozen orders stay.")
-        reason = asked_reason(self, request, rows, title=_("Release"), explain=explain)
-        if isinstance(reason, HttpResponse):
-            return reason
+        answer = asked_reason(self, request, rows, title=_("Release"), explain=explain, marks=hooks.open_reasons)
+        if isinstance(answer, HttpResponse):
+            return answer
 
         def do(order: Order) -> str:
             if order.status != Status.IN_TRIAGE_HOLD:
                 raise HubError(_("The order is not held."))
-            _release(order, actor_of(request), reason, may_release_abnormal=may_release_abnormal)
+            seen = answer.shown[order.pk]
+            _release(order, actor, answer.reason, may_release_abnormal=may_release_abnormal, seen=seen)
             return _("released")
 
-        return report(self, request, _("Release"), each_row(rows, do))
+        return report(self, request, _("Release"), each_row(answer.rows, do))
 
     @admin.action(description=gettext_lazy("Judge again"), permissions=["release"])
     def judge_again(self, request: HttpRequest, rows: QuerySet[Order]) -> None:
@@ -301,13 +307,13 @@ class OrderAdmin(ReadOnlyModelAdmin):
         messages.success(request, text % {"count": judged})
 
 
-def _release(order: Order, actor: str, reason: str, *, may_release_abnormal: bool) -> str:
-    """Release an order and return what came of it.
+def _release(order: Order, actor: str, reason: str, *, may_release_abnormal: bool, seen: Sequence[str]) -> str:
+    """Release an order whose reasons were shown (`seen`, their marks) and return what came of it.
 
-    Raises HubError where it does not go on: judging may find what nobody has seen yet, and a gate is lifted by its
-    cause alone. What was accepted stays accepted.
+    Raises HubError where it does not go on: another reason may have come since or be found now, and a gate is lifted by
+    its cause alone. What was accepted stays accepted.
     """
-    hooks.release_order(order.pk, actor, reason, may_release_abnormal)
+    hooks.release_order(order.pk, actor, reason, may_release_abnormal, seen)
     became = Order.objects.values_list("status", flat=True).get(pk=order.pk)
     was_held = order.status == Status.IN_TRIAGE_HOLD
     if became == Status.IN_TRIAGE_HOLD or (was_held and became in NOT_JUDGED):
@@ -319,11 +325,14 @@ def _release(order: Order, actor: str, reason: str, *, may_release_abnormal: boo
     return _("The reasons count as accepted.")
 
 
-def _release_rights(request: HttpRequest, order: Order) -> dict[str, bool]:
-    """Tell whether this person may release the order now, or sees one that is held for somebody else to decide."""
+def _release_rights(request: HttpRequest, order: Order) -> dict[str, Any]:
+    """Tell whether this person may release the order now, and for which reasons, or sees one that is held for somebody
+    else to decide."""
     is_theirs = order.status == Status.IN_TRIAGE_HOLD and request.user.has_perm(RELEASE)
     may_decide = order.lane != Lane.ABNORMAL or request.user.has_perm(RELEASE_ABNORMAL)
-    return {"may_release": is_theirs and may_decide, "is_for_others": is_theirs and not may_decide}
+    may_release = is_theirs and may_decide
+    reasons = hooks.open_reasons([order.pk]).get(order.pk, ()) if may_release else ()
+    return {"may_release": may_release, "reasons_shown": reasons, "is_for_others": is_theirs and not may_decide}
 
 
 @never_cache

@@ -1,6 +1,7 @@
 """Actions over selected rows: confirmed, or asked for a reason, where that is due, and answered row by row."""
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,10 @@ from orderhub.core.errors import HubError
 
 SAMPLE = 10
 """Rows shown before an action is confirmed."""
+MOST = 1_000
+"""Rows that one answer reaches: each is worked on by itself, and the person waits for the last."""
+CHOSEN = "chosen"
+"""Field that carries the rows from the page that asks to the answer; as one, because a form may hold a thousand."""
 MIN_REASON = 2
 CONFIRMED = "confirmed"
 """In what is posted once a person has confirmed an action."""
@@ -32,6 +37,18 @@ class RowOutcome:
     name: str
     is_ok: bool
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reason that a person gave, for the rows that there were when it was asked for.
+
+    `shown` holds them by key, with the marks of what the person could see of each.
+    """
+
+    reason: str
+    rows: QuerySet[Any]
+    shown: Mapping[int, Sequence[str]]
 
 
 def actor_of(request: HttpRequest) -> str:
@@ -74,6 +91,10 @@ def report(
     return TemplateResponse(request, "console/action_results.html", context)
 
 
+def _nothing(keys: Sequence[int]) -> Mapping[int, Sequence[str]]:
+    return {}
+
+
 def asked_reason(
     model_admin: "ModelAdmin[Any]",
     request: HttpRequest,
@@ -81,14 +102,21 @@ def asked_reason(
     *,
     title: str | Promise,
     explain: str | Promise,
-) -> str | HttpResponse:
-    """Return the reason that the person gave, or the page that asks for it with what is about to happen."""
+    marks: Callable[[Sequence[int]], Mapping[int, Sequence[str]]] = _nothing,
+) -> Answer | HttpResponse:
+    """Return the reason that the person gave, or the page that asks for it with what is about to happen.
+
+    Meant are the rows that there are when it is asked for, at most MOST: what comes to match while the reason is typed
+    was seen by nobody. `marks` returns what may be seen of each row at that moment.
+    """
     reason = request.POST.get("reason", "").strip()
-    is_answer = CONFIRMED in request.POST
-    if is_answer and len(reason) >= MIN_REASON:
-        return reason[:200]
-    error = _("Give a reason.") if is_answer else ""
-    return _question(model_admin, request, rows, title, explain, asks_reason=True, reason=reason, error=error)
+    carried = _carried(request)
+    if carried is not None and len(reason) >= MIN_REASON:
+        return Answer(reason[:200], model_admin.get_queryset(request).filter(pk__in=carried), carried)
+    error = _("Give a reason.") if carried is not None else ""
+    more = {"asks_reason": True, "reason": reason, "error": error}
+    shown = _chosen_now(rows, marks) if carried is None else carried
+    return _question(model_admin, request, rows, title, explain, shown, is_cut=carried is None, **more)
 
 
 def asked_first(
@@ -98,9 +126,12 @@ def asked_first(
     *,
     title: str | Promise,
     explain: str | Promise,
-) -> HttpResponse | None:
-    """Return the page that says what is about to happen, nothing once the person has confirmed it."""
-    return None if CONFIRMED in request.POST else _question(model_admin, request, rows, title, explain)
+) -> QuerySet[Any] | HttpResponse:
+    """Return the rows that the person saw and confirmed, or the page that says what is about to happen to them."""
+    carried = _carried(request)
+    if CONFIRMED in request.POST:
+        return rows if carried is None else model_admin.get_queryset(request).filter(pk__in=carried)
+    return _question(model_admin, request, rows, title, explain, _chosen_now(rows), is_cut=True)
 
 
 def _question(
@@ -109,6 +140,9 @@ def _question(
     rows: QuerySet[Any],
     title: str | Promise,
     explain: str | Promise,
+    shown: Mapping[int, Sequence[str]],
+    *,
+    is_cut: bool,
     **more: Any,
 ) -> HttpResponse:
     context = {
@@ -116,14 +150,33 @@ def _question(
         "title": title,
         "explain": explain,
         "opts": model_admin.opts,
-        "count": rows.count(),
-        "sample": list(rows[:SAMPLE]),
+        "count": len(shown),
+        "most": MOST if is_cut and rows[MOST:].exists() else 0,
+        "sample": list(model_admin.get_queryset(request).filter(pk__in=shown)[:SAMPLE]),
         "carried": [
-            (name, value)
-            for name in ("action", "select_across", "index", ACTION_CHECKBOX_NAME)
-            for value in request.POST.getlist(name)
+            *((name, value) for name in ("action", "index") for value in request.POST.getlist(name)),
+            # The list takes no action without a row.
+            (ACTION_CHECKBOX_NAME, next(iter(shown), "")),
+            (CHOSEN, json.dumps(shown)),
         ],
         "back": request.get_full_path(),
         **more,
     }
     return TemplateResponse(request, "console/action_question.html", context)
+
+
+def _chosen_now(
+    rows: QuerySet[Any], marks: Callable[[Sequence[int]], Mapping[int, Sequence[str]]] = _nothing
+) -> dict[int, list[str]]:
+    keys = list(rows.values_list("pk", flat=True)[:MOST])
+    found = marks(keys)
+    return {key: list(found.get(key, ())) for key in keys}
+
+
+def _carried(request: HttpRequest) -> dict[int, list[str]] | None:
+    """Return the rows that were there when the reason was asked for; None while nobody was asked."""
+    try:
+        told = json.loads(request.POST[CHOSEN])
+        return {int(key): [str(mark) for mark in marks] for key, marks in told.items()}
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None

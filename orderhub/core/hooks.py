@@ -3,7 +3,7 @@
 `orderhub.apps` fills each slot once at start; calling an empty one is a programming error and says so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
 from orderhub.core.opening import Opening, OpeningQuota
@@ -58,5 +58,9 @@ hidden_facts: Hook[[str], Mapping[str, str]] = Hook("hidden_facts")
 """What a platform keeps back: `hidden_facts(platform)` returns the reason by fact (`receiver.phone`), in the reader's
 language; nothing for a platform that nobody knows."""
 
-release_order: Hook[[int, str, str, bool], None] = Hook("release_order")
-"""Let a held order go: `release_order(order_id, actor, reason, may_release_abnormal)`."""
+open_reasons: Hook[[Sequence[int]], Mapping[int, Sequence[str]]] = Hook("open_reasons")
+"""What a release of orders would accept: `open_reasons(order_ids)` returns a mark for each reason, by order. The marks
+go with the page that asks, lest a person accepts what nobody has shown."""
+
+release_order: Hook[[int, str, str, bool, Collection[str]], None] = Hook("release_order")
+"""Let a held order go: `release_order(order_id, actor, reason, may_release_abnormal, seen)`; `seen` are the marks."""

@@ -15,7 +15,7 @@ from tests.channels_sync.services.test_listings import ITEM
 from tests.drafts import deliver, draft, later, line
 from tests.factories import make_shop
 from triage.models import Finding
-from triage.selectors.findings import findings_of
+from triage.selectors.findings import findings_of, marks_of
 from triage.services import load_defaults
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +91,8 @@ def test_before_it_is_matched_by_itself_a_known_code_holds_nothing(shop):
 
 def test_a_person_may_let_it_go_as_it_is(shop):
     deliver(shop, draft(lines=[line(**ITEM)]))
-    release_order(Order.objects.get().pk, "ada", "the warehouse knows it", True)
+    order = Order.objects.get()
+    release_order(order.pk, "ada", "the warehouse knows it", True, marks_of([order.pk])[order.pk])
     assert found() == FREE
 
 

@@ -2,11 +2,13 @@
 
 import pytest
 
+from orderhub.core.errors import HubError
 from orderhub.models import Order, StockLevel
 from orderhub.rejudging import release_order, retriage
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_shop
 from triage.models import Finding
+from triage.selectors.findings import marks_of
 from triage.services import clear_after_push
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
@@ -85,10 +87,14 @@ def test_changes_add_up_while_nobody_has_looked(shop, order):
 
 def test_a_person_accepts_it_and_the_next_change_opens_it_again(shop, order):
     tell(shop, 5, **MOVED)
-    release_order(order.pk, "boss", "仓库已改单", True)
+    seen = marks_of([order.pk])[order.pk]
+    release_order(order.pk, "boss", "仓库已改单", True, seen)
     assert (found(), Order.objects.get().status) == ([(["receiver"], False)], "picking")
     assert Finding.objects.get(code="changed_after_push").accepted_by == "boss"
     tell(shop, 6, **MOVED, **MORE)
+    assert found() == [(["lines"], True)]
+    with pytest.raises(HubError):
+        release_order(order.pk, "boss", "仓库已改单", True, seen)
     assert found() == [(["lines"], True)]
 
 

@@ -13,6 +13,7 @@ from orderhub.services.status import change_status
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_order, make_shop
 from triage.models import Finding, ShippingStop
+from triage.selectors.findings import marks_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
 
@@ -20,6 +21,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
 @pytest.fixture
 def shop():
     return make_shop("flagship", merge_window_seconds=600)
+
+
+def let_go(order, actor, *, may_release_abnormal=False):
+    """Release an order for the reasons that it has by now."""
+    seen = marks_of([order.pk]).get(order.pk, [])
+    release_order(order.pk, actor, "已电话确认", may_release_abnormal, seen)
 
 
 def statuses():
@@ -119,7 +126,7 @@ def test_what_is_said_of_an_order_in_the_moment_it_is_judged_again_stays(shop, m
 def test_a_released_order_goes_on_and_stays_released(shop):
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
     order = Order.objects.get()
-    release_order(order.pk, "boss", "已电话确认", False)
+    let_go(order, "boss")
     order.refresh_from_db()
     assert (order.status, order.lane) == ("ready", "regular")
     assert Effect.objects.filter(kind="wms_push", state="pending").count() == 1
@@ -129,7 +136,7 @@ def test_a_released_order_goes_on_and_stays_released(shop):
 
 def test_a_released_order_stays_urgent_and_goes_at_once(shop):
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, buyer_remark="手术急用"))
-    release_order(Order.objects.get().pk, "boss", "已电话确认", False)
+    let_go(Order.objects.get(), "boss")
     order = Order.objects.get()
     assert (order.status, order.lane, order.is_urgent) == ("ready", "regular", True)
     assert Effect.objects.get(kind="wms_push").due_at <= timezone.now()
@@ -139,7 +146,7 @@ def test_a_released_order_that_is_short_waits_for_its_pieces_only(shop):
     StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=0)
     deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
     assert statuses() == {"T1": "in_triage_hold"}
-    release_order(Order.objects.get().pk, "boss", "已电话确认", False)
+    let_go(Order.objects.get(), "boss")
     assert statuses() == {"T1": "short"}
     StockLevel.objects.update(on_hand=1)
     assert (restock(), statuses()) == (1, {"T1": "ready"})
@@ -149,10 +156,10 @@ def test_a_released_order_that_is_short_waits_for_its_pieces_only(shop):
 def test_a_frozen_order_needs_the_right_to_release_frozen_ones(shop):
     order = make_order(shop, status="in_triage_hold", lane="abnormal", channel_claim="paid")
     with pytest.raises(HubError):
-        release_order(order.pk, "ada", "已电话确认", False)
+        let_go(order, "ada")
     order.refresh_from_db()
     assert (order.status, order.timeline.count()) == ("in_triage_hold", 0)
-    release_order(order.pk, "boss", "已电话确认", True)
+    let_go(order, "boss", may_release_abnormal=True)
     order.refresh_from_db()
     assert (order.status, order.lane) == ("ready", "regular")
 

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from orderhub.core.words import LANE_RANK
-from triage.decisions import RED
-from triage.gates import GATES, gate_texts
+from triage.decisions import GATE_KEY, RED
+from triage.gates import AFTER_PUSH, GATES, gate_texts
 from triage.models import Finding
 from triage.phrases import fill, shown_values
 from triage.selectors.rules import RuleTexts, VersionTexts, version_texts
 
 OPEN, ACCEPTED, CLEARED = "open", "accepted", "cleared"
+# A gate is lifted by its cause, never by a person; and what is urgent stays so, whoever lets the order go.
+_HOLDS = Q(code=AFTER_PUSH) | (~Q(lane="") & ~Q(facts_key=GATE_KEY) & Q(is_shadow=False))
 
 
 @dataclass(slots=True, frozen=True)
@@ -20,6 +24,7 @@ class ShownFinding:
     """One finding in words of the active language."""
 
     code: str
+    mark: str
     title: str
     reason: str
     clears: str
@@ -32,6 +37,28 @@ class ShownFinding:
     state: str
     accepted_by: str
     accepted_reason: str
+
+
+def marks_of(order_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return the marks of the open findings that a person may accept, by order: of those that hold it in its lane, and
+    of what changed after its push.
+
+    A mark goes with a page and comes back with the answer: it is another one once the facts behind the finding are.
+    """
+    rows = Finding.objects.filter(_HOLDS, order_id__in=order_ids, cleared_at__isnull=True, accepted_at__isnull=True)
+    found: dict[int, list[str]] = defaultdict(list)
+    for order_id, code, key in rows.order_by("code").values_list("order_id", "code", "facts_key"):
+        found[order_id].append(_mark(code, key))
+    return dict(found)
+
+
+def code_of(mark: str) -> str:
+    """Return the code of the finding that a mark stands for."""
+    return mark.partition(":")[0]
+
+
+def _mark(code: str, facts_key: int) -> str:
+    return f"{code}:{facts_key}"
 
 
 def findings_of(order_ids: Sequence[int], *, open_only: bool = False) -> dict[int, list[ShownFinding]]:
@@ -65,7 +92,7 @@ def _shown(row: Finding, version: VersionTexts | None) -> ShownFinding:
     else:
         title, reason, clears = row.code, "", ""
     return ShownFinding(
-        code=row.code, title=title, reason=reason, clears=clears, lane=row.lane,
+        code=row.code, mark=_mark(row.code, row.facts_key), title=title, reason=reason, clears=clears, lane=row.lane,
         is_urgent=texts is not None and texts.outcome == "urgent" and row.severity >= RED, is_shadow=row.is_shadow,
         values=tuple(shown_values(row.values)), version=version.number if version else None, found_at=row.found_at,
         state=_state(row), accepted_by=row.accepted_by, accepted_reason=row.accepted_reason,

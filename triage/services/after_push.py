@@ -16,7 +16,7 @@ INSERT INTO triage_finding AS f
 SELECT %s, order_id, %s, %s, %s, '', false, jsonb_build_object('changed', changed), 1
 FROM json_to_recordset(%s::json) AS n (order_id bigint, changed jsonb) ORDER BY order_id
 ON CONFLICT (order_id, code, shop_id) DO UPDATE SET
-    rule_set_id = excluded.rule_set_id,
+    rule_set_id = excluded.rule_set_id, facts_key = f.facts_key + 1,
     values = CASE WHEN f.cleared_at IS NULL AND f.accepted_at IS NULL THEN jsonb_build_object('changed', (
         SELECT jsonb_agg(DISTINCT name) FROM jsonb_array_elements(
             (f.values -> 'changed') || (excluded.values -> 'changed')) AS name)) ELSE excluded.values END,
@@ -34,7 +34,7 @@ def note_after_push(
     cursor: CursorWrapper, *, shop_id: int, rule_set_id: int, changes: Mapping[int, Sequence[str]]
 ) -> None:
     """Note what changed (`changes`, by order) since the warehouse was told, in the transaction that takes it in. What
-    is still open of an earlier change stays."""
+    is still open of an earlier change stays; the facts key counts the changes, so that nobody accepts one unseen."""
     if changes:
         rows = [{"order_id": order_id, "changed": list(names)} for order_id, names in changes.items()]
         cursor.execute(_NOTE, [shop_id, AFTER_PUSH, rule_set_id, SEVERITY, records(rows)])

@@ -1,15 +1,15 @@
 """Findings on disk: new ones by COPY, a second judgement supersedes the first, people accept."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import orjson
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from orderhub.core.errors import HubError
 from orderhub.core.words import Source
 from orderhub.models import Order
 from orderhub.services import timeline
@@ -17,11 +17,10 @@ from orderhub.services.bulk import Table, records
 from triage.decisions import GATE_KEY, Candidate, Decision
 from triage.gates import AFTER_PUSH
 from triage.models import Finding
+from triage.selectors.findings import code_of, marks_of
 
 COLUMNS = ("shop_id", "order_id", "code", "rule_set_id", "severity", "lane", "is_shadow", "values", "facts_key")
 
-# A gate is lifted by its cause, never by a person; and what is urgent stays so, whoever lets the order go.
-_HOLDS = Q(code=AFTER_PUSH) | (~Q(lane="") & ~Q(facts_key=GATE_KEY) & Q(is_shadow=False))
 _CLEAR = """
 UPDATE triage_finding f SET cleared_at = now()
 WHERE f.cleared_at IS NULL AND f.accepted_at IS NULL
@@ -88,21 +87,26 @@ def _rows(candidate: Candidate, decision: Decision) -> list[tuple[object, ...]]:
 
 
 @transaction.atomic
-def accept_findings(*, order_id: int, actor: str, reason: str) -> list[str]:
-    """Accept the open findings that hold one order in its lane, and what changed after its push; return their codes.
+def accept_findings(*, order_id: int, actor: str, reason: str, seen: Collection[str]) -> list[str]:
+    """Accept the open findings of one order that the person has seen (`seen`, their marks) and return their codes.
 
     They do not fire again on the same facts and no longer count for the lane; the caller judges the order again.
-    Raises ValidationError without a reason. Nothing open is nothing done.
+    Others stay open. Raises HubError where one that was seen has changed since, ValidationError without a reason.
+    Nothing open is nothing done.
     """
     if not reason.strip():
         raise ValidationError(_("Say why these reasons are accepted."))
     order = Order.objects.select_for_update(of=("self",)).only("id", "shop_id").get(pk=order_id)
-    rows = Finding.objects.filter(_HOLDS, order_id=order_id, cleared_at__isnull=True, accepted_at__isnull=True)
-    codes = sorted(rows.values_list("code", flat=True))
+    found, shown = set(marks_of([order_id]).get(order_id, ())), set(seen)
+    if {code_of(mark) for mark in found - shown} & {code_of(mark) for mark in shown}:
+        raise HubError(_("A reason has changed since it was shown. Look at the order again."))
+    codes = sorted(code_of(mark) for mark in found & shown)
     if not codes:
         return []
     now = timezone.now()
-    rows.filter(code__in=codes).update(accepted_at=now, accepted_by=actor[:150], accepted_reason=reason.strip()[:300])
+    Finding.objects.filter(order_id=order_id, code__in=codes).update(
+        accepted_at=now, accepted_by=actor[:150], accepted_reason=reason.strip()[:300]
+    )
     entry = timeline.Entry(
         shop_id=order.shop_id,
         order_id=order_id,

@@ -4,6 +4,7 @@ from django.contrib.admin.models import LogEntry
 
 from orderhub.models import InboxItem, Order, Reject
 from tests.factories import make_shop
+from tests.orderhub.admin.answers import answered
 
 REJECTS = "/ops/orderhub/reject/"
 INBOX = "/ops/orderhub/inboxitem/"
@@ -76,12 +77,12 @@ def test_each_row_has_its_own_outcome(supervisor, rules):
 
 def test_setting_aside_needs_a_reason(supervisor):
     reject = make_reject(make_shop())
-    chosen = {"action": "dismiss", "_selected_action": [reject.pk]}
-    for answer in ({}, {"confirmed": "1", "reason": " "}):
-        assert supervisor.post(REJECTS, {**chosen, **answer}).status_code == 200
-        reject.refresh_from_db()
-        assert reject.state == "open"
-    supervisor.post(REJECTS, {**chosen, "confirmed": "1", "reason": "测试数据"})
+    asked = supervisor.post(REJECTS, {"action": "dismiss", "_selected_action": [reject.pk]})
+    again = supervisor.post(REJECTS, answered(asked, " "))
+    assert (again.status_code, again.context["count"]) == (200, 1)
+    reject.refresh_from_db()
+    assert reject.state == "open"
+    supervisor.post(REJECTS, answered(again, "测试数据"))
     reject.refresh_from_db()
     assert (reject.state, reject.closed_by) == ("dismissed", f"{supervisor.person.username}: 测试数据")
     supervisor.cookies["django_language"] = "zh-hans"
@@ -93,7 +94,8 @@ def test_only_who_handles_rejects_gets_the_actions(person):
     reject = make_reject(make_shop())
     auditor = person("auditor")
     assert 'value="rerun"' not in auditor.get(REJECTS).content.decode()
-    auditor.post(REJECTS, {"action": "dismiss", "_selected_action": [reject.pk], "confirmed": "1", "reason": "x y"})
+    chosen = {"action": "dismiss", "_selected_action": [reject.pk], "chosen": f'{{"{reject.pk}": []}}', "reason": "x y"}
+    auditor.post(REJECTS, chosen)
     reject.refresh_from_db()
     assert reject.state == "open"
 

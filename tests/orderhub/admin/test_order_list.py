@@ -11,6 +11,7 @@ from orderhub.console.columns import PageColumn, order_columns
 from orderhub.models import Buyer, Order
 from orderhub.services.limits import Limit
 from tests.factories import make_order, make_parcel, make_shop
+from tests.orderhub.admin.answers import answered
 from tests.plans import plan_of
 
 LIST = "/ops/orderhub/order/"
@@ -210,8 +211,32 @@ def test_an_action_over_all_matching_rows_reaches_beyond_the_page(supervisor, mo
     chosen = {"action": "release", "select_across": "1", "_selected_action": [orders[0].pk]}
     asked = supervisor.post(f"{LIST}?view=abnormal", chosen)
     assert asked.context["count"] == 3
-    supervisor.post(f"{LIST}?view=abnormal", {**chosen, "confirmed": "1", "reason": "电话已确认"})
+    supervisor.post(f"{LIST}?view=abnormal", answered(asked))
     assert {Order.objects.get(pk=order.pk).status for order in orders} == {"ready"}
+
+
+def test_what_comes_while_the_reason_is_typed_is_not_released(supervisor, rules):
+    shop = make_shop()
+    shown = {"status": "in_triage_hold", "lane": "abnormal", "channel_claim": "paid"}
+    orders = [make_order(shop, **shown) for _ in range(2)]
+    chosen = {"action": "release", "select_across": "1", "_selected_action": [orders[0].pk]}
+    asked = supervisor.post(f"{LIST}?view=abnormal", chosen)
+    late = make_order(shop, **shown)
+    supervisor.post(f"{LIST}?view=abnormal", answered(asked))
+    late.refresh_from_db()
+    assert ({Order.objects.get(pk=order.pk).status for order in orders}, late.status) == ({"ready"}, "in_triage_hold")
+
+
+def test_an_action_with_a_reason_takes_so_many_rows_and_says_so(supervisor, monkeypatch, rules):
+    monkeypatch.setattr("orderhub.console.actions.MOST", 2)
+    shop = make_shop()
+    orders = [make_order(shop, status="in_triage_hold", lane="abnormal", channel_claim="paid") for _ in range(3)]
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    chosen = {"action": "release", "select_across": "1", "_selected_action": [orders[0].pk]}
+    asked = supervisor.post(f"{LIST}?view=abnormal", chosen)
+    assert "More match than the 2 that are taken at once" in asked.content.decode()
+    supervisor.post(f"{LIST}?view=abnormal", answered(asked))
+    assert [Order.objects.get(pk=order.pk).status for order in orders] == ["ready", "ready", "in_triage_hold"]
 
 
 def test_several_statuses_at_once(supervisor):

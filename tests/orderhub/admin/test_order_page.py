@@ -6,7 +6,9 @@ import pytest
 from django.conf import settings
 
 from orderhub.models import Effect, Order, Receiver, Reveal, StockLevel, TimelineEntry, Warehouse
+from tests.drafts import RECEIVER, deliver, draft, later
 from tests.factories import START, make_order, make_parcel, make_shop
+from tests.orderhub.admin.answers import act, answered
 from triage.models import Finding
 
 LIST = "/ops/orderhub/order/"
@@ -43,7 +45,7 @@ def test_the_page_shows_all_parts_and_reads_them_in_a_fixed_number_of_queries(
     supervisor, rich, only_pool, django_assert_num_queries
 ):
     page(supervisor, rich)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         body = page(supervisor, rich).content.decode()
     for key in ("lines", "remarks", "receiver", "path", "claims", "parcels", "effects", "timeline"):
         assert f'id="panel-{key}"' in body
@@ -249,7 +251,9 @@ class TestRelease:
             values={},
             facts_key=1,
         )
-        response = supervisor.post(f"{LIST}{held.pk}/release/", {"reason": "电话已确认", "view": "abnormal"})
+        assert 'name="seen" value="price_off:1"' in page(supervisor, held).content.decode()
+        answer = {"reason": "电话已确认", "view": "abnormal", "seen": ["price_off:1"]}
+        response = supervisor.post(f"{LIST}{held.pk}/release/", answer)
         assert (response.status_code, response["Location"]) == (302, f"{LIST}{held.pk}/change/?view=abnormal")
         held.refresh_from_db()
         assert held.status == "ready"
@@ -278,12 +282,35 @@ class TestRelease:
     def test_in_bulk_an_order_that_stays_held_is_told(self, supervisor, held):
         other = make_order(held.shop, status="in_triage_hold", channel_claim="paid", phone="12345")
         supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
-        chosen = {"action": "release", "_selected_action": [held.pk, other.pk], "confirmed": "1", "reason": "x y"}
-        done = supervisor.post(LIST, chosen)
+        done = act(supervisor, LIST, {"action": "release", "_selected_action": [held.pk, other.pk]})
         assert {outcome.key: (outcome.is_ok, outcome.message) for outcome in done.context["outcomes"]} == {
             held.pk: (True, "released"),
             other.pk: (False, STILL_HELD),
         }  # fmt: skip
+
+    def test_a_reason_that_came_after_the_page_was_shown_holds_it(self, supervisor, rules):
+        shop = make_shop(ship_hours=48)
+        deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
+        order = Order.objects.get()
+        shown = page(supervisor, order).context["reasons_shown"]
+        deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}, buyer_remark="先别发", modified_at=later(5)))
+        supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+        answer = supervisor.post(f"{LIST}{order.pk}/release/", {"reason": "电话已确认", "seen": shown}, follow=True)
+        assert [str(message) for message in answer.context["messages"]] == [STILL_HELD]
+        assert Order.objects.get().status == "in_triage_hold"
+        found = Finding.objects.order_by("code").values_list("code", "accepted_by")
+        assert list(found) == [("phone_invalid", supervisor.person.username), ("remark_hold", "")]
+
+    def test_in_bulk_a_reason_that_came_meanwhile_holds_it_too(self, supervisor, rules):
+        shop = make_shop(ship_hours=48)
+        deliver(shop, draft(receiver=RECEIVER | {"phone": "12345"}))
+        order = Order.objects.get()
+        asked = supervisor.post(LIST, {"action": "release", "_selected_action": [order.pk]})
+        deliver(shop, draft(receiver=RECEIVER | {"phone": "54321"}, modified_at=later(5)))
+        (outcome,) = supervisor.post(LIST, answered(asked)).context["outcomes"]
+        assert (outcome.is_ok, Order.objects.get().status) == (False, "in_triage_hold")
+        act(supervisor, LIST, {"action": "release", "_selected_action": [order.pk]})
+        assert Order.objects.get().status == "ready"
 
     def test_without_a_reason_it_stays(self, supervisor, held):
         supervisor.post(f"{LIST}{held.pk}/release/", {"reason": " "})
@@ -320,8 +347,9 @@ class TestRelease:
         client = person("agent")
         client.cookies["django_language"] = "en"
         chosen = {"action": "release", "_selected_action": [held.pk, other.pk]}
-        assert "Frozen orders stay." in client.post(LIST, chosen).content.decode()
-        done = client.post(LIST, {**chosen, "confirmed": "1", "reason": "电话已确认"})
+        asked = client.post(LIST, chosen)
+        assert "Frozen orders stay." in asked.content.decode()
+        done = client.post(LIST, answered(asked))
         assert {outcome.key: outcome.message for outcome in done.context["outcomes"]} == {
             held.pk: "The order is frozen: a supervisor or risk reviewer decides.", other.pk: "released",
         }  # fmt: skip
@@ -344,7 +372,7 @@ class TestRelease:
         assert "reason" in asked.content.decode()
         held.refresh_from_db()
         assert held.status == "in_triage_hold"
-        done = supervisor.post(LIST, {**chosen, "confirmed": "1", "reason": "电话已确认"})
+        done = supervisor.post(LIST, answered(asked))
         outcomes = {outcome.key: outcome.is_ok for outcome in done.context["outcomes"]}
         assert outcomes == {held.pk: True, other.pk: False}
         held.refresh_from_db()

@@ -236,7 +236,9 @@ def test_orders_changed_after_the_push_have_a_tab_and_are_accepted_on_their_page
     assert "Changed after the warehouse was told: Receiver, Lines." in page
     assert "accept-form" in page
     assert "accept-form" not in person("auditor").get(f"{LIST}{order.pk}/change/").content.decode()
-    done = supervisor.post(f"{LIST}{order.pk}/release/", {"reason": "told by phone"}, follow=True).content.decode()
+    done = supervisor.post(
+        f"{LIST}{order.pk}/release/", {"reason": "told by phone", "seen": "changed_after_push:1"}, follow=True
+    ).content.decode()
     assert "The reasons count as accepted." in done
     assert "accept-form" not in done
     assert order.external_no not in supervisor.get(LIST, {"view": "changed_after_push"}).content.decode()

@@ -6,7 +6,7 @@ from tests.factories import make_order
 from tests.triage.judge import NOW, candidate, draft, line, store
 from triage.models import Finding, Rule
 from triage.selectors.figures import filter_choices, reason_counts
-from triage.selectors.findings import findings_of
+from triage.selectors.findings import findings_of, marks_of
 from triage.services import accept_findings, decide, publish_rules
 
 BAD = {"phone": "12345"}
@@ -44,7 +44,7 @@ def test_worst_first_and_accepted_after_open(rules, shop):
     order = judged(shop, receiver=BAD, buyer_remark="生日", lines=(line(quantity=20),))
     codes = [found.code for found in findings_of([order.pk])[order.pk]]
     assert codes == ["quantity_high", "phone_invalid", "urgent"]
-    accept_findings(order_id=order.pk, actor="li", reason="ok")
+    accept_findings(order_id=order.pk, actor="li", reason="ok", seen=marks_of([order.pk])[order.pk])
     states = [(found.code, found.state) for found in findings_of([order.pk])[order.pk]]
     assert states == [("urgent", "open"), ("quantity_high", "accepted"), ("phone_invalid", "accepted")]
     assert [found.code for found in findings_of([order.pk], open_only=True)[order.pk]] == ["urgent"]

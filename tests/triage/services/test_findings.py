@@ -2,10 +2,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
+from orderhub.core.errors import HubError
 from orderhub.models import TimelineEntry
 from tests.factories import make_order
 from tests.triage.judge import NOW, candidate, draft, line, store
 from triage.models import Finding
+from triage.selectors.findings import marks_of
 from triage.services import accept_findings, decide
 
 BAD = {"phone": "12345"}
@@ -23,6 +25,11 @@ def judge(order, *, is_known=True, **changes):
     with transaction.atomic(), connection.cursor() as cursor:
         store(cursor, [made], decisions)
     return decisions[0].lane
+
+
+def accept(order, **values):
+    """Accept what is open by now."""
+    return accept_findings(order_id=order.pk, seen=marks_of([order.pk]).get(order.pk, []), **values)
 
 
 def rows(order):
@@ -65,7 +72,7 @@ def test_the_same_judgement_again_writes_nothing(order):
 
 def test_an_accepted_finding_stays_quiet_on_the_same_facts(order):
     assert judge(order, is_known=False, receiver=BAD) == "to_confirm"
-    assert accept_findings(order_id=order.pk, actor="li", reason="电话已核实") == ["phone_invalid"]
+    assert accept(order, actor="li", reason="电话已核实") == ["phone_invalid"]
     assert judge(order, receiver=BAD) == "regular"
     assert judge(order, receiver=BAD, buyer_remark="生日") == "regular"
     assert rows(order) == [("phone_invalid", "accepted"), ("urgent", "open")]
@@ -76,7 +83,7 @@ def test_an_accepted_finding_stays_quiet_on_the_same_facts(order):
 
 def test_it_fires_again_when_the_facts_change(order):
     judge(order, is_known=False, receiver=BAD)
-    accept_findings(order_id=order.pk, actor="li", reason="ok")
+    accept(order, actor="li", reason="ok")
     assert judge(order, receiver={"phone": "54321"}) == "to_confirm"
     assert rows(order) == [("phone_invalid", "open")]
     assert Finding.objects.get(order=order).accepted_by == ""
@@ -84,7 +91,7 @@ def test_it_fires_again_when_the_facts_change(order):
 
 def test_an_accepted_finding_does_not_cover_another(order):
     judge(order, is_known=False, receiver=BAD)
-    accept_findings(order_id=order.pk, actor="li", reason="ok")
+    accept(order, actor="li", reason="ok")
     assert judge(order, receiver=BAD, lines=(line(quantity=50),)) == "abnormal"
     assert rows(order) == [("phone_invalid", "accepted"), ("quantity_high", "open")]
 
@@ -92,7 +99,7 @@ def test_an_accepted_finding_does_not_cover_another(order):
 def test_a_reason_is_needed_and_nothing_changes_without_one(order):
     judge(order, is_known=False, receiver=BAD)
     with pytest.raises(ValidationError):
-        accept_findings(order_id=order.pk, actor="li", reason="  ")
+        accept(order, actor="li", reason="  ")
     assert rows(order) == [("phone_invalid", "open")]
     assert not TimelineEntry.objects.exists()
 
@@ -103,21 +110,38 @@ def test_what_only_marks_an_order_is_never_accepted(order):
         shop=order.shop, order=order, code="shadow", rule_set_id=1, severity=3, lane="abnormal", is_shadow=True,
         values={}, facts_key=1,
     )  # fmt: skip
-    assert accept_findings(order_id=order.pk, actor="li", reason="ok") == ["phone_invalid"]
+    assert accept(order, actor="li", reason="ok") == ["phone_invalid"]
     assert rows(order) == [("phone_invalid", "accepted"), ("shadow", "open"), ("urgent_now", "open")]
+
+
+def test_only_what_was_seen_is_accepted(order):
+    judge(order, is_known=False, receiver=BAD)
+    seen = marks_of([order.pk])[order.pk]
+    judge(order, receiver=BAD, buyer_remark="先别发")
+    assert accept_findings(order_id=order.pk, actor="li", reason="ok", seen=seen) == ["phone_invalid"]
+    assert rows(order) == [("phone_invalid", "accepted"), ("remark_hold", "open")]
+
+
+def test_a_reason_that_has_changed_since_it_was_seen_is_not_accepted(order):
+    judge(order, is_known=False, receiver=BAD)
+    seen = marks_of([order.pk])[order.pk]
+    judge(order, receiver={"phone": "54321"})
+    with pytest.raises(HubError):
+        accept_findings(order_id=order.pk, actor="li", reason="ok", seen=seen)
+    assert rows(order) == [("phone_invalid", "open")]
 
 
 def test_accepting_twice_is_one_entry(order):
     judge(order, is_known=False, receiver=BAD)
-    accept_findings(order_id=order.pk, actor="li", reason="ok")
-    assert accept_findings(order_id=order.pk, actor="wang", reason="ok") == []
+    accept(order, actor="li", reason="ok")
+    assert accept(order, actor="wang", reason="ok") == []
     assert TimelineEntry.objects.count() == 1
     assert Finding.objects.get(order=order).accepted_by == "li"
 
 
 def test_nobody_can_accept_a_system_gate(order):
     judge(order, is_known=False, channel_hold="LOCKED")
-    assert accept_findings(order_id=order.pk, actor="li", reason="ok") == []
+    assert accept(order, actor="li", reason="ok") == []
     assert judge(order, channel_hold="LOCKED") == ""
     assert judge(order) == "regular"
     assert rows(order) == [("channel_hold", "cleared")]
