@@ -6,7 +6,7 @@ in as the batch's `context`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -19,6 +19,7 @@ from orderhub.core.told import sold_lines, without_refunded
 from triage.decisions import Candidate
 from triage.matchers import Words
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 T = TypeVar("T")
 Text = str | Promise
 
@@ -84,7 +85,11 @@ class PriceBook:
     """All prices known for the SKUs of one batch, in fen."""
 
     samples: Mapping[tuple[int, str], tuple[int, int | None]] = field(default_factory=dict)
-    """Mean of the shop's own recent sales and the campaign they fell in, by shop and SKU."""
+    """Stored mean of the shop's own recent sales and the campaign they fell in, by shop and SKU."""
+    since: datetime = _EVER
+    """Orders of before are no part of what is stored, and not held against it."""
+    settled: Mapping[tuple[int, str, int], int] = field(default_factory=dict)
+    """Where nothing is stored: what recent sales have settled on, by shop, SKU and hour of the order."""
     campaigns: Mapping[str, Sequence[Campaign]] = field(default_factory=dict)
     list_prices: Mapping[str, int] = field(default_factory=dict)
     floors: Mapping[str, int] = field(default_factory=dict)

@@ -58,13 +58,25 @@ def baseline(book: PriceBook, shop_id: int, sku: str, at: datetime) -> tuple[int
     """Return the price to hold a line against, in fen, and where it comes from; (0, "") when nothing is known."""
     campaigns = book.campaigns.get(sku)
     campaign = running_campaign(campaigns, shop_id, at) if campaigns else None
-    sample = book.samples.get((shop_id, sku))
-    if sample is not None and sample[1] == (campaign.id if campaign else None):
-        return sample[0], "sample"
+    mean = _mean(book, shop_id, sku, at, campaign)
+    if mean:
+        return mean, "sample"
     if campaign is not None:
         return campaign.price_fen, "campaign"
     price = book.list_prices.get(sku, 0)
     return (price, "list") if price else (0, "")
+
+
+def _mean(book: PriceBook, shop_id: int, sku: str, at: datetime, campaign: Campaign | None) -> int:
+    stored = book.samples.get((shop_id, sku)) if at > book.since else None
+    if stored is not None:
+        return stored[0] if stored[1] == (campaign.id if campaign else None) else 0
+    return book.settled.get((shop_id, sku, hour_of(at)), 0) if book.settled and campaign is None else 0
+
+
+def hour_of(at: datetime) -> int:
+    """Return the hour of a moment: what recent sales say is worked out once for all orders of it."""
+    return int(at.timestamp()) // 3600
 
 
 def settled_price(good: Sequence[int], every: Sequence[int], list_price: int) -> int:

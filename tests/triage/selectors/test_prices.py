@@ -1,15 +1,17 @@
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from orderhub.models import OrderLine, Sku
 from orderhub.schedules import JOBS
-from tests.factories import make_order
+from tests.factories import make_order, make_shop
 from tests.triage.judge import bundle, candidate, draft, line
 from tests.triage.services.test_baselines import sell_bundle
 from triage.models import CampaignPrice, SkuBaseline
-from triage.predicates.price import settled_price
+from triage.predicates.price import baseline, settled_price
 from triage.selectors import prices
 from triage.selectors.outdated import outdated_price_findings
 from triage.selectors.prices import price_book
@@ -61,19 +63,22 @@ def order(shop, now, price=12_900, **changes):
     return candidate(placed, shop_id=shop.pk)
 
 
-def sample(shop, now, *orders):
-    return price_book(orders or [order(shop, now)], now).samples.get((shop.pk, "SERUM-30"))
+def sample(shop, now, *orders, sku="SERUM-30"):
+    """Return what the last of the orders is held against."""
+    orders = orders or [order(shop, now)]
+    price, source = baseline(price_book(orders, now), shop.pk, sku, orders[-1].draft.created_at)
+    return price if source == "sample" else None
 
 
 def test_a_stored_baseline_is_used_while_it_is_renewed(shop, now):
     row = SkuBaseline.objects.create(
         shop=shop, sku="SERUM-30", sample=30, mean_fen=9_000, median_fen=9_000, updated_at=now
     )
-    assert sample(shop, now) == (9_000, None)
+    assert sample(shop, now) == 9_000
     SkuBaseline.objects.update(sample=29)
     assert sample(shop, now) is None
     SkuBaseline.objects.update(sample=30, updated_at=now - timedelta(minutes=2 * JOBS["baselines"].minutes))
-    assert sample(shop, now) == (9_000, None)
+    assert sample(shop, now) == 9_000
     SkuBaseline.objects.update(updated_at=now - timedelta(minutes=25))
     assert sample(shop, now) is None
     SkuBaseline.objects.update(updated_at=now)
@@ -85,7 +90,7 @@ def test_without_a_stored_baseline_recent_sales_speak(shop, now):
     sell(shop, 10_000, 20, at=now - HOUR)
     assert sample(shop, now) is None
     sell(shop, 10_000, 10, at=now - HOUR)
-    assert sample(shop, now) == (10_000, None)
+    assert sample(shop, now) == 10_000
 
 
 @pytest.mark.parametrize("values", [{"status": "unpaid"}, {"status": "cancelled"}, {"ago": 25}, {"ago": -1}])
@@ -96,7 +101,7 @@ def test_other_sales_say_nothing(shop, now, values):
 
 
 def test_a_fresh_shop_learns_from_its_first_batch(shop, now):
-    assert sample(shop, now, *(order(shop, now) for _n in range(30))) == (12_900, None)
+    assert sample(shop, now, *(order(shop, now) for _n in range(30))) == 12_900
     assert sample(shop, now, *(order(shop, now) for _n in range(29))) is None
 
 
@@ -124,7 +129,7 @@ def test_a_campaign_sets_the_price_itself(shop, now):
     sell(shop, 20_000, 40, at=now - HOUR)
     CampaignPrice.objects.create(sku="SERUM-30", price_fen=12_900, starts_at=now - HOUR, ends_at=now + HOUR)
     book = price_book([order(shop, now)], now)
-    assert book.samples == {}
+    assert (book.samples, book.settled) == ({}, {})
     assert [row.price_fen for row in book.campaigns["SERUM-30"]] == [12_900]
 
 
@@ -133,7 +138,60 @@ def test_sales_are_remembered_for_a_minute(shop, now, django_assert_num_queries)
     with django_assert_num_queries(4):
         sample(shop, now)
     with django_assert_num_queries(3):
-        assert sample(shop, now) == (10_000, None)
+        assert sample(shop, now) == 10_000
+
+
+def test_an_old_order_among_them_leaves_the_others_their_mean(rules, shop, now):
+    Sku.objects.create(code="SERUM-30", list_price_fen=19_900)
+    SkuBaseline.objects.create(shop=shop, sku="SERUM-30", sample=30, mean_fen=13_700, median_fen=13_700, updated_at=now)
+    CampaignPrice.objects.create(sku="SERUM-30", price_fen=9_900, starts_at=now - 48 * HOUR, ends_at=now - 36 * HOUR)
+    orders = [order(shop, now, 13_700), order(shop, now - 30 * HOUR, 13_700), order(shop, now, 13_700)]
+    assert [decision.lane for decision in decide(orders, now=now)] == ["regular", "abnormal", "regular"]
+
+
+def test_an_order_is_held_against_the_sales_of_its_own_day(shop, now, django_assert_num_queries):
+    sell(shop, 9_900, 40, at=now - 50 * HOUR)
+    sell(shop, 19_900, 30, at=now - 2 * HOUR)
+    old, young = order(shop, now - 49 * HOUR), order(shop, now)
+    with django_assert_num_queries(4):
+        assert sample(shop, now, young, old) == 9_900
+    assert sample(shop, now, old) == 9_900
+    assert sample(shop, now, young) == 19_900
+
+
+@pytest.mark.parametrize(("hours", "mean"), [(23, None), (25, 10_000)])
+def test_a_campaign_that_is_over_a_day_says_nothing_any_more(shop, now, hours, mean):
+    """… of the shop itself; one of another shop says nothing at any time."""
+    sell(shop, 10_000, 30, at=now - HOUR)
+    times = {"starts_at": now - 48 * HOUR, "ends_at": now - hours * HOUR}
+    CampaignPrice.objects.create(sku="SERUM-30", price_fen=9_000, shop=shop, **times)
+    CampaignPrice.objects.create(sku="SERUM-30", price_fen=9_000, shop=make_shop("other"), **times | {"ends_at": now})
+    assert sample(shop, now) == mean
+
+
+def test_two_threads_that_read_at_once_count_each_sale_once(transactional_db, now, monkeypatch):
+    shop = make_shop("mini")
+    sell(shop, 10_000, 15, at=now - HOUR)
+    both, found = Barrier(2), []
+    read = prices._read_sales
+
+    def together(periods):
+        both.wait()
+        sales = read(periods)
+        both.wait()
+        return sales
+
+    def ask():
+        found.append(sample(shop, now))
+        connection.close()
+
+    monkeypatch.setattr(prices, "_read_sales", together)
+    threads = [Thread(target=ask) for _n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [None, None]
 
 
 def sold_whole(shop, now, price):
@@ -148,10 +206,9 @@ def test_parts_of_bundles_are_no_sales_of_theirs(shop, now):
 
 
 def test_bundles_learn_their_price_from_their_first_batch_and_from_the_stored_one(shop, now):
-    book = price_book([sold_whole(shop, now, 18_000) for _n in range(30)], now)
-    assert book.samples == {(shop.pk, "SET-1"): (18_000, None)}
+    assert sample(shop, now, *(sold_whole(shop, now, 18_000) for _n in range(30)), sku="SET-1") == 18_000
     SkuBaseline.objects.create(shop=shop, sku="SET-1", sample=30, mean_fen=17_000, median_fen=1, updated_at=now)
-    assert price_book([sold_whole(shop, now, 1)], now).samples == {(shop.pk, "SET-1"): (17_000, None)}
+    assert sample(shop, now, sold_whole(shop, now, 1), sku="SET-1") == 17_000
 
 
 def test_the_floors_of_parts_are_known(shop, now):
