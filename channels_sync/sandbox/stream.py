@@ -97,7 +97,9 @@ class Stream:
             second.draft["lines"] = [dict(line) for line in first.draft["lines"]]
             for name in ("total_fen", "discount_fen", "freight_fen", "paid_fen"):
                 second.draft[name] = first.draft[name]
-            second.kinds.append("duplicate")
+            # The one that is paid later repeats the other.
+            paid_later = max((first, second), key=lambda order: (order.draft["paid_at"], order.draft["created_at"]))
+            paid_later.kinds.append("duplicate")
         first.cluster = second.cluster = f"{kind}-{rng.randrange(10**9):09d}"
         first.nth, second.nth = 1, 2
         return [first, second]

@@ -180,6 +180,46 @@ def test_the_first_orders_of_a_cluster_are_held_once_the_fifth_has_come(shop):
     assert recheck_siblings() == 0
 
 
+def twice(number, placed, paid, **changes):
+    """Return an order of one buyer, placed and paid at these minutes."""
+    return draft(
+        number, buyer={"id": "u-1", "nickname": "n"}, created_at=f"2026-11-11T00:{placed:02d}:07+08:00",
+        paid_at=paid and f"2026-11-11T00:{paid:02d}:07+08:00", **changes,
+    )  # fmt: skip
+
+
+def test_an_order_that_is_paid_after_a_second_one_is_the_repeat(shop):
+    deliver(shop, twice("T1", 0, None, status="unpaid"))
+    deliver(shop, twice("T2", 2, 2))
+    deliver(shop, twice("T1", 0, 5, modified_at=later(5)))
+    assert statuses() == {"T1": "in_triage_hold", "T2": "ready"}
+    retriage(list(Order.objects.values_list("pk", flat=True)), "boss")
+    assert statuses() == {"T1": "in_triage_hold", "T2": "ready"}
+
+
+def test_a_repeat_is_held_although_what_it_repeats_came_after_it(shop):
+    deliver(shop, twice("T2", 2, 3))
+    deliver(shop, twice("T1", 1, 1))
+    assert statuses() == {"T1": "ready", "T2": "ready"}
+    assert (recheck_siblings(), recheck_siblings()) == (1, 0)
+    assert statuses() == {"T1": "ready", "T2": "in_triage_hold"}
+
+
+def test_a_purchase_is_looked_for_beside_one_that_the_warehouse_has(shop):
+    deliver(shop, twice("T2", 2, 3))
+    Order.objects.update(status="wms_queued")
+    deliver(shop, twice("T1", 1, 1))
+    assert statuses() == {"T1": "in_triage_hold", "T2": "wms_queued"}
+    assert recheck_siblings() == 0
+
+
+@pytest.mark.parametrize("other", [{"lines": [line(quantity=2)]}, {"status": "cancelled"}, {"lines": [line(sku="B")]}])
+def test_other_purchases_of_the_buyer_have_nobody_judged_again(shop, other):
+    deliver(shop, twice("T2", 2, 3))
+    deliver(shop, twice("T1", 1, 1, **other))
+    assert recheck_siblings() == 0
+
+
 def test_an_order_that_a_stop_held_goes_on_once_the_stop_is_over(shop):
     day, now = timedelta(days=1), timezone.now()
     ShippingStop.objects.create(region="浙江", starts_at=now - day, ends_at=now + day, reason="台风")

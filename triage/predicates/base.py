@@ -60,12 +60,14 @@ class ShopFacts:
 
 @dataclass(slots=True, frozen=True)
 class Bought:
-    """One line that the same buyer ordered shortly before."""
+    """One line that the same buyer ordered shortly before or after; `is_gone` once the warehouse has it."""
 
     order_id: int
     at: datetime
+    paid_at: datetime
     sku: str
     quantity: int
+    is_gone: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -126,7 +128,7 @@ class Context:
     ip_orders: Mapping[str, Sequence[IpOrder]] = field(default_factory=dict)
     """Orders of the pool within an hour of the batch's own, by address."""
     bought: Mapping[int, Sequence[Bought]] = field(default_factory=dict)
-    """Recent lines by buyer."""
+    """Lines that the same buyers ordered at about the same time, by buyer."""
     prices: PriceBook = field(default_factory=PriceBook)
     denied: frozenset[tuple[int, str]] = frozenset()
     trusted: frozenset[tuple[int, str]] = frozenset()

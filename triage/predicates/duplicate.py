@@ -1,17 +1,21 @@
 """The same buyer ordering the same article in the same quantity again within minutes."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.core.draft import OrderDraft
 from orderhub.core.told import without_refunded
+from triage.decisions import Candidate
 from triage.predicates.base import Batch, Bought, Detail, FactType, Need, fact
 
 WINDOW = timedelta(minutes=10)
 NOT_BOUGHT = frozenset({"unpaid", "presale_deposit", "cancelled", "refunded"})
 """Statuses in which an order is no first purchase that a second could repeat."""
+NOT_GONE = frozenset({"paid", "ready", "short", "in_triage_hold", "wms_failed", "refunding"})
+"""Statuses in which a purchase may not have gone to the warehouse yet."""
 
 
 def repeated_lines(draft: OrderDraft) -> list[tuple[str, int]]:
@@ -21,48 +25,56 @@ def repeated_lines(draft: OrderDraft) -> list[tuple[str, int]]:
 
 
 def earlier_purchases(batch: Batch) -> list[Bought | None]:
-    """Return for each order the latest purchase of the same within the window before it, in pool or batch."""
+    """Return for each order the latest purchase of the same within the window that it repeats, in pool or batch.
+
+    Of two such orders the one that was paid later repeats the other; the first one may have been placed, and left
+    unpaid, before. Where one is with the warehouse already, only the other can still be asked about.
+    """
     return batch.once(_earlier)
 
 
 def _earlier(batch: Batch) -> list[Bought | None]:
     times = Counter(c.buyer_id for c in batch.everyone if c.buyer_id is not None)
-    siblings: dict[int, list[tuple[datetime, int, Bought]]] = defaultdict(list)
-    places = {}
-    for place, candidate in enumerate(batch.everyone):
+    siblings: dict[int, list[Bought]] = defaultdict(list)
+    for candidate in batch.everyone:
         buyer, draft = candidate.buyer_id, candidate.draft
-        if buyer is None or times[buyer] < 2:
-            continue
-        places[candidate.order_id] = place
-        if draft.status not in NOT_BOUGHT:
+        if buyer is not None and times[buyer] > 1 and draft.status not in NOT_BOUGHT:
             for sku, quantity in repeated_lines(draft):
-                bought = Bought(candidate.order_id, draft.created_at, sku, quantity)
-                siblings[buyer].append((draft.created_at, place, bought))
+                bought = Bought(candidate.order_id, draft.created_at, _paid_at(draft), sku, quantity)
+                siblings[buyer].append(bought)
     stored = batch.context.bought
     found: list[Bought | None] = []
     for candidate in batch.candidates:
         buyer = candidate.buyer_id
         if buyer is None or (buyer not in stored and buyer not in siblings):
             found.append(None)
-            continue
-        at, place = candidate.draft.created_at, places.get(candidate.order_id, 0)
-        before = [row for row in stored.get(buyer, ()) if row.at <= at]
-        before += [row for when, where, row in siblings.get(buyer, ()) if (when, where) < (at, place)]
-        found.append(_latest_same(before, candidate.draft))
+        else:
+            found.append(_latest_same([*stored.get(buyer, ()), *siblings.get(buyer, ())], candidate))
     return found
 
 
-def _latest_same(before: list[Bought], draft: OrderDraft) -> Bought | None:
-    wanted = set(repeated_lines(draft))
-    same = [row for row in before if row.at > draft.created_at - WINDOW and (row.sku, row.quantity) in wanted]
-    return max(same, key=lambda row: row.at, default=None)
+def _latest_same(others: Sequence[Bought], candidate: Candidate) -> Bought | None:
+    draft = candidate.draft
+    wanted, mine = set(repeated_lines(draft)), (_paid_at(draft), candidate.order_id)
+    same = [
+        row
+        for row in others
+        if (row.sku, row.quantity) in wanted
+        and abs(row.at - draft.created_at) < WINDOW
+        and (row.is_gone or (row.paid_at, row.order_id) < mine)
+    ]
+    return max(same, key=lambda row: (row.paid_at, row.order_id), default=None)
+
+
+def _paid_at(draft: OrderDraft) -> datetime:
+    return draft.paid_at or draft.created_at
 
 
 def _explain(batch: Batch, i: int) -> dict[str, object]:
     earlier = earlier_purchases(batch)[i]
     if earlier is None:
         return {}
-    seconds = (batch.drafts[i].created_at - earlier.at).total_seconds()
+    seconds = abs((_paid_at(batch.drafts[i]) - earlier.paid_at).total_seconds())
     return {
         "duplicate.sku": earlier.sku,
         "duplicate.quantity": earlier.quantity,
@@ -75,7 +87,9 @@ def _explain(batch: Batch, i: int) -> dict[str, object]:
     "duplicate.is_repeat",
     _("Same buyer bought the same within 10 minutes"),
     FactType.FLAG,
-    about=_("Same SKU and same quantity, gifts left out. Unknown without a buyer id."),
+    about=_(
+        "Same SKU and same quantity, gifts left out. Of two such orders the one paid later. Unknown without a buyer id."
+    ),
     example=True,
     needs=[Need.BOUGHT],
     details=(

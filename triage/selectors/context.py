@@ -117,26 +117,29 @@ def _bought(candidates: Sequence[Candidate], known: list[int]) -> dict[int, list
     if not spans:
         return {}
     wanted = [{"id": buyer, "first": first, "last": last} for buyer, (first, last) in spans.items()]
+    seconds = duplicate.WINDOW.total_seconds()
     found: dict[int, list[Bought]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT b.id, o.id, o.created_at, l.sku, l.quantity
+            SELECT b.id, o.id, o.created_at, coalesce(o.paid_at, o.created_at), l.sku, l.quantity, o.status <> ALL(%s)
             FROM json_to_recordset(%s::json) AS b (id bigint, first timestamptz, last timestamptz)
             JOIN orderhub_order o ON o.buyer_id = b.id AND o.created_at > b.first - make_interval(secs => %s)
-                AND o.created_at <= b.last
+                AND o.created_at < b.last + make_interval(secs => %s)
             JOIN orderhub_orderline l ON l.order_id = o.id
             WHERE l.unit_price_fen > 0 AND l.refund <> 'done' AND o.status <> ALL(%s) AND NOT o.id = ANY(%s)
             """,
             [
+                sorted(duplicate.NOT_GONE),
                 orjson.dumps(wanted).decode(),
-                duplicate.WINDOW.total_seconds(),
+                seconds,
+                seconds,
                 sorted(duplicate.NOT_BOUGHT),
                 known,
             ],
         )
-        for buyer_id, order_id, at, sku, quantity in cursor.fetchall():
-            found[buyer_id].append(Bought(order_id, at, sku, quantity))
+        for buyer_id, *bought in cursor.fetchall():
+            found[buyer_id].append(Bought(*bought))
     return found
 
 

@@ -1,11 +1,15 @@
-"""Orders that look different once their siblings are known: the first ones from an address before the fifth came."""
+"""Orders that look different once their siblings are known: the first ones from an address before the fifth came, one
+of a pair that was judged before the other was there."""
 
 from django.db import connection
 
+from triage.predicates import duplicate
+from triage.predicates.base import Need
 from triage.predicates.ip import WINDOW
+from triage.selectors.rules import current_rules
 
-CODE = "ip_cluster"
-"""The starter rule that counts orders of one address."""
+CODE, REPEAT = "ip_cluster", "duplicate_order"
+"""The starter rules that count orders of one address, and that look for the same purchase."""
 STILL_HERE = ("ready", "short", "in_triage_hold")
 """Statuses in which a hold still helps; what the warehouse has is beyond it."""
 
@@ -33,3 +37,47 @@ def unmarked_siblings(*, minutes: int = 15, limit: int = 500) -> list[int]:
             [WINDOW.total_seconds(), WINDOW.total_seconds(), CODE, minutes, list(STILL_HERE), limit],
         )
         return [order_id for (order_id,) in cursor.fetchall()]
+
+
+def unmarked_repeats(*, minutes: int = 15, limit: int = 500) -> list[int]:
+    """Return orders that repeat a purchase which was not there yet, or not yet paid, when they were judged.
+
+    Two batches at once do not see each other, and what was paid first may come in second. Looked at are the orders
+    that came or changed lately and those of the same buyers. A batch that began half a minute earlier may still have
+    been at work when the order was judged.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH recent AS (
+                SELECT buyer_id, created_at FROM orderhub_order WHERE buyer_id IS NOT NULL
+                    AND (received_at > now() - make_interval(mins => %(minutes)s)
+                        OR modified_at > now() - make_interval(mins => %(minutes)s)))
+            SELECT DISTINCT o.id FROM recent r
+            JOIN orderhub_order o ON o.buyer_id = r.buyer_id
+                AND o.created_at > r.created_at - make_interval(secs => %(window)s)
+                AND o.created_at < r.created_at + make_interval(secs => %(window)s)
+            JOIN orderhub_order s ON s.buyer_id = o.buyer_id AND s.id <> o.id
+                AND s.created_at > o.created_at - make_interval(secs => %(window)s)
+                AND s.created_at < o.created_at + make_interval(secs => %(window)s)
+            WHERE o.status = ANY(%(here)s) AND s.status <> ALL(%(not_bought)s)
+                AND o.triaged_at < coalesce(s.triaged_at, s.received_at) + interval '30 seconds'
+                AND (coalesce(s.paid_at, s.created_at), s.id) < (coalesce(o.paid_at, o.created_at), o.id)
+                AND EXISTS (
+                    SELECT FROM orderhub_orderline mine
+                    JOIN orderhub_orderline theirs ON theirs.order_id = s.id AND theirs.sku = mine.sku
+                        AND theirs.quantity = mine.quantity AND theirs.unit_price_fen > 0
+                    WHERE mine.order_id = o.id AND mine.unit_price_fen > 0 AND mine.sku <> '')
+                AND NOT EXISTS (
+                    SELECT FROM triage_finding f
+                    WHERE f.shop_id = o.shop_id AND f.order_id = o.id AND f.code = %(code)s AND f.cleared_at IS NULL)
+            LIMIT %(limit)s
+            """,
+            {
+                "minutes": minutes, "window": duplicate.WINDOW.total_seconds(), "here": list(STILL_HERE),
+                "not_bought": sorted(duplicate.NOT_BOUGHT), "code": REPEAT, "limit": limit,
+            },
+        )  # fmt: skip
+        found = [order_id for (order_id,) in cursor.fetchall()]
+    # Where no rule asks for it, nobody has to be judged again; on a hub that has no rules yet, there is nobody.
+    return found if found and Need.BOUGHT in current_rules().needs else []

@@ -6,6 +6,12 @@ from tests.triage.judge import NOW, batch, candidate, fact_of, line
 from triage.predicates.base import Bought, facts
 
 
+def bought(seconds, *, paid=None, order_id=77, is_gone=False):
+    """Return an order of the pool, placed and paid so many seconds after NOW."""
+    at, paid_at = (NOW + timedelta(seconds=s) for s in (seconds, seconds if paid is None else paid))
+    return Bought(order_id, at, paid_at, "SERUM-30", 1, is_gone)
+
+
 def repeats(*orders, **context):
     return batch(*orders, **context).column("duplicate.is_repeat")
 
@@ -56,11 +62,28 @@ def test_buyers_are_kept_apart_and_none_is_unknown():
 
 
 def test_the_pool_counts_too_and_the_earlier_order_is_named():
-    earlier = Bought(77, NOW - timedelta(minutes=4), "SERUM-30", 1)
+    earlier = bought(-240)
     judged = batch(candidate(buyer_id=1), bought={1: [earlier]})
     assert judged.column("duplicate.is_repeat") == [True]
     assert facts.get("duplicate.is_repeat").explain(judged, 0) == {
         "duplicate.sku": "SERUM-30", "duplicate.quantity": 1, "duplicate.minutes": 4.0, "duplicate.order": 77,
     }  # fmt: skip
-    later = Bought(78, NOW + timedelta(minutes=1), "SERUM-30", 1)
-    assert repeats(candidate(buyer_id=1), bought={1: [later]}) == [False]
+    assert repeats(candidate(buyer_id=1), bought={1: [bought(60)]}) == [False]
+
+
+def test_the_one_that_was_paid_later_is_the_repeat():
+    first = candidate(buyer_id=1, paid_at=NOW + timedelta(seconds=300))
+    second = candidate(buyer_id=1, at=120, paid_at=NOW + timedelta(seconds=125))
+    assert repeats(first, second) == [True, False]
+    assert repeats(first, bought={1: [bought(120, paid=125)]}) == [True]
+    assert repeats(second, bought={1: [bought(0, paid=300)]}) == [False]
+    assert repeats(first, bought={1: [bought(600, paid=1)]}) == [False]
+
+
+def test_of_two_paid_in_the_same_second_the_one_that_came_second_is_the_repeat():
+    order = candidate(buyer_id=1, order_id=78)
+    assert [repeats(order, bought={1: [bought(0, order_id=number)]}) for number in (77, 79)] == [[True], [False]]
+
+
+def test_what_the_warehouse_has_by_now_can_be_repeated_only():
+    assert repeats(candidate(buyer_id=1), bought={1: [bought(60, is_gone=True)]}) == [True]
