@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+import structlog
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -30,13 +32,15 @@ from orderhub.console.model_admin import ReadOnlyModelAdmin
 from orderhub.console.paging import Keyset
 from orderhub.console.panels import panels_for
 from orderhub.core import hooks
-from orderhub.core.errors import HubError
+from orderhub.core.errors import HubError, words_of
 from orderhub.core.words import Lane, Status
 from orderhub.models import Order
 from orderhub.selectors import overview
 from orderhub.selectors.orders import order_page
 from orderhub.services.reveal import PERMISSION as REVEAL
 from orderhub.services.reveal import ErasedError, asked_parts, reveal
+
+log = structlog.get_logger(__name__)
 
 RELEASE = "orderhub.release_order"
 RELEASE_ABNORMAL = "orderhub.release_abnormal"
@@ -302,9 +306,32 @@ class OrderAdmin(ReadOnlyModelAdmin):
     def judge_again(self, request: HttpRequest, rows: QuerySet[Order]) -> None:
         """Run triage over the selected orders again."""
         ids = sorted(rows.values_list("pk", flat=True))
-        judged = hooks.retriage(ids, actor_of(request))
-        text = ngettext("%(count)d order was judged again.", "%(count)d orders were judged again.", judged)
-        messages.success(request, text % {"count": judged})
+        judged, failed, reason = _judge_again(ids, actor_of(request))
+        if judged or not failed:
+            text = ngettext("%(count)d order was judged again.", "%(count)d orders were judged again.", judged)
+            messages.success(request, text % {"count": judged})
+        if failed:
+            text = ngettext(
+                "%(count)d order could not be judged again: %(reason)s",
+                "%(count)d orders could not be judged again: %(reason)s",
+                failed,
+            )
+            messages.error(request, text % {"count": failed, "reason": reason})
+
+
+def _judge_again(ids: Sequence[int], actor: str) -> tuple[int, int, str]:
+    """Judge orders again, batch by batch, and return how many were, how many of a batch that failed were not, and why:
+    the batches before and after it take effect all the same."""
+    judged, failed, reason, size = 0, 0, "", settings.HUB_BATCH_SIZE
+    for start in range(0, len(ids), size):
+        batch = ids[start : start + size]
+        try:
+            judged += hooks.retriage(batch, actor)
+        except Exception as error:
+            if not isinstance(error, HubError):
+                log.exception("orders cannot be judged again", orders=len(batch))
+            failed, reason = failed + len(batch), words_of(error)
+    return judged, failed, reason
 
 
 def _release(order: Order, actor: str, reason: str, *, may_release_abnormal: bool, seen: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -16,7 +17,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from orderhub.core.errors import HubError
+from orderhub.core.errors import HubError, words_of
+
+log = structlog.get_logger(__name__)
 
 SAMPLE = 10
 """Rows shown before an action is confirmed."""
@@ -57,15 +60,18 @@ def actor_of(request: HttpRequest) -> str:
 
 
 def each_row(rows: Iterable[Model], do: Callable[[Any], str]) -> list[RowOutcome]:
-    """Run `do` on each row and collect what it says; an expected failure of one row does not stop the others."""
+    """Run `do` on each row and collect what it says; a failure of one row, whatever it is, does not stop the others:
+    those before it have taken effect, and the person must learn which."""
     outcomes = []
     for row in rows:
         try:
             outcomes.append(RowOutcome(row.pk, str(row), True, do(row)))
         except PermissionDenied:
             outcomes.append(RowOutcome(row.pk, str(row), False, _("You may not do this.")))
-        except HubError as error:
-            outcomes.append(RowOutcome(row.pk, str(row), False, str(error)))
+        except Exception as error:
+            if not isinstance(error, HubError):
+                log.exception("action failed on a row", kind=type(row).__name__, row=row.pk)
+            outcomes.append(RowOutcome(row.pk, str(row), False, words_of(error)))
     return outcomes
 
 

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orderhub.console.columns import PageColumn, order_columns
+from orderhub.core.errors import TemporaryError
 from orderhub.models import Buyer, Order
 from orderhub.services.limits import Limit
 from tests.factories import make_order, make_parcel, make_shop
@@ -237,6 +238,24 @@ def test_an_action_with_a_reason_takes_so_many_rows_and_says_so(supervisor, monk
     assert "More match than the 2 that are taken at once" in asked.content.decode()
     supervisor.post(f"{LIST}?view=abnormal", answered(asked))
     assert [Order.objects.get(pk=order.pk).status for order in orders] == ["ready", "ready", "in_triage_hold"]
+
+
+def test_judging_again_goes_on_after_a_batch_that_fails_and_tells_of_it(supervisor, monkeypatch, settings):
+    settings.HUB_BATCH_SIZE = 2
+    shop = make_shop()
+    ids = [make_order(shop).pk for _ in range(5)]
+
+    def retriage(order_ids, actor):
+        if ids[2] in order_ids:
+            raise TemporaryError("too many at once")
+        return len(order_ids)
+
+    monkeypatch.setattr("orderhub.core.hooks.retriage", retriage)
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    answer = supervisor.post(LIST, {"action": "judge_again", "_selected_action": ids}, follow=True)
+    assert [str(message) for message in answer.context["messages"]] == [
+        "3 orders were judged again.", "2 orders could not be judged again: too many at once",
+    ]  # fmt: skip
 
 
 def test_several_statuses_at_once(supervisor):
