@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from channels_sync.services import handover
 from channels_sync.services.delivery_codes import DeliveryOrder, find_orders
 from channels_sync.warehouses.base import Confirmed, Report, Reported, Step, StockChanged, warehouses
-from orderhub.core.errors import HubError, TemporaryError
+from orderhub.core.crypto import UnreadableError
+from orderhub.core.errors import HubError, TemporaryError, words_of
 from orderhub.core.words import InboxState
 from orderhub.models import Warehouse, WarehouseReport
 from orderhub.models.inbox import pack
@@ -103,6 +104,10 @@ def _work(rows: Sequence[WarehouseReport]) -> None:
             good.append(Read(row, _read(row)))
         except HubError as error:
             failed.append((row, error))
+        except UnreadableError:
+            failed.append((row, HubError(_("The sealed data cannot be opened: a data key is missing."))))
+        except Exception as error:  # noqa: BLE001  (any adapter; one report must not hold up the others)
+            failed.append((row, TemporaryError(words_of(error))))
     failed += _halve(good)
     _give_back(failed)
 

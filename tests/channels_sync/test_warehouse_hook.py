@@ -460,6 +460,25 @@ def test_query_count_does_not_grow_with_the_reports(client, order, django_assert
     assert Parcel.objects.values("delivered_at").distinct().count() == 8
 
 
+@pytest.mark.parametrize("trouble", ["key", "adapter"])
+def test_a_report_that_cannot_be_read_holds_up_no_other(client, order, monkeypatch, trouble):
+    post(client, STEP, step(CODE, "ACCEPT"))
+    broken = WarehouseReport.objects.get()
+    if trouble == "key":
+        WarehouseReport.objects.update(packed_body=b"\x01\x03old" + bytes(40))
+    else:
+        read = warehouses.get("qimen").read_report
+        monkeypatch.setattr(
+            warehouses.get("qimen"), "read_report", lambda *told: {}["张三"] if b"ACCEPT" in told[1] else read(*told)
+        )
+    post(client, STEP, step(CODE, "PICK"))
+    assert (reports.drain(), state(order)[0]) == (2, "picking")
+    broken.refresh_from_db()
+    assert (broken.state, broken.last_error) == {
+        "key": ("dead", "The sealed data cannot be opened: a data key is missing."), "adapter": ("new", "KeyError"),
+    }[trouble]  # fmt: skip
+
+
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: f"<request>{text}</request>".encode()))
 def test_no_body_breaks_the_reader(body):
     for method in ("deliveryorder.confirm", "orderprocess.report", "stockchange.report", "itemlack.report"):
