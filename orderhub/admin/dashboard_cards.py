@@ -117,7 +117,10 @@ def _abnormal(shown: Figures) -> Tile:
     is_bad = share is not None and share > ABNORMAL_LIMIT and sample >= ABNORMAL_SAMPLE
     return Tile(
         _("Abnormal share"), percent(share), _("red line %(limit)s") % {"limit": "12%"},
-        _("Abnormal orders among those judged that were placed in the last 60 minutes (%(count)s).")
+        _(
+            "Orders that are or were abnormal among those judged that were placed in the last 60 minutes (%(count)s); "
+            "released ones count too."
+        )
         % {"count": f"{sample:,}"},
         queue_link("abnormal"), is_bad=is_bad,
     )  # fmt: skip
@@ -127,7 +130,10 @@ def _manual(shown: Figures) -> Tile:
     share = shown.traffic.manual_share
     return Tile(
         _("Manual share"), percent(share), _("target %(limit)s") % {"limit": "22%"},
-        _("To confirm and abnormal among the orders of the last 24 hours that were judged (%(count)s).")
+        _(
+            "Orders that are or were to confirm or abnormal among those judged that were placed in the last 24 hours "
+            "(%(count)s); released ones count too."
+        )
         % {"count": f"{shown.traffic.judged:,}"},
         is_bad=share is not None and share > MANUAL_TARGET,
     )  # fmt: skip

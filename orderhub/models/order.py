@@ -41,6 +41,7 @@ class Order(models.Model):
     While a refund is open, `status` shows it and `under_refund` is the status that the order would have without one.
     `refund_at` is when the refund was first asked, empty once it is withdrawn; `left_at` when the first pieces left, by
     the word of warehouse or carrier. `given_back` counts the delivery orders that came back before the present one.
+    `worst_lane` is what `lane` was at its worst, whoever let the order go since; empty where it was never kept.
     """
 
     shop = models.ForeignKey(Shop, models.PROTECT, related_name="orders", db_index=False, verbose_name=_("shop"))
@@ -50,6 +51,9 @@ class Order(models.Model):
     )
     status = models.CharField(_("status"), max_length=20, choices=Status.choices)
     lane = models.CharField(_("lane"), max_length=12, choices=Lane.choices, blank=True, default="")
+    worst_lane = models.CharField(
+        _("worst lane so far"), max_length=12, choices=Lane.choices, blank=True, default="", db_default=""
+    )
     is_urgent = models.BooleanField(_("urgent"), default=False)
 
     channel_status = models.CharField(_("channel's own word"), max_length=64, blank=True, default="")

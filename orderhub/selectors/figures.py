@@ -35,16 +35,19 @@ def figures() -> list[Figure]:
 
 @figure_sources.register("orders")
 def order_figures() -> Iterable[Figure]:
-    """Orders received in the last 24 hours by status, lane and urgency."""
+    """Orders received in the last 24 hours by status, lane, the worst lane that they were ever in, and urgency."""
     sql = """
-        SELECT status, lane, is_urgent::text, count(*) FROM (
-            SELECT status, lane, is_urgent FROM orderhub_order
+        SELECT status, lane, worst, is_urgent::text, count(*) FROM (
+            SELECT status, lane, coalesce(nullif(worst_lane, ''), lane) AS worst, is_urgent FROM orderhub_order
             WHERE received_at > now() - interval '24 hours' LIMIT %s) recent
-        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+        GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
     with connection.cursor() as cursor:
         cursor.execute(sql, [RECENT_CAP])
-        samples = [((status, lane or "none", urgent), float(n)) for status, lane, urgent, n in cursor.fetchall()]
-    labels = ("status", "lane", "urgent")
+        samples = [
+            ((status, lane or "none", worst or "none", urgent), float(n))
+            for status, lane, worst, urgent, n in cursor.fetchall()
+        ]
+    labels = ("status", "lane", "worst_lane", "urgent")
     yield Figure("hub_orders_24h", "Orders received in the last 24 hours.", labels, samples)
 
 

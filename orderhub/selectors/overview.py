@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from orderhub.core.words import Lane
+from orderhub.core.words import LANE_RANK, Lane
 
 URGENT = "urgent"
 """Key of the overlay in counts by lane: it stands beside the lanes, an urgent order counts in its lane too."""
@@ -28,6 +28,7 @@ class Traffic:
     by_lane: Counter[str] = field(default_factory=Counter)
     """Orders of this hour by lane, empty for those not judged yet, and `URGENT` beside them."""
     judged: int = 0
+    """By the worst lane that each order was ever in, as the figures below: what people let go was work all the same."""
     manual: int = 0
     judged_60: int = 0
     abnormal_60: int = 0
@@ -39,12 +40,12 @@ class Traffic:
 
     @property
     def manual_share(self) -> float | None:
-        """Part of the judged orders of 24 hours that people must handle; None without any."""
+        """Part of the judged orders of 24 hours that people had or have to handle; None without any."""
         return self.manual / self.judged if self.judged else None
 
     @property
     def abnormal_share(self) -> float | None:
-        """Part of the judged orders of the last 60 minutes that are abnormal; None without any."""
+        """Part of the judged orders of the last 60 minutes that are or were abnormal; None without any."""
         return self.abnormal_60 / self.judged_60 if self.judged_60 else None
 
 
@@ -58,19 +59,19 @@ def traffic(now: datetime | None = None) -> Traffic:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT s.name, o.hour, o.lane, o.is_urgent, o.is_recent, o.orders FROM (
-                SELECT shop_id, date_trunc('hour', created_at, 'UTC') AS hour, lane, is_urgent,
+            SELECT s.name, o.hour, o.lane, o.worst_lane, o.is_urgent, o.is_recent, o.orders FROM (
+                SELECT shop_id, date_trunc('hour', created_at, 'UTC') AS hour, lane, worst_lane, is_urgent,
                     created_at >= %s AS is_recent, count(*) AS orders
-                FROM orderhub_order WHERE created_at >= %s AND created_at < %s GROUP BY 1, 2, 3, 4, 5) o
+                FROM orderhub_order WHERE created_at >= %s AND created_at < %s GROUP BY 1, 2, 3, 4, 5, 6) o
             JOIN orderhub_shop s ON s.id = o.shop_id ORDER BY s.id
             """,
             [now - timedelta(hours=1), hours[0], this_hour + timedelta(hours=1)],
         )
-        for shop, hour, lane, is_urgent, is_recent, orders in cursor.fetchall():
+        for shop, hour, lane, worst, is_urgent, is_recent, orders in cursor.fetchall():
             result.by_shop[shop][place[hour]] += orders
             if hour == this_hour:
                 _count_now(result, lane, orders, is_urgent=is_urgent)
-            _count_judged(result, lane, orders, is_recent=is_recent)
+            _count_judged(result, max(lane, worst, key=LANE_RANK.__getitem__), orders, is_recent=is_recent)
     result.by_shop = dict(result.by_shop)
     return result
 

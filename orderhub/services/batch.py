@@ -61,6 +61,7 @@ class Known:
     seller_remark: str = ""
     flag: str = ""
     ship_by_source: str = ""
+    worst_lane: str = ""
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -274,7 +275,7 @@ _KNOWN_COLUMNS = """
            left_at, inbox_id
 """
 _FROM = "FROM orderhub_order"
-_MORE_COLUMNS = ", channel_hold, buyer_remark, seller_remark, flag, ship_by_source"
+_MORE_COLUMNS = ", channel_hold, buyer_remark, seller_remark, flag, ship_by_source, worst_lane"
 KNOWN = f"""
     SELECT o.* FROM {WANTED}
     CROSS JOIN LATERAL ({_KNOWN_COLUMNS} {_FROM} WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o

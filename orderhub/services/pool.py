@@ -9,7 +9,7 @@ from django.db.backends.utils import CursorWrapper
 from orderhub.core.crypto import UnreadableError, blind
 from orderhub.core.draft import OrderDraft
 from orderhub.core.status_graph import RANK, REFUND_CLAIMS, drifts, judge
-from orderhub.core.words import OPEN_REFUND, Change, Lane, Presale, Source, Status
+from orderhub.core.words import LANE_RANK, OPEN_REFUND, Change, Lane, Presale, Source, Status
 from orderhub.models import Receiver
 from orderhub.services import receivers, timeline
 from orderhub.services.batch import Batch, Incoming
@@ -23,12 +23,12 @@ BEFORE_PAYMENT = frozenset({Status.UNPAID, Status.PRESALE_DEPOSIT})
 REFUND_RANK = {"none": 0, "refused": 1, "done": 2, "agreed": 3, "asked": 4}
 
 ORDER_COLUMNS = (
-    "id", "shop_id", "external_no", "buyer_id", "status", "lane", "is_urgent", "channel_status", "channel_claim",
-    "channel_claim_at", "warehouse_claim", "carrier_claim", "under_refund", "refund_at", "has_drift", "created_at",
-    "paid_at", "modified_at", "ship_by", "ship_by_source",
-    "received_at", "triaged_at", "rule_set_id", "total_fen", "discount_fen",
-    "freight_fen", "paid_fen", "item_count", "buyer_remark", "seller_remark", "flag", "presale",
-    "channel_hold", "refund", "ip_index", "merge_key", "content_hash", "inbox_id", "extra",
+    "id", "shop_id", "external_no", "buyer_id", "status", "lane", "worst_lane", "is_urgent", "channel_status",
+    "channel_claim", "channel_claim_at", "warehouse_claim", "carrier_claim", "under_refund", "refund_at", "has_drift",
+    "created_at", "paid_at", "modified_at", "ship_by", "ship_by_source", "received_at", "triaged_at",
+    "rule_set_id", "total_fen", "discount_fen", "freight_fen", "paid_fen", "item_count", "buyer_remark",
+    "seller_remark", "flag", "presale", "channel_hold", "refund", "ip_index", "merge_key", "content_hash", "inbox_id",
+    "extra",
 )  # fmt: skip
 LINE_COLUMNS = (
     "shop_id", "order_id", "line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund", "reserved",
@@ -163,8 +163,8 @@ def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
     modified = stamp(draft.modified_at)
     refund_at = _refund_at(inc)
     return (
-        inc.order_id, batch.shop.pk, draft.external_no, inc.buyer_id, str(inc.status), inc.lane, inc.is_urgent,
-        draft.channel_status or draft.status, str(claim), modified, *claims,
+        inc.order_id, batch.shop.pk, draft.external_no, inc.buyer_id, str(inc.status), inc.lane, _worst_lane(inc),
+        inc.is_urgent, draft.channel_status or draft.status, str(claim), modified, *claims,
         str(inc.under_refund), stamp(refund_at),
         drifts(inc.status, claim, *claims, refund_at=refund_at, left_at=known.left_at) if known else False,
         stamp(draft.created_at), stamp(draft.paid_at), modified, stamp(inc.ship_by), inc.ship_by_source,
@@ -174,6 +174,12 @@ def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
         blind(b"ip", draft.buyer.ip) if draft.buyer.ip else None, merge_key(batch.shop.pk, inc), inc.content_hash,
         batch.inbox_id, json_text(draft.raw) if draft.raw else None,
     )  # fmt: skip
+
+
+def _worst_lane(inc: Incoming) -> str:
+    if inc.known is None:
+        return inc.lane
+    return max(inc.lane, inc.known.lane, inc.known.worst_lane, key=LANE_RANK.__getitem__)
 
 
 def _judged_at(batch: Batch, inc: Incoming) -> str | None:

@@ -33,6 +33,10 @@ def statuses():
     return dict(Order.objects.values_list("external_no", "status"))
 
 
+def worst_lanes():
+    return dict(Order.objects.values_list("external_no", "worst_lane"))
+
+
 def test_when_stock_comes_a_short_order_becomes_ready(shop):
     StockLevel.objects.create(sku="SERUM-30", warehouse="HZ", on_hand=0)
     deliver(shop, draft())
@@ -140,6 +144,16 @@ def test_a_released_order_stays_urgent_and_goes_at_once(shop):
     order = Order.objects.get()
     assert (order.status, order.lane, order.is_urgent) == ("ready", "regular", True)
     assert Effect.objects.get(kind="wms_push").due_at <= timezone.now()
+
+
+def test_the_worst_lane_of_an_order_outlives_its_release(shop):
+    deliver(shop, draft(lines=[line(quantity=20)]), draft("T2"))
+    assert worst_lanes() == {"T1": "abnormal", "T2": "regular"}
+    let_go(Order.objects.get(external_no="T1"), "boss")
+    assert Order.objects.get(external_no="T1").lane == "regular"
+    deliver(shop, draft("T2", receiver=RECEIVER | {"phone": "12345"}, modified_at=later(5)))
+    deliver(shop, draft("T2", status="cancelled", modified_at=later(6)))
+    assert worst_lanes() == {"T1": "abnormal", "T2": "to_confirm"}
 
 
 def test_a_released_order_that_is_short_waits_for_its_pieces_only(shop):

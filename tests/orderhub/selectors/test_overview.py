@@ -47,6 +47,15 @@ def test_shares_count_judged_orders_only():
     assert (traffic.judged_60, traffic.abnormal_60, traffic.abnormal_share) == (2, 1, 0.5)
 
 
+def test_shares_count_what_people_have_let_go_since():
+    shop = make_shop()
+    for lane, worst in (("regular", "to_confirm"), ("regular", "abnormal"), ("regular", "regular"), ("abnormal", "")):
+        make_order(shop, lane=lane, worst_lane=worst, created_at=NOW - timedelta(minutes=5))
+    traffic = overview.traffic(NOW)
+    assert (traffic.manual_share, traffic.abnormal_share) == (0.75, 0.5)
+    assert traffic.by_lane == {"regular": 3, "abnormal": 1}
+
+
 def test_no_orders_are_no_figure_rather_than_zero():
     traffic = overview.traffic(NOW)
     assert (traffic.manual_share, traffic.abnormal_share) == (None, None)
