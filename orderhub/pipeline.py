@@ -46,6 +46,7 @@ from orderhub.services.paths import (
     changes_after_push,
     effects_of,
     held_before,
+    keep_clocks,
     refused_pushes,
     settled_refunds,
 )
@@ -225,6 +226,7 @@ def _apply(batch: Batch, decisions: list[Decision]) -> None:
 def _write_changed(
     cursor: CursorWrapper, batch: Batch, candidates: Sequence[Candidate], decisions: Sequence[Decision]
 ) -> None:
+    keep_clocks(cursor, batch)
     pool.write_changed(cursor, batch)
     replace_findings(cursor, candidates, decisions)
     changes = {inc.order_id: names for inc in batch.changed if (names := changes_after_push(inc))}

@@ -41,7 +41,8 @@ class Order(models.Model):
     While a refund is open, `status` shows it and `under_refund` is the status that the order would have without one.
     `refund_at` is when the refund was first asked, empty once it is withdrawn; `left_at` when the first pieces left, by
     the word of warehouse or carrier. `given_back` counts the delivery orders that came back before the present one.
-    `worst_lane` is what `lane` was at its worst, whoever let the order go since; empty where it was never kept.
+    `triaged_at` is the last judgement; `held_since`, of a held order, when its clock began, however often it was judged
+    since. `worst_lane` is what `lane` was at its worst, whoever let the order go; empty where it was never kept.
     """
 
     shop = models.ForeignKey(Shop, models.PROTECT, related_name="orders", db_index=False, verbose_name=_("shop"))
@@ -82,6 +83,7 @@ class Order(models.Model):
     )
     received_at = models.DateTimeField(_("received"))
     triaged_at = models.DateTimeField(_("triaged"), null=True)
+    held_since = models.DateTimeField(_("held since"), null=True)
     rule_set_id = models.BigIntegerField(_("rule set version"), null=True)
 
     total_fen = models.BigIntegerField(_("total (fen)"))

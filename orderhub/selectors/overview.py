@@ -117,7 +117,7 @@ _QUEUES: dict[str, tuple[str, str, str, str]] = {
     "regular": ("orderhub_order", f"lane = 'regular' AND {_OPEN}", "created_at", "ship_by < now()"),
     "confirm": (
         "orderhub_order", "status = 'in_triage_hold' AND lane = 'to_confirm'", "created_at",
-        "triaged_at < %(confirm_before)s",
+        "held_since < %(confirm_before)s",
     ),
     "abnormal": ("orderhub_order", "status = 'in_triage_hold' AND lane = 'abnormal'", "created_at", "ship_by < now()"),
     "urgent": ("orderhub_order", f"is_urgent AND {_OPEN}", "created_at", "ship_by < now()"),
@@ -171,7 +171,7 @@ def most_pressing(limit: int = 8) -> list[dict[str, Any]]:
             """
             SELECT h.id, h.external_no, s.name AS shop, h.lane, h.is_urgent, h.total_fen, h.due FROM (
                 SELECT id, external_no, shop_id, lane, is_urgent, total_fen, CASE WHEN lane = 'to_confirm'
-                    THEN least(triaged_at + make_interval(mins => %s), ship_by) ELSE ship_by END AS due
+                    THEN least(held_since + make_interval(mins => %s), ship_by) ELSE ship_by END AS due
                 FROM orderhub_order WHERE status = 'in_triage_hold' ORDER BY created_at LIMIT 500) h
             JOIN orderhub_shop s ON s.id = h.shop_id ORDER BY h.due NULLS LAST, h.id LIMIT %s
             """,

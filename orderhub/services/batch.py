@@ -62,6 +62,7 @@ class Known:
     flag: str = ""
     ship_by_source: str = ""
     worst_lane: str = ""
+    held_since: datetime | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -97,6 +98,8 @@ class Incoming(msgspec.Struct):
     """The articles that no price could be held against."""
     rule_set_id: int | None = None
     triaged: bool = False
+    held_since: datetime | None = None
+    """Since when an order that stays held is; None where its clock starts with this batch."""
     changes: Sequence[str] = ()
     """What the channel changed since the version that is known, by the words of `Change`."""
 
@@ -275,7 +278,7 @@ _KNOWN_COLUMNS = """
            left_at, inbox_id
 """
 _FROM = "FROM orderhub_order"
-_MORE_COLUMNS = ", channel_hold, buyer_remark, seller_remark, flag, ship_by_source, worst_lane"
+_MORE_COLUMNS = ", channel_hold, buyer_remark, seller_remark, flag, ship_by_source, worst_lane, held_since"
 KNOWN = f"""
     SELECT o.* FROM {WANTED}
     CROSS JOIN LATERAL ({_KNOWN_COLUMNS} {_FROM} WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o

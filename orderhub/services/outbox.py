@@ -110,6 +110,17 @@ def add_effects(cursor: CursorWrapper, effects: Sequence[NewEffect]) -> None:
     )
 
 
+def standing(cursor: CursorWrapper, *, shop_id: int, keys: Sequence[str]) -> set[str]:
+    """Return which of these keys `add_effects` would leave as they are: all that are there but the cancelled ones."""
+    if not keys:
+        return set()
+    cursor.execute(
+        "SELECT key FROM orderhub_effect WHERE shop_id = %s AND key = ANY(%s) AND state <> 'cancelled'",
+        [shop_id, list(keys)],
+    )
+    return {key for (key,) in cursor.fetchall()}
+
+
 def drain(*, limit: int = 100, kinds: Sequence[str] | None = None) -> Drained:
     """Lease up to `limit` due effects that have a handler, send them and settle the answers.
 

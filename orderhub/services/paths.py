@@ -7,10 +7,11 @@ from hashlib import blake2b
 from typing import Protocol
 
 from django.conf import settings
+from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.words import Change, EffectKind, Lane, Refund, Status
 from orderhub.services.batch import Batch, Incoming
-from orderhub.services.outbox import NewEffect
+from orderhub.services.outbox import NewEffect, standing
 
 HANDED_TO_WAREHOUSE = frozenset(
     {Status.WMS_QUEUED, Status.WMS_ACCEPTED, Status.PICKING, Status.PACKED, Status.AWAITING_PICKUP}
@@ -23,6 +24,7 @@ for another reason only."""
 WMS_PUSH_KEY = "wms"
 """An order has one push: what is there stays as it is, but for an earlier due time, and a cancelled one is wanted again
 (`outbox.add_effects`)."""
+POPUP_KEY = "popup-confirm"
 
 
 class _Add(Protocol):
@@ -42,11 +44,8 @@ def effects_of(batch: Batch, incoming: Incoming) -> list[NewEffect]:
     effects: list[NewEffect] = []
 
     def add(kind: str, key: str, after: timedelta = timedelta(), **payload: object) -> None:
-        if kind in LANE_KINDS:
-            key = f"{key}:{_mark_of(incoming.reasons)}"
-        effects.append(
-            NewEffect(batch.shop.pk, incoming.order_id, kind, f"{key}:{number}", batch.now + after, payload or None)
-        )
+        key = _asking_key(key, incoming) if kind in LANE_KINDS else f"{key}:{number}"
+        effects.append(NewEffect(batch.shop.pk, incoming.order_id, kind, key, batch.now + after, payload or None))
 
     if incoming.triaged:
         _lane_effects(batch, incoming, add)
@@ -82,6 +81,24 @@ def held_before(batch: Batch) -> list[int]:
     return [inc.order_id for inc in batch.changed if inc.known and inc.known.lane in lanes]
 
 
+def keep_clocks(cursor: CursorWrapper, batch: Batch) -> None:
+    """Leave the clock of orders that stay held in their lane as it is. It starts anew where another popup with a time
+    of its own goes out, so that both tell the same."""
+    staying = [inc for inc in batch.changed if _stays_held(inc)]
+    asking = {inc.order_id: _asking_key(POPUP_KEY, inc) for inc in staying if _asks_the_buyer(inc)}
+    asked = standing(cursor, shop_id=batch.shop.pk, keys=list(asking.values()))
+    for incoming in staying:
+        if incoming.known and asking.get(incoming.order_id) in {None, *asked}:
+            incoming.held_since = incoming.known.held_since
+
+
+def _stays_held(incoming: Incoming) -> bool:
+    known = incoming.known
+    return (
+        known is not None and incoming.status == known.status == Status.IN_TRIAGE_HOLD and incoming.lane == known.lane
+    )
+
+
 def refused_pushes(batch: Batch) -> list[int]:
     """Return the orders that are free to go by now, of which a push may have been refused before: the channel said
     something new since, an address or its token may be what was wrong."""
@@ -104,8 +121,13 @@ def _is_wanted_again(incoming: Incoming) -> bool:
     return incoming.claim == Status.PAID and known.warehouse_claim != Status.WMS_FAILED
 
 
-def _mark_of(reasons: Iterable[str]) -> str:
-    return blake2b("\n".join(sorted(reasons)).encode(), digest_size=4).hexdigest()
+def _asks_the_buyer(incoming: Incoming) -> bool:
+    return incoming.lane == Lane.TO_CONFIRM and incoming.needs_answer
+
+
+def _asking_key(key: str, incoming: Incoming) -> str:
+    mark = blake2b("\n".join(sorted(incoming.reasons)).encode(), digest_size=4).hexdigest()
+    return f"{key}:{mark}:{incoming.draft.external_no}"
 
 
 def _changed_after_push(incoming: Incoming, add: _Add) -> None:
@@ -125,10 +147,11 @@ def _lane_effects(batch: Batch, incoming: Incoming, add: _Add) -> None:
     if incoming.status == Status.READY:
         wait = 0 if incoming.is_urgent else batch.shop.merge_window_seconds
         add(EffectKind.WMS_PUSH, WMS_PUSH_KEY, timedelta(seconds=wait))
-    if incoming.lane == Lane.TO_CONFIRM and incoming.needs_answer:
-        confirm_by = (batch.now + timedelta(minutes=settings.HUB_CONFIRM_MINUTES)).isoformat()
+    if _asks_the_buyer(incoming):
+        since = incoming.held_since or batch.now
+        confirm_by = (since + timedelta(minutes=settings.HUB_CONFIRM_MINUTES)).isoformat()
         add(EffectKind.SMS, "sms-confirm", findings=findings)
-        add(EffectKind.POPUP, "popup-confirm", findings=findings, confirm_by=confirm_by)
+        add(EffectKind.POPUP, POPUP_KEY, findings=findings, confirm_by=confirm_by)
     if incoming.lane == Lane.ABNORMAL:
         add(EffectKind.RISK_CASE, "risk", findings=findings)
     if incoming.is_urgent:

@@ -26,9 +26,9 @@ ORDER_COLUMNS = (
     "id", "shop_id", "external_no", "buyer_id", "status", "lane", "worst_lane", "is_urgent", "channel_status",
     "channel_claim", "channel_claim_at", "warehouse_claim", "carrier_claim", "under_refund", "refund_at", "has_drift",
     "created_at", "paid_at", "modified_at", "ship_by", "ship_by_source", "received_at", "triaged_at",
-    "rule_set_id", "total_fen", "discount_fen", "freight_fen", "paid_fen", "item_count", "buyer_remark",
-    "seller_remark", "flag", "presale", "channel_hold", "refund", "ip_index", "merge_key", "content_hash", "inbox_id",
-    "extra",
+    "held_since", "rule_set_id", "total_fen", "discount_fen", "freight_fen", "paid_fen", "item_count",
+    "buyer_remark", "seller_remark", "flag", "presale", "channel_hold", "refund", "ip_index", "merge_key",
+    "content_hash", "inbox_id", "extra",
 )  # fmt: skip
 LINE_COLUMNS = (
     "shop_id", "order_id", "line_no", "sku", "title", "quantity", "unit_price_fen", "paid_fen", "refund", "reserved",
@@ -42,9 +42,10 @@ _CHANGED = [c for c in ORDER_COLUMNS if c not in {"id", "shop_id", "external_no"
 _TYPES = {
     "buyer_id": "bigint", "is_urgent": "bool", "channel_claim_at": "timestamptz", "refund_at": "timestamptz",
     "has_drift": "bool", "created_at": "timestamptz", "paid_at": "timestamptz", "modified_at": "timestamptz",
-    "ship_by": "timestamptz", "triaged_at": "timestamptz", "rule_set_id": "bigint", "total_fen": "bigint",
-    "discount_fen": "bigint", "freight_fen": "bigint", "paid_fen": "bigint", "item_count": "int",
-    "ip_index": "bigint", "merge_key": "bigint", "content_hash": "bigint", "inbox_id": "bigint", "extra": "jsonb",
+    "ship_by": "timestamptz", "triaged_at": "timestamptz", "held_since": "timestamptz",
+    "rule_set_id": "bigint", "total_fen": "bigint", "discount_fen": "bigint", "freight_fen": "bigint",
+    "paid_fen": "bigint", "item_count": "int", "ip_index": "bigint", "merge_key": "bigint", "content_hash": "bigint",
+    "inbox_id": "bigint", "extra": "jsonb",
 }  # fmt: skip
 
 
@@ -168,9 +169,9 @@ def _order_row(batch: Batch, inc: Incoming) -> tuple[Any, ...]:
         str(inc.under_refund), stamp(refund_at),
         drifts(inc.status, claim, *claims, refund_at=refund_at, left_at=known.left_at) if known else False,
         stamp(draft.created_at), stamp(draft.paid_at), modified, stamp(inc.ship_by), inc.ship_by_source,
-        batch.stamped, _judged_at(batch, inc), inc.rule_set_id, draft.total_fen, draft.discount_fen,
-        draft.freight_fen, draft.paid_fen, sum(line.quantity for line in draft.lines), draft.buyer_remark,
-        draft.seller_remark, draft.flag, draft.presale, draft.channel_hold, refund,
+        batch.stamped, _judged_at(batch, inc), _held_since(batch, inc), inc.rule_set_id, draft.total_fen,
+        draft.discount_fen, draft.freight_fen, draft.paid_fen, sum(line.quantity for line in draft.lines),
+        draft.buyer_remark, draft.seller_remark, draft.flag, draft.presale, draft.channel_hold, refund,
         blind(b"ip", draft.buyer.ip) if draft.buyer.ip else None, merge_key(batch.shop.pk, inc), inc.content_hash,
         batch.inbox_id, json_text(draft.raw) if draft.raw else None,
     )  # fmt: skip
@@ -186,6 +187,12 @@ def _judged_at(batch: Batch, inc: Incoming) -> str | None:
     if inc.triaged:
         return batch.stamped
     return stamp(inc.known.triaged_at) if inc.known else None
+
+
+def _held_since(batch: Batch, inc: Incoming) -> str | None:
+    if inc.status != Status.IN_TRIAGE_HOLD:
+        return None
+    return stamp(inc.held_since) or batch.stamped
 
 
 def _refund_at(inc: Incoming) -> datetime | None:

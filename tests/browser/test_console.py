@@ -32,7 +32,7 @@ def orders(transactional_db):
     return [
         make_order(
             shop, external_no=f"T100{number}", created_at=now - timedelta(minutes=number), status="in_triage_hold",
-            lane="to_confirm", is_urgent=number == 0, triaged_at=now - timedelta(minutes=number),
+            lane="to_confirm", is_urgent=number == 0, held_since=now - timedelta(minutes=number),
             ship_by=now + timedelta(minutes=30), channel_claim="paid", name="李雷雷",
         )
         for number in range(3)

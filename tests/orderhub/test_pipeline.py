@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 import pytest
@@ -9,6 +9,7 @@ from orderhub.core.results import Outcome
 from orderhub.deliveries import process
 from orderhub.models import Buyer, Effect, InboxItem, Order, OrderLine, Receiver, Reject, StockLevel, TimelineEntry
 from orderhub.pipeline import take_in
+from orderhub.rejudging import retriage
 from orderhub.services.inbox import receive
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_shop
@@ -395,6 +396,67 @@ def test_what_was_asked_is_asked_again_for_another_reason_only(shop):
     assert asked() == [("done", "phone_invalid")]
     deliver(shop, draft(**NO_PLACE, modified_at=later(6)))
     assert asked() == [("done", "phone_invalid"), ("pending", "address_placeholder")]
+
+
+def clock(number="T1"):
+    """Return since when an order is held, and by when its last popup wants it confirmed less the time for that."""
+    held = Order.objects.values_list("held_since", flat=True).get(external_no=number)
+    popups = Effect.objects.filter(kind="popup", order__external_no=number, state="pending")
+    confirm_by = [datetime.fromisoformat(told) for told in popups.values_list("payload__confirm_by", flat=True)]
+    return held, *[moment - timedelta(minutes=30) for moment in confirm_by]
+
+
+def test_a_held_order_that_is_judged_again_keeps_its_clock(shop):
+    deliver(shop, draft(**NO_PHONE))
+    held, asked_at = clock()
+    assert held == asked_at == Order.objects.get().triaged_at
+    deliver(shop, draft(**NO_PHONE, buyer_remark="谢谢", modified_at=later(5)))
+    retriage([Order.objects.get().pk], "boss")
+    assert clock() == (held, held)
+    assert Order.objects.get().triaged_at > held
+
+
+def test_another_question_to_the_buyer_starts_the_clock_anew(shop):
+    deliver(shop, draft(**NO_PHONE))
+    first, _ = clock()
+    deliver(shop, draft(**NO_PLACE, modified_at=later(5)))
+    second, asked_at = clock()
+    assert first < second == asked_at
+    deliver(shop, draft(**NO_PHONE, modified_at=later(6)))
+    third, asked_at = clock()
+    assert second < third == asked_at
+
+
+def test_the_clock_of_what_was_answered_does_not_start_for_the_same_question(shop):
+    deliver(shop, draft(**NO_PHONE))
+    Effect.objects.update(state="done")
+    held, *_ = clock()
+    deliver(shop, draft(**NO_PHONE, seller_remark="called", modified_at=later(5)))
+    assert clock() == (held,)
+
+
+def test_an_article_that_is_not_matched_takes_no_time_from_the_buyer(shop):
+    deliver(shop, draft(lines=[line(sku="")]))
+    held, *_ = clock()
+    deliver(shop, draft(lines=[line(sku="")], seller_remark="ok", modified_at=later(5)))
+    assert clock() == (held,)
+    deliver(shop, draft(lines=[line(sku="")], **NO_PHONE, modified_at=later(6)))
+    asked = clock()
+    assert held < asked[0] == asked[1]
+    deliver(shop, draft(lines=[line(sku="")], modified_at=later(7)))
+    assert clock() == (asked[0],)
+
+
+def test_the_clock_stops_when_an_order_is_free_and_starts_anew_in_another_lane(shop):
+    deliver(shop, draft(**NO_PHONE), draft("T2"))
+    first, _ = clock()
+    assert clock("T2") == (None,)
+    deliver(shop, draft(**NO_PHONE, lines=[line(quantity=20)], modified_at=later(5)))
+    frozen, *_ = clock()
+    deliver(shop, draft(**NO_PHONE, lines=[line(quantity=20)], seller_remark="?", modified_at=later(6)))
+    assert first < frozen == clock()[0]
+    deliver(shop, draft(modified_at=later(7)))
+    assert clock() == (None,)
 
 
 @pytest.mark.parametrize("changes", [

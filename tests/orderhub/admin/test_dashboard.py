@@ -29,7 +29,7 @@ def test_tiles_say_what_the_pool_holds(supervisor, only_pool, time_machine):
     make_order(shop, created_at=now, lane="regular", status="ready", is_urgent=True)
     make_order(shop, created_at=now, lane="abnormal", status="in_triage_hold")
     late = now - timedelta(minutes=31)
-    make_order(shop, created_at=now, lane="to_confirm", status="in_triage_hold", triaged_at=late)
+    make_order(shop, created_at=now, lane="to_confirm", status="in_triage_hold", held_since=late)
     shown = cards(supervisor)
     values = [(tile.value, tile.second) for tile in shown["tiles"]["tiles"]]
     assert values == [("4", ""), ("1", "1"), ("25.0%", ""), ("50.0%", ""), ("0", "0"), ("0", "0")]

@@ -66,8 +66,8 @@ def test_queues_are_one_statement(django_assert_num_queries):
     shop = make_shop()
     now = timezone.now()
     held = {"status": "in_triage_hold", "lane": "to_confirm"}
-    oldest = make_order(shop, **held, triaged_at=now - timedelta(minutes=40))
-    make_order(shop, **held, triaged_at=now - timedelta(minutes=5))
+    oldest = make_order(shop, **held, triaged_at=now, held_since=now - timedelta(minutes=40))
+    make_order(shop, **held, held_since=now - timedelta(minutes=5))
     make_order(shop, status="ready", lane="to_confirm")
     with django_assert_num_queries(1):
         queues = overview.queues()
@@ -82,7 +82,8 @@ def test_the_least_time_left_comes_first():
     now = timezone.now()
     held = {"status": "in_triage_hold", "created_at": now}
     later = make_order(shop, lane="abnormal", ship_by=now + timedelta(hours=2), **held)
-    sooner = make_order(shop, lane="to_confirm", triaged_at=now, ship_by=now + timedelta(hours=9), **held)
+    sooner = make_order(shop, lane="to_confirm", held_since=now, ship_by=now + timedelta(hours=9), **held)
     never = make_order(shop, lane="abnormal", **held)
     assert [row["id"] for row in overview.most_pressing()] == [sooner.pk, later.pk, never.pk]
     assert [row["id"] for row in overview.most_pressing(limit=1)] == [sooner.pk]
+    assert overview.most_pressing(limit=1)[0]["due"] == now + timedelta(minutes=30)
