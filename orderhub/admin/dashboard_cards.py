@@ -74,6 +74,12 @@ def percent(share: float | None) -> str:
     return "—" if share is None else f"{share * 100:.1f}%"
 
 
+def overdue_text(queue: overview.Queue) -> str:
+    """Return how many of a queue are over their time, `≥ 37` where not all of it was counted."""
+    text = count_text(queue.overdue)
+    return f"≥ {text}" if queue.is_capped and queue.overdue <= overview.COUNT_CAP else text
+
+
 def queue_link(key: str) -> str:
     """Return the address of a queue of orders."""
     return f"{reverse('admin:orderhub_order_changelist')}?view={key}"
@@ -108,7 +114,7 @@ def _confirm(shown: Figures) -> Tile:
         _("To confirm / overdue"), count_text(queue.waiting),
         _("%(minutes)s minutes each") % {"minutes": settings.HUB_CONFIRM_MINUTES},
         _("Held orders that a person must confirm, and how many of them waited longer than the limit."),
-        queue_link("confirm"), count_text(queue.overdue), queue.overdue > 0,
+        queue_link("confirm"), overdue_text(queue), queue.overdue > 0,
     )  # fmt: skip
 
 
@@ -200,6 +206,7 @@ def queue_ages(request: HttpRequest) -> dict[str, Any]:
     shown, lanes = figures(request).queues, figures(request).traffic.by_lane
     rows = [
         {"title": title, "queue": shown[key], "waiting": count_text(shown[key].waiting),
+         "overdue": overdue_text(shown[key]),
          "this_hour": f"{lanes[_LANE_OF_QUEUE[key]]:,}" if key in _LANE_OF_QUEUE else "",
          "link": reverse(f"admin:orderhub_{model}_changelist") if model else queue_link(key)}
         for key, title, model in _QUEUE_ROWS

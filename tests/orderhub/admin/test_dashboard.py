@@ -3,7 +3,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from orderhub.console import paging
 from orderhub.console.dashboard import DashboardCard, dashboard_cards
+from orderhub.selectors import overview
 from tests.factories import make_order, make_shop
 
 
@@ -38,6 +40,18 @@ def test_tiles_say_what_the_pool_holds(supervisor, only_pool, time_machine):
         ("2", "2"), ("1", "1"), ("1", "1"), ("1", "1"), ("", "0"), ("", "0"), ("", "0"), ("", "0"),
     ]  # fmt: skip
     assert len(shown["pressing"]["orders"]) == 2
+
+
+def test_a_queue_too_long_to_count_says_how_many_are_late_at_least(supervisor, only_pool, monkeypatch):
+    monkeypatch.setattr(overview, "COUNT_CAP", 2)
+    monkeypatch.setattr(paging, "COUNT_CAP", 2)
+    late = timezone.now() - timedelta(minutes=31)
+    for number in range(4):
+        make_order(status="in_triage_hold", lane="to_confirm", held_since=late if number < 2 else timezone.now())
+    shown = cards(supervisor)
+    tile, row = shown["tiles"]["tiles"][1], shown["queues"]["rows"][1]
+    assert (tile.value, tile.second, tile.is_second_bad) == ("2+", "≥ 2", True)
+    assert (row["waiting"], row["overdue"]) == ("2+", "≥ 2")
 
 
 def test_an_empty_hub_has_a_dashboard_too(supervisor, only_pool):

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from orderhub.selectors import overview
 from tests.factories import make_order, make_shop
+from tests.plans import plan_of
 
 NOW = datetime(2026, 11, 11, 4, 30, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,35 @@ def test_queues_are_one_statement(django_assert_num_queries):
     assert (queues["confirm"].waiting, queues["confirm"].overdue) == (2, 1)
     assert queues["confirm"].oldest == oldest.created_at
     assert (queues["abnormal"].waiting, queues["abnormal"].oldest) == (0, None)
+
+
+def test_the_oldest_of_a_queue_too_long_to_count_is_the_oldest_of_all(monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(overview, "COUNT_CAP", 2)
+    shop = make_shop()
+    for hours in (2, 3, 4, 9):
+        since = NOW - timedelta(hours=hours)
+        late = since if hours == 9 else None
+        make_order(shop, status="in_triage_hold", lane="to_confirm", created_at=since, held_since=late)
+    for hours in (5, 6):
+        make_order(shop, status="in_triage_hold", lane="abnormal", created_at=NOW - timedelta(hours=hours))
+    with django_assert_num_queries(2):
+        queues = overview.queues(("confirm", "abnormal"))
+    confirm, abnormal = queues["confirm"], queues["abnormal"]
+    assert (confirm.waiting, confirm.overdue, confirm.oldest) == (3, 1, NOW - timedelta(hours=9))
+    assert (abnormal.waiting, abnormal.overdue, abnormal.oldest) == (2, 0, NOW - timedelta(hours=6))
+    assert (confirm.is_capped, abnormal.is_capped) == (True, False)
+
+
+@pytest.mark.parametrize(("key", "index"), [
+    ("regular", "order_regular"), ("confirm", "order_status"), ("abnormal", "order_status"), ("urgent", "order_urgent"),
+    ("short", "order_status"), ("drift", "order_drift"), ("push", "effect_pending"), ("dead", "effect_dead"),
+    ("rejects", "reject_open"), ("inbox", "inbox_open"),
+])  # fmt: skip
+def test_the_oldest_of_each_queue_is_the_first_of_its_index(key, index):
+    plan = plan_of(overview.oldest_sql(key), {"confirm_before": NOW})
+    assert (f"Index Scan using {index}" in plan or f"Index Only Scan using {index}" in plan, "Sort" in plan) == (
+        True, False,
+    )  # fmt: skip
 
 
 def test_the_least_time_left_comes_first():
