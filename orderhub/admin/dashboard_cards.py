@@ -1,5 +1,7 @@
 """The pool's own cards of the dashboard."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from orderhub.console.credentials import platforms
 from orderhub.console.dashboard import DashboardCard, add_card
 from orderhub.console.paging import count_text
 from orderhub.core.words import Lane
@@ -164,13 +167,27 @@ def _intake(shown: Figures) -> Tile:
     )  # fmt: skip
 
 
+def shop_names(shops: Mapping[int, overview.ShopName]) -> dict[int, str]:
+    """Return the name of each shop, with its platform where several share the name, with its code where that is not
+    enough."""
+    names = Counter(shop.name for shop in shops.values())
+    on_platform = Counter((shop.name, shop.platform) for shop in shops.values())
+    told = {}
+    for key, shop in shops.items():
+        platform = str(platforms.get(shop.platform).label) if shop.platform in platforms else shop.platform
+        more = platform if on_platform[shop.name, shop.platform] == 1 else shop.code
+        told[key] = shop.name if names[shop.name] == 1 else f"{shop.name} · {more}"
+    return told
+
+
 def hours(request: HttpRequest) -> dict[str, Any]:
     """Return the orders per hour, stacked by shop, as chart and as table."""
     if not may_see(request):
         return {}
     traffic = figures(request).traffic
     labels = [timezone.localtime(hour).strftime("%H:00") for hour in traffic.hours]
-    series = [{"name": name, "values": values} for name, values in traffic.by_shop.items()]
+    names = shop_names(traffic.shops)
+    series = [{"name": names[shop], "values": values} for shop, values in traffic.by_shop.items()]
     threshold = {"name": str(_("threshold %(limit)s") % {"limit": f"{HOURLY_LIMIT:,}"}), "value": HOURLY_LIMIT}
     peak = max(traffic.per_hour)
     table = [

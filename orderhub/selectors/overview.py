@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -18,12 +18,21 @@ COUNT_CAP = 10_000
 MANUAL = (Lane.TO_CONFIRM, Lane.ABNORMAL)
 
 
+class ShopName(NamedTuple):
+    """What a shop is called; several may share a name, as one brand does on several platforms."""
+
+    code: str
+    name: str
+    platform: str
+
+
 @dataclass(slots=True)
 class Traffic:
     """Orders of the last 24 hours by hour, shop and lane, by the time they were placed."""
 
     hours: list[datetime]
-    by_shop: dict[str, list[int]]
+    by_shop: dict[int, list[int]]
+    shops: dict[int, ShopName] = field(default_factory=dict)
     this_hour: int = 0
     by_lane: Counter[str] = field(default_factory=Counter)
     """Orders of this hour by lane, empty for those not judged yet, and `URGENT` beside them."""
@@ -59,7 +68,8 @@ def traffic(now: datetime | None = None) -> Traffic:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT s.name, o.hour, o.lane, o.worst_lane, o.is_urgent, o.is_recent, o.orders FROM (
+            SELECT s.id, s.code, s.name, s.platform, o.hour, o.lane, o.worst_lane, o.is_urgent, o.is_recent, o.orders
+            FROM (
                 SELECT shop_id, date_trunc('hour', created_at, 'UTC') AS hour, lane, worst_lane, is_urgent,
                     created_at >= %s AS is_recent, count(*) AS orders
                 FROM orderhub_order WHERE created_at >= %s AND created_at < %s GROUP BY 1, 2, 3, 4, 5, 6) o
@@ -67,7 +77,8 @@ def traffic(now: datetime | None = None) -> Traffic:
             """,
             [now - timedelta(hours=1), hours[0], this_hour + timedelta(hours=1)],
         )
-        for shop, hour, lane, worst, is_urgent, is_recent, orders in cursor.fetchall():
+        for shop, *names, hour, lane, worst, is_urgent, is_recent, orders in cursor.fetchall():
+            result.shops[shop] = ShopName(*names)
             result.by_shop[shop][place[hour]] += orders
             if hour == this_hour:
                 _count_now(result, lane, orders, is_urgent=is_urgent)

@@ -42,6 +42,19 @@ def test_tiles_say_what_the_pool_holds(supervisor, only_pool, time_machine):
     assert len(shown["pressing"]["orders"]) == 2
 
 
+def test_shops_of_one_name_have_bars_of_their_own(supervisor, only_pool):
+    now = timezone.now()
+    for code, name, platform in (
+        ("a", "旗舰店", "taobao"), ("b", "旗舰店", "jd"), ("c", "旗舰店", "jd"), ("d", "专卖店", "jd"),
+        ("e", "旗舰店", "old"),
+    ):  # fmt: skip
+        make_order(make_shop(code, name=name, platform=platform), created_at=now)
+    chart = cards(supervisor)["hours"]["chart"]
+    assert [(line["name"], sum(line["values"])) for line in chart["series"]] == [
+        ("旗舰店 · 淘宝 / 天猫", 1), ("旗舰店 · b", 1), ("旗舰店 · c", 1), ("专卖店", 1), ("旗舰店 · old", 1),
+    ]  # fmt: skip
+
+
 def test_a_queue_too_long_to_count_says_how_many_are_late_at_least(supervisor, only_pool, monkeypatch):
     monkeypatch.setattr(overview, "COUNT_CAP", 2)
     monkeypatch.setattr(paging, "COUNT_CAP", 2)

@@ -18,8 +18,9 @@ def test_hours_are_full_and_days_are_24_hours(django_assert_num_queries):
     with django_assert_num_queries(1):
         traffic = overview.traffic(NOW)
     assert traffic.this_hour == 2
-    assert traffic.by_shop["一店"][-2:] == [1, 2]
-    assert traffic.by_shop["二店"][0] == 1
+    assert traffic.by_shop[one.pk][-2:] == [1, 2]
+    assert traffic.by_shop[two.pk][0] == 1
+    assert traffic.shops == {one.pk: (one.code, "一店", "file"), two.pk: (two.code, "二店", "file")}
     assert sum(traffic.per_hour) == 4
 
 
