@@ -149,7 +149,7 @@ def test_a_released_order_stays_urgent_and_goes_at_once(shop):
 def test_the_worst_lane_of_an_order_outlives_its_release(shop):
     deliver(shop, draft(lines=[line(quantity=20)]), draft("T2"))
     assert worst_lanes() == {"T1": "abnormal", "T2": "regular"}
-    let_go(Order.objects.get(external_no="T1"), "boss")
+    let_go(Order.objects.get(external_no="T1"), "boss", may_release_abnormal=True)
     assert Order.objects.get(external_no="T1").lane == "regular"
     deliver(shop, draft("T2", receiver=RECEIVER | {"phone": "12345"}, modified_at=later(5)))
     deliver(shop, draft("T2", status="cancelled", modified_at=later(6)))

@@ -9,7 +9,7 @@ from django.db import connection
 from orderhub.models import Effect, Order, TimelineEntry
 from tests.factories import START, make_order, make_shop
 
-SINCE = import_module("orderhub.migrations.0019_held_since").SINCE
+SINCE = import_module("orderhub.migrations.0020_held_since").SINCE
 
 
 @pytest.mark.django_db

@@ -19,7 +19,7 @@ SINCE = f"""
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orderhub', '0018_worst_lane'),
+        ('orderhub', '0019_worst_lane'),
     ]
 
     operations = [
