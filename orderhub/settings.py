@@ -92,7 +92,17 @@ def _database(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured("DATABASE_URL must start with postgresql:// (the hub runs on PostgreSQL only).")
-    options: dict[str, object] = {"connect_timeout": 2, "application_name": "orderhub", **dict(parse_qsl(parts.query))}
+    options: dict[str, object] = {
+        "application_name": "orderhub",
+        "connect_timeout": 2,
+        # A host that vanishes sends no reset: without these its kernel lets a process wait for hours.
+        "tcp_user_timeout": 10_000,
+        "keepalives": 1,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        **dict(parse_qsl(parts.query)),
+    }
     host = options.pop("host", None) or unquote(parts.hostname or "")
     return {
         "ENGINE": "django.db.backends.postgresql",
