@@ -15,6 +15,8 @@ WITHOUT_DATABASE = frozenset(
     {"collectstatic", "compilemessages", "help", "makemessages", "sandbox", "sandbox_orders", "spectacular", "version"}
 )
 """Commands for which no server is started."""
+INSTALLING = frozenset({"collectstatic", "setup"})
+"""Commands that an update runs; those that run afterwards may not be allowed to write into the checkout."""
 
 _servers: dict[Path, EmbeddedServer] = {}
 
@@ -27,13 +29,15 @@ def var_dir() -> Path:
 def prepare_environment(argv: list[str]) -> None:
     """Fill in what the environment does not say: `.env`, local secrets, catalogues and the embedded database.
 
-    A production machine says everything itself; there only `.env` is read.
+    A production machine says everything itself; there `.env` is read, and catalogues are compiled by an update.
     """
     read_env_file(BASE_DIR / ".env")
-    if env.flag("HUB_PRODUCTION", False):
+    is_production = env.flag("HUB_PRODUCTION", False)
+    if not is_production or INSTALLING & set(argv[1:2]):
+        compile_stale(BASE_DIR / "locale")
+    if is_production:
         return
     read_env_file(_local_secrets())
-    compile_stale(BASE_DIR / "locale")
     if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"):
         return
     server = embedded_server(for_tests=argv[1:2] == ["test"])

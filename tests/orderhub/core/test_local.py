@@ -113,3 +113,15 @@ def test_importing_the_settings_starts_nothing(tmp_path):
     }
     assert subprocess.run([sys.executable, "-c", "import orderhub.settings"], cwd=ROOT, env=environment).returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "compiled"), [("collectstatic", True), ("setup", True), ("qcluster", False), ("watch", False)]
+)
+def test_production_compiles_catalogues_while_it_is_installed_and_never_later(bare, monkeypatch, command, compiled):
+    folder = bare / "locale" / "zh_Hans" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "django.po").write_text('msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n')
+    monkeypatch.setenv("HUB_PRODUCTION", "1")
+    prepare_environment(["manage.py", command, "--no-input"])
+    assert (folder / "django.mo").exists() is compiled
