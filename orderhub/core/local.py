@@ -22,8 +22,11 @@ _servers: dict[Path, EmbeddedServer] = {}
 
 
 def var_dir() -> Path:
-    """Return the folder for what this checkout makes at run time: secrets, database, state files."""
-    return Path(os.environ.get("HUB_VAR_DIR") or BASE_DIR / "var").resolve()
+    """Return the folder for what this checkout makes at run time: secrets, database, state files.
+
+    A relative one lies in the checkout, wherever a command was started.
+    """
+    return (BASE_DIR / (os.environ.get("HUB_VAR_DIR") or "var")).resolve()
 
 
 def prepare_environment(argv: list[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orderhub.core import local
-from orderhub.core.local import needs_database, prepare_environment, read_env_file
+from orderhub.core.local import needs_database, prepare_environment, read_env_file, var_dir
 from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,6 +46,13 @@ def bare(monkeypatch, tmp_path):
 )
 def test_only_commands_that_may_ask_the_database_need_it(line, expected):
     assert needs_database(line.split()) is expected
+
+
+@pytest.mark.parametrize(("told", "expected"), [("", "{0}/var"), ("state", "{0}/state"), ("/srv/hub", "/srv/hub")])
+def test_a_relative_var_folder_lies_in_the_checkout_wherever_a_command_starts(bare, monkeypatch, told, expected):
+    monkeypatch.setenv("HUB_VAR_DIR", told)
+    monkeypatch.chdir("/")
+    assert str(var_dir()) == expected.format(bare)
 
 
 def test_secrets_are_made_once_private_and_marked_as_local(bare):
