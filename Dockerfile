@@ -16,7 +16,8 @@ COPY channels_sync channels_sync
 COPY triage triage
 
 # Values for the build only: nothing is sealed or signed with them.
-RUN export HUB_SECRET_KEY=build HUB_DATA_KEYS=build HUB_INDEX_KEY=build HUB_PRODUCTION=1 DATABASE_URL=postgresql://build/build \
+RUN key=$(head -c 32 /dev/zero | base64) \
+    && export HUB_SECRET_KEY=build HUB_DATA_KEYS=build:$key HUB_INDEX_KEY=$key HUB_PRODUCTION=1 DATABASE_URL=postgresql://build/build \
     && python manage.py compilemessages && python manage.py collectstatic --no-input \
     && useradd --system --uid 10001 hub && install -d -o hub var
 

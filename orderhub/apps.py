@@ -15,9 +15,11 @@ class OrderHubConfig(AppConfig):
     def ready(self) -> None:
         """Fill the hooks once all apps are there."""
         from orderhub import deliveries, rejudging, remapping, reruns, schedules  # noqa: PLC0415  (models must be loaded first)
-        from orderhub.core import hooks  # noqa: PLC0415
+        from orderhub.core import crypto, hooks  # noqa: PLC0415
         from triage.selectors.findings import marks_of  # noqa: PLC0415
 
+        # Keys that cannot be read stop the start, not the first order hours later.
+        crypto.keyring()
         hooks.process_inbox.fill(deliveries.process)
         hooks.rerun_reject.fill(reruns.rerun_reject)
         hooks.retriage.fill(rejudging.retriage)

@@ -1,6 +1,7 @@
 """Production settings: Django's deployment checks are clean, and what is only for one machine is refused."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,13 @@ def test_the_deployment_checks_are_clean():
         ({"HUB_SECRET_KEY": None}, "Set the environment variable HUB_SECRET_KEY."),
         ({"HUB_DATA_KEYS": None}, "Set the environment variable HUB_DATA_KEYS."),
         ({"HUB_INDEX_KEY": None}, "Set the environment variable HUB_INDEX_KEY."),
+        ({"HUB_SECRET_KEY": ""}, "Set the environment variable HUB_SECRET_KEY. See .env.example."),
+        ({"HUB_DATA_KEYS": ""}, "Set the environment variable HUB_DATA_KEYS. See .env.example."),
+        ({"HUB_INDEX_KEY": ""}, "Set the environment variable HUB_INDEX_KEY. See .env.example."),
+        ({"DATABASE_URL": ""}, "Set the environment variable DATABASE_URL. See .env.example."),
+        ({"HUB_DATA_KEYS": ","}, "HUB_DATA_KEYS names no key. See .env.example."),
+        ({"HUB_DATA_KEYS": "2026-11:c2hvcnQ="}, "HUB_DATA_KEYS must be 32 bytes long."),
+        ({"HUB_INDEX_KEY": "nonsense"}, "HUB_INDEX_KEY must be 32 bytes long."),
         ({"DATABASE_URL": None}, "Set the environment variable DATABASE_URL."),
         ({"DATABASE_URL": "sqlite:///hub.db"}, "the hub runs on PostgreSQL only"),
         ({"HUB_PRODUCTION": "maybe"}, "HUB_PRODUCTION must be yes or no, not 'maybe'."),
@@ -50,6 +58,30 @@ def test_production_refuses(changes, sentence):
     done = manage("check", **changes)
     assert done.returncode != 0
     assert sentence in done.stderr
+
+
+@pytest.mark.parametrize("words", [["setup", "--no-input"], ["watch"], ["qcluster"]])
+def test_no_process_starts_without_keys(words):
+    done = manage(*words, HUB_DATA_KEYS="")
+    assert done.returncode != 0
+    assert "Set the environment variable HUB_DATA_KEYS" in done.stderr
+
+
+def test_the_web_server_does_not_start_without_keys():
+    environment = {"PATH": os.environ["PATH"], **PRODUCTION, "HUB_INDEX_KEY": ""}
+    command = [sys.executable, "-c", "import orderhub.wsgi"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "Set the environment variable HUB_INDEX_KEY" in done.stderr
+
+
+def test_the_image_is_built_with_keys_that_can_be_read():
+    step = re.search(
+        r"^RUN (key=.*?export.*?) \\\n", (ROOT / "Dockerfile").read_text(), re.MULTILINE | re.DOTALL
+    ).group(1)
+    script = f"{step} && {sys.executable} manage.py check"
+    done = subprocess.run(["sh", "-ec", script], cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_secret_may_come_from_a_file(tmp_path):

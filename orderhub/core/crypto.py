@@ -36,7 +36,7 @@ class Keyring:
 
     def __init__(self, keys: list[str], index_key: str) -> None:
         if not keys:
-            raise ImproperlyConfigured("HUB_DATA_KEYS names no key.")
+            raise ImproperlyConfigured("HUB_DATA_KEYS names no key. See .env.example.")
         parsed = [self._read(entry) for entry in keys]
         self.active = parsed[0]
         self._by_header = {key.header: key for key in parsed}

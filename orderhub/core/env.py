@@ -10,17 +10,13 @@ from django.core.exceptions import ImproperlyConfigured
 def text(name: str, default: str | None = None) -> str:
     """Return variable `name`, or the content of the file that `<name>_FILE` points to (container secrets).
 
-    Raises ImproperlyConfigured when neither is set and there is no default.
+    Raises ImproperlyConfigured when there is no default and neither is set, or what is set is empty.
     """
     file_name = os.environ.get(f"{name}_FILE")
-    if file_name:
-        return Path(file_name).read_text(encoding="utf-8").strip()
-    value = os.environ.get(name)
-    if value is not None:
-        return value
-    if default is None:
-        raise ImproperlyConfigured(f"Set the environment variable {name}.")
-    return default
+    value = Path(file_name).read_text(encoding="utf-8").strip() if file_name else os.environ.get(name, default)
+    if value is None or (default is None and not value.strip()):
+        raise ImproperlyConfigured(f"Set the environment variable {name}. See .env.example.")
+    return value
 
 
 def flag(name: str, default: bool) -> bool:
