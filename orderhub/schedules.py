@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from random import sample
 from typing import Any, TypeVar
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -18,7 +20,18 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from channels_sync.selectors import due_shops
-from channels_sync.services import backfill, mapping, masks, mend, open_refunds, reconcile, reports, suggestions, tokens
+from channels_sync.services import (
+    backfill,
+    mapping,
+    masks,
+    mend,
+    open_refunds,
+    ranges,
+    reconcile,
+    reports,
+    suggestions,
+    tokens,
+)
 from channels_sync.services.events import shops as event_shops
 from channels_sync.services.pages import prune_pages
 from channels_sync.services.reread import due as reread_due
@@ -103,11 +116,16 @@ def take_events() -> None:
 
 
 def work_ranges() -> None:
-    """Ask the cluster to give each back-fill and each comparison that is due its turn; mend what people asked for."""
-    for job_id in backfill.due():
-        _ask(BACKFILL_TASK, job_id, "backfill")
-    for job_id in reconcile.due():
-        _ask(RECONCILE_TASK, job_id, "reconcile")
+    """Ask the cluster to give back-fills and comparisons that are due their turn; mend what people asked for.
+
+    They may take half of the workers: a turn is longer than a minute, and orders must not wait behind them. Who goes
+    first is drawn by lot, so that no shop waits for the end of another's range.
+    """
+    turns = [(BACKFILL_TASK, pk, "backfill") for pk in backfill.due()]
+    turns += [(RECONCILE_TASK, pk, "reconcile") for pk in reconcile.due()]
+    free = max(1, settings.HUB_WORKERS // 2) - ranges.running()
+    for turn in sample(turns, min(len(turns), max(0, free))):
+        _ask(*turn)
     mend.drain()
 
 

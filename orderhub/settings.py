@@ -197,12 +197,13 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
+HUB_WORKERS = env.number("HUB_WORKERS", 4)
 # Work is rows with leases; a queued task only says "drain up to N rows" (docs/decisions/003-jobs.md).
 Q_CLUSTER = {
     "name": "hub",
     "label": _("Jobs"),
     "orm": "default",
-    "workers": env.number("HUB_WORKERS", 4),
+    "workers": HUB_WORKERS,
     "timeout": 120,
     "retry": 600,
     "queue_limit": 2,

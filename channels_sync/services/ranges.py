@@ -162,7 +162,7 @@ def work(job_id: int, model: type[J], one_slice: Slice, *, seconds: float | None
     `finish` is called in the transaction that ends it. Failures are told in the job, not raised.
     """
     job = model.objects.select_related("shop__warehouse").get(pk=job_id)
-    with leases.hold(f"{model.__name__.lower()}:{job.shop_id}", LEASE_SECONDS) as lease:
+    with leases.hold(f"{_kind(model)}:{job.shop_id}", LEASE_SECONDS) as lease:
         if lease is None or not _begin(job):
             return False
         try:
@@ -189,13 +189,27 @@ def try_again(job_id: int, model: type[J], actor: str) -> bool:
 
 def due(model: type[J], *, aside: Callable[[datetime], Q] | None = None) -> list[int]:
     """Return the jobs that may have a turn now: of each active shop the one that was asked for first, but for those
-    that stand `aside` now."""
+    that stand `aside` now and shops where one has its turn."""
     now = timezone.now()
     rows = model.objects.filter(state__in=OPEN_JOB, shop__is_active=True).order_by("shop_id", "created_at", "pk")
     if aside:
         rows = rows.exclude(aside(now))
-    firsts = rows.distinct("shop_id").values_list("pk", "next_attempt_at")
-    return [pk for pk, next_attempt_at in firsts if next_attempt_at is None or next_attempt_at <= now]
+    held = leases.held(_kind(model))
+    firsts = rows.distinct("shop_id").values_list("pk", "shop_id", "next_attempt_at")
+    return [
+        pk
+        for pk, shop_id, next_at in firsts
+        if f"{_kind(model)}:{shop_id}" not in held and (not next_at or next_at <= now)
+    ]
+
+
+def running() -> int:
+    """Return how many jobs have their turn now."""
+    return len(leases.held(_kind(Backfill), _kind(Reconciliation)))
+
+
+def _kind(model: type[Backfill | Reconciliation]) -> str:
+    return model.__name__.lower()
 
 
 def _told(job_id: int, actor: str) -> bool:

@@ -50,3 +50,12 @@ def hold(name: str, seconds: int) -> Iterator[HeldLease | None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE orderhub_lease SET until = NULL WHERE name = %s AND token = %s", [name, token])
+
+
+def held(*kinds: str) -> frozenset[str]:
+    """Return the names `kind:…` of the leases that somebody holds now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM orderhub_lease WHERE until > now() AND split_part(name, ':', 1) = ANY(%s)", [list(kinds)]
+        )
+        return frozenset(name for (name,) in cursor.fetchall())
