@@ -34,6 +34,7 @@ class Vitals:
     waiting_backlog: bool
     """Orders wait before a gate that lets one in by now."""
     queued_tasks: int
+    """Tasks that wait for a worker; not those that one has, nor those that failed and are tried again later."""
     held: frozenset[str]
     """Names of the leases somebody holds."""
     beats: dict[str, Beat]
@@ -60,7 +61,7 @@ def look() -> Vitals:
                             SELECT FROM orderhub_gate g WHERE (g.shop_id IS NULL OR g.shop_id = s.id) AND (
                                 g.state = 'paused' OR clock_timestamp() < g.paced_until
                                     + make_interval(secs => 60.0 / coalesce(g.rate_per_minute, 1000000))))),
-                (SELECT count(*) FROM (SELECT FROM django_q_ormq LIMIT 100) AS queued),
+                (SELECT count(*) FROM (SELECT FROM django_q_ormq WHERE lock <= clock_timestamp() LIMIT 100) AS queued),
                 ARRAY(SELECT name FROM orderhub_lease WHERE until > now())
             """,
             [LEFT_OVER_SECONDS, kinds, kinds],

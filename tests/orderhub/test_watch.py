@@ -217,6 +217,15 @@ def test_nothing_starts_while_the_drain_runs_or_the_queue_is_long(all_is_well, s
     assert "outbox" not in queued()
 
 
+def test_tasks_that_failed_and_wait_for_another_try_hold_up_no_drain(all_is_well, state_file):
+    effect(make_shop(), "wms_push")
+    for _ in range(QUEUE_LIMIT):
+        schedules.start("prune")
+    OrmQ.objects.update(lock=timezone.now() + timedelta(seconds=600))
+    Watch(state_file).look()
+    assert queued() == ["outbox", *["prune"] * QUEUE_LIMIT]
+
+
 def effect(shop, kind, due_at=None):
     # The database's now() is when the test's transaction began.
     past = datetime.now(UTC) - timedelta(minutes=1)
