@@ -4,10 +4,12 @@ What it finds goes to the log, to a state file and to `HUB_ALARM_COMMAND`; none 
 """
 
 import json
+import os
 import shlex
 import subprocess
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +36,9 @@ CLUSTER_SILENT_SECONDS = 30
 STOCK_SILENT_SECONDS = 90
 REMIND_SECONDS = 600
 COMMAND_SECONDS = 10
+TELL_SECONDS = 5
+"""A look begins no alarm command after this; the others follow with the next looks."""
+UNTOLD_LIMIT = 1000
 STALE_SECONDS = 60
 """Age of the state file from which the watch itself counts as dead."""
 
@@ -46,43 +51,63 @@ class Watch:
 
     def __init__(self, state_file: Path, *, patience: bool = True) -> None:
         self.state_file = state_file
-        self.started = time.monotonic()
         self.patience = patience
         """False counts a job that never ran as silent at once, as a single look must."""
         self.alarms: Alarms = {}
+        self._since = self._cluster_seen = time.monotonic()
+        """From when jobs and cluster had the chance to run: the start of the watch, or the end of an outage."""
         self._told_at: dict[str, float] = {}
+        self._untold: deque[dict[str, str]] = deque(maxlen=UNTOLD_LIMIT)
         self._last: dict[str, float] = {}
-        self._cluster_seen = self.started
         self._retried: dict[int, datetime] = {}
         """The end of the wait, by shop, for which a pull was started already."""
 
     def look(self) -> Alarms:
         """Look once, start what waits, tell what changed, and return what is wrong now."""
-        try:
-            seen = vitals.look()
-            alarms = self._judge(seen)
-            self._chores(seen)
-        except Error as error:
-            connection.close()
-            alarms = {"database": f"the database does not answer: {type(error).__name__}"}
-        self._tell(alarms)
+        alarms = self._see(self._chores)
         self._write_state(alarms)
+        self._note(alarms)
+        self._tell()
         return alarms
 
-    def _judge(self, seen: Vitals) -> Alarms:
-        age = time.monotonic() - self.started if self.patience else float("inf")
-        alarms = silent_jobs(seen, schedules.JOBS, age)
-        skew = abs((datetime.now(UTC) - seen.now).total_seconds())
+    def judge(self) -> Alarms:
+        """Return what is wrong now; nothing is started, written or told."""
+        return self._see(lambda _seen: None)
+
+    def _see(self, then: Callable[[Vitals], None]) -> Alarms:
+        try:
+            before = datetime.now(UTC)
+            seen = vitals.look()
+            skew = max(before - seen.now, seen.now - datetime.now(UTC)).total_seconds()
+            alarms = self._judge(seen, skew)
+            then(seen)
+        except Error as error:
+            connection.close()
+            # Nobody knows whether what was wrong is well by now.
+            return {**self.alarms, "database": f"the database does not answer: {type(error).__name__}"}
+        return alarms
+
+    def _judge(self, seen: Vitals, skew: float) -> Alarms:
+        """Judge a look; `skew` is by how much the database's clock lies outside of the time that the look took."""
+        if "database" in self.alarms:
+            self._since = self._cluster_seen = time.monotonic()
+        age = time.monotonic() - self._since if self.patience else float("inf")
+        alarms = silent_jobs(seen, schedules.JOBS, age, self.alarms)
         if skew > SKEW_SECONDS:
             alarms["clock"] = f"this machine's clock is {skew:.0f} s off the database's"
         if Stat.get_all():
             self._cluster_seen = time.monotonic()
-        elif not self.patience or time.monotonic() - self._cluster_seen > CLUSTER_SILENT_SECONDS:
+        elif self._had_its_time("cluster", CLUSTER_SILENT_SECONDS, time.monotonic() - self._cluster_seen):
             alarms["cluster"] = "no job cluster is running"
         lane = seen.beats.get(stock_lane.NAME)
-        if (lane.age_seconds if lane else age) > STOCK_SILENT_SECONDS and age > STOCK_SILENT_SECONDS:
+        is_silent = lane is None or lane.age_seconds > STOCK_SILENT_SECONDS
+        if is_silent and self._had_its_time("stock", STOCK_SILENT_SECONDS, age):
             alarms["stock"] = "show_stock is not running: channels learn what is left once a minute only"
         return alarms
+
+    def _had_its_time(self, key: str, seconds: float, waited: float) -> bool:
+        """Tell whether patience is over; with what was told already it is until that is well."""
+        return not self.patience or key in self.alarms or waited > seconds
 
     def _chores(self, seen: Vitals) -> None:
         waiting = {
@@ -115,39 +140,47 @@ class Watch:
         self._last[chore] = now
         return True
 
-    def _tell(self, alarms: Alarms) -> None:
+    def _note(self, alarms: Alarms) -> None:
         now = time.monotonic()
         for key, text in alarms.items():
             if key not in self.alarms or now - self._told_at[key] >= REMIND_SECONDS:
                 self._told_at[key] = now
                 log.error("alarm", alarm=key, text=text)
-                run_alarm_command({"alarm": key, "state": "raised", "text": text})
+                self._untold.append({"alarm": key, "state": "raised", "text": text})
         for key in self.alarms.keys() - alarms.keys():
             log.info("alarm is over", alarm=key)
-            run_alarm_command({"alarm": key, "state": "over", "text": self.alarms[key]})
+            self._untold.append({"alarm": key, "state": "over", "text": self.alarms[key]})
         self.alarms = alarms
+
+    def _tell(self) -> None:
+        """Hand on what is not told yet; after `TELL_SECONDS` the rest waits for the next look, which must not."""
+        deadline = time.monotonic() + TELL_SECONDS
+        while self._untold and time.monotonic() < deadline:
+            run_alarm_command(self._untold.popleft())
 
     def _write_state(self, alarms: Alarms) -> None:
         state = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "ok": not alarms, "alarms": alarms}
-        draft = self.state_file.with_suffix(".new")
+        draft = self.state_file.with_suffix(f".{os.getpid()}")
         draft.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
         draft.replace(self.state_file)
 
 
-def silent_jobs(seen: Vitals, table: Mapping[str, Periodic], watched_seconds: float) -> Alarms:
+def silent_jobs(
+    seen: Vitals, table: Mapping[str, Periodic], watched_seconds: float, standing: Container[str] = ()
+) -> Alarms:
     """Return the jobs that did not run when they should have, or whose last run failed.
 
-    A job that never ran is given as long as one that did, counted from when the watch began.
+    Each is given its time from when the watch began; not so what is among the `standing` alarms already.
     """
     alarms: Alarms = {}
     for name, job in table.items():
-        beat = seen.beats.get(name)
-        age = beat.age_seconds if beat else watched_seconds
-        if age > job.silent_after_seconds and watched_seconds > job.silent_after_seconds:
-            last = f"{age:.0f} s ago" if beat else "never"
-            alarms[f"job:{name}"] = f"the job {name} is silent: it ran {last}"
+        key, beat = f"job:{name}", seen.beats.get(name)
+        is_silent = beat is None or beat.age_seconds > job.silent_after_seconds
+        if is_silent and (watched_seconds > job.silent_after_seconds or key in standing):
+            last = f"{beat.age_seconds:.0f} s ago" if beat else "never"
+            alarms[key] = f"the job {name} is silent: it ran {last}"
         elif beat and not beat.is_ok:
-            alarms[f"job:{name}"] = f"the job {name} failed: {beat.message}"
+            alarms[key] = f"the job {name} failed: {beat.message}"
     return alarms
 
 

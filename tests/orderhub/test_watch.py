@@ -1,5 +1,9 @@
 import json
+import time
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,9 +13,11 @@ from django_q.models import OrmQ, Schedule
 
 from channels_sync.models import ShopSync
 from orderhub import schedules, stock_lane
+from orderhub import watch as watch_module
 from orderhub.core.effects import effect_handlers
 from orderhub.models import Effect, InboxItem, JobHeartbeat, Lease
 from orderhub.schedules import JOBS, Periodic
+from orderhub.selectors import vitals
 from orderhub.selectors.vitals import Beat, Vitals
 from orderhub.services import jobs
 from orderhub.services.gate import set_gate
@@ -44,6 +50,18 @@ def all_is_well(db, monkeypatch):
 def handled(monkeypatch):
     """Only pushes to the warehouse have somebody who carries them out."""
     monkeypatch.setattr(effect_handlers, "_items", {"wms_push": None})
+
+
+@pytest.fixture
+def told(settings, tmp_path):
+    """What the alarm command was told."""
+    file = tmp_path / "told"
+    settings.HUB_ALARM_COMMAND = f"sh -c 'cat >> {file}; echo >> {file}'"
+
+    def events():
+        return [(event["alarm"], event["state"]) for event in map(json.loads, file.read_text().splitlines())]
+
+    return events
 
 
 def seen(**beats):
@@ -93,9 +111,7 @@ def test_a_silent_lane_of_the_stock_is_told(all_is_well, state_file):
     assert list(Watch(state_file, patience=False).look()) == ["stock"]
 
 
-def test_silence_and_its_end_reach_state_file_and_command(all_is_well, state_file, settings, tmp_path):
-    told = tmp_path / "told"
-    settings.HUB_ALARM_COMMAND = f"sh -c 'cat >> {told}; echo >> {told}'"
+def test_silence_and_its_end_reach_state_file_and_command(all_is_well, state_file, told, tmp_path):
     watch = Watch(state_file, patience=False)
     JobHeartbeat.objects.filter(name="pull").update(beat_at=datetime.now(UTC) - timedelta(minutes=5))
     assert list(watch.look()) == ["job:pull"]
@@ -103,9 +119,8 @@ def test_silence_and_its_end_reach_state_file_and_command(all_is_well, state_fil
     with jobs.beat("pull", 60):
         pass
     assert watch.look() == {}
-    events = [json.loads(line) for line in told.read_text().splitlines()]
-    assert [(event["alarm"], event["state"]) for event in events] == [("job:pull", "raised"), ("job:pull", "over")]
-    assert "the job pull is silent" in events[0]["text"]
+    assert told() == [("job:pull", "raised"), ("job:pull", "over")]
+    assert "the job pull is silent" in (tmp_path / "told").read_text()
 
 
 def test_a_command_that_fails_or_hangs_stops_nothing(settings, monkeypatch):
@@ -121,19 +136,81 @@ def test_no_cluster_is_an_alarm(all_is_well, state_file, monkeypatch):
     assert Watch(state_file).look() == {}
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_lost_database_is_told_without_it_and_the_watch_goes_on(state_file, monkeypatch):
-    watch = Watch(state_file)
-    monkeypatch.setattr("orderhub.watch.Stat.get_all", lambda: ["a cluster"])
+@contextmanager
+def lost_database():
     good = connection.settings_dict["PORT"]
     connection.close()
     connection.settings_dict["PORT"] = "1"
     try:
-        assert watch.look() == {"database": "the database does not answer: OperationalError"}
-        assert read_state(state_file) == {"database": "the database does not answer: OperationalError"}
+        yield
     finally:
         connection.settings_dict["PORT"] = good
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_database_is_told_without_it_and_the_watch_goes_on(state_file, monkeypatch):
+    watch = Watch(state_file)
+    monkeypatch.setattr("orderhub.watch.Stat.get_all", lambda: ["a cluster"])
+    with lost_database():
+        assert watch.look() == {"database": "the database does not answer: OperationalError"}
+        assert read_state(state_file) == {"database": "the database does not answer: OperationalError"}
     assert watch.look() == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_wrong_before_an_outage_is_neither_over_nor_new_after_it(state_file, told, monkeypatch):
+    monkeypatch.setattr("orderhub.watch.Stat.get_all", lambda: ["a cluster"])
+    old = datetime.now(UTC) - timedelta(hours=9)
+    JobHeartbeat.objects.create(name="pull", beat_at=old, is_ok=False, message="no way", every_seconds=60)
+    watch = Watch(state_file)
+    watch.look()
+    with lost_database():
+        assert list(watch.look()) == ["job:pull", "database"]
+        watch.look()
+    assert list(watch.look()) == ["job:pull"]
+    assert told() == [("job:pull", "raised"), ("database", "raised"), ("database", "over")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_an_outage_cluster_and_jobs_get_their_time_anew(all_is_well, state_file, monkeypatch):
+    watch = Watch(state_file)
+    assert watch.look() == {}
+    JobHeartbeat.objects.update(beat_at=datetime.now(UTC) - timedelta(seconds=900))
+    monkeypatch.setattr("orderhub.watch.Stat.get_all", list)
+    with lost_database():
+        passed(monkeypatch, 900)
+        assert list(watch.look()) == ["database"]
+    assert watch.look() == {}
+    passed(monkeypatch, 31)
+    assert list(watch.look()) == ["cluster"]
+    passed(monkeypatch, 120)
+    assert {"cluster", "job:pull", "job:outbox", "stock"} <= watch.look().keys()
+    assert "job:prune" not in watch.look()
+
+
+def passed(monkeypatch, seconds):
+    """Let time pass for the watch."""
+    now = watch_module.time.monotonic()
+    monkeypatch.setattr("orderhub.watch.time", SimpleNamespace(monotonic=lambda: now + seconds))
+
+
+def test_a_slow_alarm_command_holds_up_neither_the_state_nor_the_next_look(all_is_well, state_file, monkeypatch):
+    monkeypatch.setattr("orderhub.watch.TELL_SECONDS", 0.05)
+    JobHeartbeat.objects.filter(name__in=["pull", "inbox", "outbox"]).update(is_ok=False)
+    known, events = [], []
+
+    def slow(event):
+        known.append(len(read_state(state_file)))
+        events.append(event["alarm"])
+        time.sleep(0.06)
+
+    monkeypatch.setattr("orderhub.watch.run_alarm_command", slow)
+    watch = Watch(state_file)
+    for number in (1, 2, 3, 3):
+        watch.look()
+        assert len(events) == number
+    assert known == [3, 3, 3]
+    assert sorted(events) == ["job:inbox", "job:outbox", "job:pull"]
 
 
 def test_a_clock_that_is_off_is_told(all_is_well, state_file, time_machine):
@@ -143,6 +220,23 @@ def test_a_clock_that_is_off_is_told(all_is_well, state_file, time_machine):
     told = [f"this machine's clock is {seconds} s off the database's" for seconds in range(85, 96)]
     assert list(alarms) == ["clock"]
     assert alarms["clock"] in told
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "alarms"), [(60, 0, []), (0, 60, []), (60, -10, ["clock"]), (-10, 60, ["clock"])]
+)
+def test_a_slow_answer_is_no_wrong_clock(all_is_well, state_file, time_machine, monkeypatch, before, after, alarms):
+    """The database looks at its clock `before` seconds after the watch did, `after` seconds before the watch again."""
+    start = datetime.now(UTC)
+
+    def slow_look():
+        time_machine.move_to(start + timedelta(seconds=before + after))
+        return replace(answer, now=start + timedelta(seconds=before))
+
+    answer = vitals.look()
+    monkeypatch.setattr("orderhub.watch.vitals.look", slow_look)
+    time_machine.move_to(start, tick=False)
+    assert list(Watch(state_file).judge()) == alarms
 
 
 def test_a_malformed_schedule_is_gone_after_a_look(all_is_well, state_file):
