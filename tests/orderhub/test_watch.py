@@ -340,11 +340,27 @@ def test_the_state_of_a_dead_watch_is_an_alarm(state_file, time_machine):
 def test_the_command_answers_by_its_exit_code(all_is_well, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_VAR_DIR", str(tmp_path))
     call_command("watch", "--once")
+    Watch(tmp_path / "watch.json").look()
     call_command("watch", "--check")
     assert capsys.readouterr().out == "all is well\nall is well\n"
     JobHeartbeat.objects.all().delete()
     with pytest.raises(CommandError) as error:
         call_command("watch", "--once")
     assert error.value.returncode == 1
+    (tmp_path / "watch.json").unlink()
     with pytest.raises(CommandError):
         call_command("watch", "--check")
+
+
+def test_a_single_look_only_looks(all_is_well, state_file, told, tmp_path, monkeypatch):
+    """A watch may run beside it: its state, its heartbeat, its alarms and its chores are its own."""
+    monkeypatch.setenv("HUB_VAR_DIR", str(tmp_path))
+    JobHeartbeat.objects.filter(name="pull").delete()
+    Schedule.objects.create(name="bad", func="os.getpid", next_run=datetime.now(UTC))
+    effect(make_shop(), "wms_push")
+    with pytest.raises(CommandError):
+        call_command("watch", "--once")
+    assert list(tmp_path.iterdir()) == []
+    assert queued() == []
+    assert Schedule.objects.filter(name="bad").exists()
+    assert not JobHeartbeat.objects.filter(name="watch").exists()

@@ -17,19 +17,19 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="look once; exit code 1 when something is wrong")
+        parser.add_argument("--once", action="store_true", help="only look, once; exit code 1 when something is wrong")
         parser.add_argument(
             "--check", action="store_true", help="ask a running watch through its state file, without the database"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         state_file = var_dir() / "watch.json"
-        state_file.parent.mkdir(parents=True, exist_ok=True)
         if options["check"]:
             self._answer(read_state(state_file))
         elif options["once"]:
-            self._answer(Watch(state_file, patience=False).look())
+            self._answer(Watch(state_file, patience=False).judge())
         else:
+            state_file.parent.mkdir(parents=True, exist_ok=True)
             self._loop(Watch(state_file))
 
     def _loop(self, watch: Watch) -> None:
