@@ -90,7 +90,10 @@ class EmbeddedServer:
             self._start(self._prepare_home())
 
     def leave(self, wait_seconds: float = 0) -> bool:
-        """Stop being a user; true when the server has ended within `wait_seconds` (others may still use it)."""
+        """Stop being a user; true when the server has ended within `wait_seconds` (others may still use it), or when
+        this process never used it."""
+        if self._users is None and self._keeper is None:
+            return True
         if self._users is not None:
             os.close(self._users)
             self._users = None

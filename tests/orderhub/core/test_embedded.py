@@ -134,6 +134,13 @@ def test_asking_for_the_address_starts_nothing(tmp_path):
     assert not (tmp_path / "pg").exists()
 
 
+def test_a_process_that_never_used_it_has_nothing_to_end(tmp_path):
+    server = EmbeddedServer(tmp_path / "pg")
+    server.mend()
+    assert server.leave(20)
+    assert not (tmp_path / "pg").exists()
+
+
 def test_a_path_too_long_for_a_socket_gets_a_private_short_one(tmp_path):
     home = tmp_path / ("long" * 25) / "pg"
     server = EmbeddedServer(home)
