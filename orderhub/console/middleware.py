@@ -1,8 +1,9 @@
-"""What depends on the address: the language people get, the content security policy, and what is logged of it."""
+"""What depends on the address: which hosts are answered, language, content security policy, what is logged of it."""
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
 from django.utils import translation
@@ -11,6 +12,8 @@ from django_structlog.middlewares import RequestMiddleware
 
 CONSOLE_POLICY = {"script-src": ["'self'", "'unsafe-eval'"], "style-src": ["'self'", "'unsafe-inline'"]}
 """The console theme ships Alpine.js, which evaluates attributes and sets inline styles (unfold issue 2129)."""
+
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class PolicyMiddleware(CSPMiddleware):  # type: ignore[misc]
@@ -31,6 +34,15 @@ class RequestLogMiddleware(RequestMiddleware):  # type: ignore[misc]
     def format_request(request: HttpRequest) -> str:
         """Return method and path: what stands behind the question mark may be a phone or the code of a session."""
         return f"{request.method} {request.path}"
+
+
+class HostMiddleware(CommonMiddleware):
+    """Refuses hosts that are not the hub's; probes name a machine or its number instead, and get no word that depends
+    on it."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """Ask for the host, but for probes."""
+        return None if request.path_info in PROBES else super().process_request(request)
 
 
 class LanguageMiddleware(LocaleMiddleware):

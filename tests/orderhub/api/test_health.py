@@ -31,6 +31,22 @@ def test_healthz_asks_no_database(django_assert_num_queries):
         assert get("/healthz").content == b"ok"
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "10.0.0.7:8000", "web"])
+def test_probes_are_answered_whatever_they_call_the_machine(settings, path, host):
+    settings.ALLOWED_HOSTS = ["hub.example.com"]
+    with beat("drain_outbox", 60):
+        pass
+    assert get(path, HTTP_HOST=host).status_code == 200
+    assert get("/desk/login/", HTTP_HOST=host).status_code == 400
+
+
+def test_production_answers_a_probe_without_https(settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert get("/healthz").status_code == 200
+    assert get("/desk/login/").status_code == 301
+
+
 def test_ready_when_every_part_works():
     with beat("drain_outbox", 60):
         pass
