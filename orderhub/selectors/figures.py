@@ -13,6 +13,9 @@ RECENT_CAP = 200_000
 """Orders of the last day that are counted; a day of the field's worst surge has 50,000."""
 
 
+AGES = "Age of the oldest of them (effects that are pending or sent just now: overdue by; dead ones: since they are)."
+
+
 @dataclass(slots=True, frozen=True)
 class Figure:
     """One measured quantity: label values and the figure for each."""
@@ -65,10 +68,10 @@ def queue_figures() -> Iterable[Figure]:
         SELECT 'outbox', 'pending', count(*), greatest(extract(epoch FROM now() - min(due_at)), 0)
         FROM orderhub_effect WHERE state = 'pending'
         UNION ALL
-        SELECT 'outbox', 'sending', count(*), greatest(extract(epoch FROM now() - min(created_at)), 0)
+        SELECT 'outbox', 'sending', count(*), greatest(extract(epoch FROM now() - min(due_at)), 0)
         FROM orderhub_effect WHERE state = 'sending'
         UNION ALL
-        SELECT 'outbox', 'dead', count(*), extract(epoch FROM now() - min(created_at))
+        SELECT 'outbox', 'dead', count(*), extract(epoch FROM now() - min(coalesce(finished_at, created_at)))
         FROM orderhub_effect WHERE state = 'dead'
         UNION ALL
         SELECT 'reports', state, count(*), extract(epoch FROM now() - min(received_at))
@@ -86,7 +89,7 @@ def queue_figures() -> Iterable[Figure]:
     counts = [((queue, state), float(n)) for queue, state, n, _age in rows]
     ages = [((queue, state), float(age)) for queue, state, _n, age in rows if age is not None]
     yield Figure("hub_queue_items", "Rows that wait, by queue and state.", labels, counts)
-    yield Figure("hub_queue_oldest_seconds", "Age of the oldest of them (pending effects: overdue by).", labels, ages)
+    yield Figure("hub_queue_oldest_seconds", AGES, labels, ages)
 
 
 @figure_sources.register("gate")

@@ -1,8 +1,10 @@
+from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from orderhub.models import Effect, JobHeartbeat, Warehouse, WarehouseReport
@@ -111,6 +113,20 @@ def test_metrics_tell_orders_queues_and_jobs():
     assert told["hub_queue_oldest_seconds", ("queue", "outbox"), ("state", "pending")] > 0
     assert told["hub_job_ok", ("job", "drain_outbox")] == 0
     assert told["hub_job_took_seconds", ("job", "drain_outbox")] == 0.25
+
+
+def test_the_age_of_an_effect_counts_from_when_it_was_due_or_died():
+    """The row that tells a shop's channel its stock is used again for ever."""
+    now, order = timezone.now(), make_order()
+    for state, due, died in (("pending", 10, None), ("sending", 20, None), ("dead", 500, now - timedelta(seconds=40))):
+        due_at = now - timedelta(seconds=due)
+        Effect.objects.create(
+            shop=order.shop, kind="stock", key=state, state=state, due_at=due_at, finished_at=died, created_at=START
+        )
+    told = samples(get("/metrics"))
+    states = ("pending", "sending", "dead")
+    ages = [told["hub_queue_oldest_seconds", ("queue", "outbox"), ("state", state)] for state in states]
+    assert ages == pytest.approx([10, 20, 40], abs=5)
 
 
 @pytest.mark.parametrize("rows", [1, 3])
