@@ -16,6 +16,7 @@ from orderhub.models import (
 from orderhub.models.inbox import PayloadErasedError, pack
 from orderhub.services import retention
 from tests.factories import make_order, make_shop
+from tests.plans import plan_of
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +55,14 @@ def test_receivers_of_orders_that_ended_long_ago_are_erased(settings):
     assert retention.prune()["orderhub_receiver"] == 4
     assert keys(Receiver, "order__external_no") == ["completed-99", "in_transit-500", "just came"]
     assert Order.objects.count() == 7
+
+
+def test_orders_that_ended_long_ago_are_found_without_reading_all_of_them():
+    """Last of all: what grows by the hour is not to wait for what happens once in three years."""
+    receivers = retention.plan()[-1]
+    assert receivers.table == "orderhub_receiver"
+    query = f"SELECT ctid FROM orderhub_receiver WHERE {receivers.condition}"
+    assert "order_modified" in plan_of(query, {"days": receivers.days})
 
 
 def test_reports_of_warehouses_go_once_they_are_done_and_old():
