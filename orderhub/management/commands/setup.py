@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from orderhub import schedules
 from orderhub.services.roles import sync_roles
+from orderhub.services.sessions import limit_idle_transactions
 from triage.services import load_defaults
 
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         quiet = min(options["verbosity"], 1)
         call_command("migrate", interactive=options["interactive"], verbosity=quiet)
         call_command("createcachetable", verbosity=quiet)
+        limit_idle_transactions()
         sync_roles()
         load_defaults()
         schedules.sync()
