@@ -25,6 +25,15 @@ SHARES = "taobao=2,mini=2,wechat=1,jd=1,douyin=1"
 """Weight of each demo shop among the orders."""
 WAREHOUSE_SECONDS = 45
 """From taking an order to its hand-over, so that parcels leave while one looks on."""
+GATEWAYS = {
+    "HUB_TAOBAO_GATEWAY_URL": "/router/rest",
+    "HUB_WECHAT_GATEWAY_URL": "/wechat",
+    "HUB_JD_GATEWAY_URL": "/jd/routerjson",
+    "HUB_JD_OAUTH_URL": "/jd/oauth2",
+    "HUB_DOUYIN_GATEWAY_URL": "/douyin",
+    "HUB_QIMEN_GATEWAY_URL": "/router/qimen/service",
+}
+"""Where the sandbox answers for each platform and for the warehouse."""
 BACKLOG = 300
 """Orders of the hours before, so that the first look is not at empty pages."""
 
@@ -97,13 +106,11 @@ def sandbox(port: int, sandbox_port: int, rate: float, backlog: int = BACKLOG) -
 
 
 def point_at_sandbox(sandbox_port: int) -> None:
-    """Let the processes that are started from here talk to the sandbox, unless they were told otherwise."""
-    os.environ.setdefault("HUB_TAOBAO_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/router/rest")
-    os.environ.setdefault("HUB_WECHAT_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/wechat")
-    os.environ.setdefault("HUB_JD_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/jd/routerjson")
-    os.environ.setdefault("HUB_JD_OAUTH_URL", f"http://{HOST}:{sandbox_port}/jd/oauth2")
-    os.environ.setdefault("HUB_DOUYIN_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/douyin")
-    os.environ.setdefault("HUB_QIMEN_GATEWAY_URL", f"http://{HOST}:{sandbox_port}/router/qimen/service")
+    """Let the processes that are started from here talk to the sandbox, whatever `.env` says: the demo's shops are none
+    of a platform."""
+    address = f"http://{HOST}:{sandbox_port}"
+    for name, path in GATEWAYS.items():
+        os.environ[name] = f"{address}{path}"
 
 
 def manage(*words: str) -> list[str]:

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from orderhub.management.commands.run import GATEWAYS, point_at_sandbox
+
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 150
 """Five processes start beside other tests on two cores; a start that takes minutes is still a failure."""
@@ -145,6 +147,20 @@ def test_a_taken_port_is_said_before_anything_starts():
         port = taken.getsockname()[1]
         with pytest.raises(CommandError, match=f"Port {port} is in use; choose another, for example PORT={port + 1}"):
             call_command("run", "--port", str(port), "--no-sandbox")
+
+
+def test_the_demo_talks_to_the_sandbox_whatever_the_env_file_says(monkeypatch):
+    for name in GATEWAYS:
+        monkeypatch.setenv(name, "https://eco.taobao.com/router/rest")
+    point_at_sandbox(8790)
+    assert {name: os.environ[name] for name in GATEWAYS} == {
+        "HUB_TAOBAO_GATEWAY_URL": "http://127.0.0.1:8790/router/rest",
+        "HUB_WECHAT_GATEWAY_URL": "http://127.0.0.1:8790/wechat",
+        "HUB_JD_GATEWAY_URL": "http://127.0.0.1:8790/jd/routerjson",
+        "HUB_JD_OAUTH_URL": "http://127.0.0.1:8790/jd/oauth2",
+        "HUB_DOUYIN_GATEWAY_URL": "http://127.0.0.1:8790/douyin",
+        "HUB_QIMEN_GATEWAY_URL": "http://127.0.0.1:8790/router/qimen/service",
+    }
 
 
 @pytest.mark.parametrize("command", ["run", "demo", "bench"])
