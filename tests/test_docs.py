@@ -9,6 +9,8 @@ import pytest
 from django.conf import global_settings
 from django.core.management import get_commands
 
+from orderhub.schedules import JOBS
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 READERS = re.compile(r"""(?:env\.(?:text|flag|number|words)|environ\.get)\(\s*["']([A-Z_]+)["']""")
@@ -51,6 +53,15 @@ def test_every_setting_does_something():
     own = re.findall(r"^([A-Z_]+) = env\.", (ROOT / "orderhub/settings.py").read_text(encoding="utf-8"), re.MULTILINE)
     uses = {name: sum(len(re.findall(rf"\b{name}\b(?! = env)(?!\", )", text)) for text in sources) for name in own}
     assert [name for name, count in uses.items() if not count and not hasattr(global_settings, name)] == []
+
+
+def test_every_periodic_job_is_told_with_how_often_it_runs():
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    table = page[page.index("## Periodic jobs") : page.index("## What the warehouse calls back")]
+    told = {name: every.split(",")[0] for name, every in re.findall(r"^\| (\w+) \| (.+?) \|", table, re.MULTILINE)}
+    words = {1: "minute", 60: "hour", 360: "6 hours"}
+    jobs = {name: words.get(job.minutes, f"{job.minutes} minutes") for name, job in JOBS.items()}
+    assert told == {"job": "every", **jobs}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
