@@ -7,7 +7,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orderhub.core.words import ContactKind, Flag, Presale, Refund, Status
+from orderhub.core.words import ContactKind, Flag, Hold, Presale, Refund, Status
 
 LABELS: dict[str, str | Promise] = {
     "": gettext_lazy("Whole order"),
@@ -52,6 +52,7 @@ WORDS: dict[str, dict[str, str | Promise]] = {
     "status": dict(Status.choices),
     "flag": dict(Flag.choices),
     "presale": dict(Presale.choices),
+    "channel_hold": dict(Hold.choices),
     "refund": dict(Refund.choices),
     "kind": dict(ContactKind.choices),
 }

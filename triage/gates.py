@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orderhub.core.words import Change, Refund
+from orderhub.core.words import Change, Hold, Refund
 
 AFTER_PUSH = "changed_after_push"
 
@@ -42,10 +42,19 @@ GATES: Mapping[str, Gate] = {
     ),
 }
 
+HOLDS: Mapping[str, Gate] = {
+    Hold.CASH_ON_DELIVERY: Gate(
+        _("Cash on delivery"),
+        _("Cash on delivery: the hub tells no warehouse what the courier must collect"),
+        _("Somebody ships it by hand on the platform, or the buyer pays online"),
+    ),
+}
+"""How the gate `channel_hold` speaks of holds that have a name."""
+
 
 def gate_texts(code: str, values: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return name, reason and what clears it, in the active language."""
-    gate = GATES[code]
+    gate = HOLDS.get(values.get("hold", ""), GATES[code])
     shown = dict(values)
     if "refund" in shown:
         shown["refund"] = str(dict(Refund.choices).get(shown["refund"], shown["refund"]))

@@ -15,7 +15,7 @@ from orderhub.console.columns import owner_of
 from orderhub.console.origins import CAME_BY, actor_word, warehouse_names
 from orderhub.console.panels import OrderPanel, add_panel, fact_words
 from orderhub.core.carriers import carrier_name
-from orderhub.core.words import Change, EffectKind, Flag, Lane, Presale, Source, Status
+from orderhub.core.words import Change, EffectKind, Flag, Hold, Lane, Presale, Source, Status
 from orderhub.models import Effect, Order, StockLevel
 from orderhub.selectors.orders import OrderPage
 from orderhub.services.reveal import PERMISSION as REVEAL
@@ -77,7 +77,7 @@ def remarks(order: Order, request: HttpRequest) -> dict[str, Any]:
         "seller_remark": order.seller_remark,
         "flag": order.get_flag_display() if order.flag != Flag.NONE else "",
         "presale": order.get_presale_display() if order.presale != Presale.NONE else "",
-        "channel_hold": order.channel_hold,
+        "channel_hold": dict(Hold.choices).get(order.channel_hold, order.channel_hold),
     }
     return shown if any(shown.values()) else {}
 

@@ -65,6 +65,12 @@ class Presale(TextChoices):
     BALANCE_PAID = "balance_paid", pgettext_lazy("presale", "Balance paid")
 
 
+class Hold(TextChoices):
+    """Holds of channels that have a name here; any other is shown in the platform's own word."""
+
+    CASH_ON_DELIVERY = "cod", _("Cash on delivery")
+
+
 class DeadlineSource(TextChoices):
     """By whose word an order must have left; empty where nobody noted it, or where there is no deadline yet."""
 

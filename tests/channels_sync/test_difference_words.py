@@ -14,6 +14,8 @@ from orderhub.services.receivers import SHOWN
         ("channel_status", "TRADE_FINISHED", "Channel's own word", "TRADE_FINISHED"),
         ("paid_at", "2026-11-11 00:00:03", "Paid", "2026-11-11 00:00:03"),
         ("flag", "none", "Flag", "None"),
+        ("channel_hold", "cod", "Channel hold", "Cash on delivery"),
+        ("channel_hold", "LOCKED", "Channel hold", "LOCKED"),
         ("receiver.kind", "masked", "Kind of contact", "Masked by the platform"),
         ("receiver", "unreadable", "Receiver", "unreadable"),
         ("lines[2]", "MASK x 10 x 3", "Line 2", "MASK x 10 × 3"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from channels_sync.connectors import cash
 from channels_sync.connectors.douyin.receiver import receiver_of, sealed_of
 from channels_sync.connectors.fields import text, whole
 from orderhub.core.draft import OrderDraft, read_draft
@@ -35,6 +36,8 @@ STATUSES = {
 16, 17, 25, 26 (refund asked, agreed, withdrawn, refused before shipping) are paid orders whose lines tell the rest."""
 ENDED = frozenset({"21", "22", "39"})
 """Main states of an order whose refund is finished: before shipping, after it, after receipt."""
+CASH_ON_DELIVERY = "0"
+"""`pay_type` of an order that is paid to the courier; also that of one that is not paid yet."""
 RISK_REVIEW = "105"
 """Paid and under the platform's risk review; it ships only from state 2 on."""
 REFUNDS = {
@@ -80,8 +83,11 @@ def read_order(order: Any) -> OrderDraft:
     presale, deposit = _presale(order)
     paid_at = moment_of(order, "pay_time")
     status, hold = _status(order, [line for line, _sum in lines], presale, is_paid=paid_at is not None)
-    if status in {"unpaid", "presale_deposit"}:
+    is_unpaid = status in {"unpaid", "presale_deposit"}
+    is_owed = is_unpaid or (_is_cash(order) and cash.is_owed(status))
+    if is_unpaid:
         paid_at = None
+    if is_owed:
         lines = [({**line, "paid_fen": 0}, total) for line, total in lines]
     return read_draft(
         {
@@ -96,7 +102,9 @@ def read_order(order: Any) -> OrderDraft:
             "buyer": {"id": text(order, "doudian_open_id") or text(order, "open_id")},
             "receiver": receiver_of(order),
             "lines": [line for line, _sum in lines],
-            **_amounts(order, sum(total for _line, total in lines), deposit, is_paid=paid_at is not None),
+            **_amounts(
+                order, sum(total for _line, total in lines), deposit, is_paid=paid_at is not None and not is_owed
+            ),
             "buyer_remark": text(order, "buyer_words"),
             "seller_remark": text(order, "seller_words"),
             "flag": _flag(order),
@@ -154,14 +162,18 @@ def _status(order: Order, lines: Sequence[dict[str, Any]], presale: str, *, is_p
 
 
 def _hold(order: Order, state: str) -> str:
-    """Return the code of the hold: risk review, told by the state or by a label of the order."""
+    """Return the code of the hold: risk review, told by the state or by a label of the order, or money to collect."""
     if state == RISK_REVIEW:
         return "risk_review"
     labels = order.get("shop_order_tag_ui")
     for label in labels if isinstance(labels, list) else ():
         if isinstance(label, dict) and ("risk" in str(label.get("key", "")) or "风控" in str(label.get("text", ""))):
             return "risk_review"
-    return ""
+    return cash.HOLD if _is_cash(order) else ""
+
+
+def _is_cash(order: Order) -> bool:
+    return text(order, "pay_type") == CASH_ON_DELIVERY
 
 
 def _channel_status(order: Order) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from channels_sync.connectors import cash
 from channels_sync.connectors.fields import moment, text
 from channels_sync.connectors.jd.amounts import order_amounts, read_lines
 from channels_sync.connectors.jd.receiver import read_receiver
@@ -62,7 +63,8 @@ def read_order(order: Any) -> OrderDraft:
     status, presale = _status(order, paid_at)
     if status in {"unpaid", "presale_deposit"}:
         paid_at = None
-    amounts, source = order_amounts(order, lines, is_paid=status != "unpaid")
+    is_owed = _is_cash(order) and cash.is_owed(status)
+    amounts, source = order_amounts(order, lines, is_paid=status != "unpaid" and not is_owed)
     _mark_refunds(order, lines)
     return read_draft(
         {
@@ -126,7 +128,11 @@ def _hold(order: Order) -> str:
     if text(order, "orderType").partition("-")[0] == LOC:
         return "LOC"
     # 京仓订单 and 云仓订单 leave from a warehouse of JD; the shop's own must not send them once more.
-    return text(order, "storeOrder").strip()[:64]
+    return text(order, "storeOrder").strip()[:64] or (cash.HOLD if _is_cash(order) else "")
+
+
+def _is_cash(order: Order) -> bool:
+    return text(order, "payType").partition("-")[0] == CASH_ON_DELIVERY
 
 
 def _ship_by(order: Order, created: datetime | None, paid_at: datetime | None) -> datetime | None:
@@ -138,7 +144,7 @@ def _ship_by(order: Order, created: datetime | None, paid_at: datetime | None) -
     since = paid_at or created
     if appointed is not None and since is not None and appointed > since:
         return appointed
-    if paid_at is None and created is not None and text(order, "payType").partition("-")[0] == CASH_ON_DELIVERY:
+    if paid_at is None and created is not None and _is_cash(order):
         return created + SHIP_WITHIN
     return None
 

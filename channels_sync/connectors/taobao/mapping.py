@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from channels_sync.connectors import cash
 from channels_sync.connectors.fields import fen, moment, text, whole
 from channels_sync.connectors.taobao.pull import REFUSED_KEY, number_of
 from orderhub.core.draft import OrderDraft, read_draft
@@ -44,6 +45,8 @@ REFUNDS = {
 }
 """A closed refund was withdrawn. A word that is not here counts as asked: an open refund stops the push."""
 FLAGS = {0: "grey", 1: "red", 2: "yellow", 3: "green", 4: "blue", 5: "purple"}
+CASH_ON_DELIVERY = "cod"
+"""`type` of a trade that is paid to the courier. Its `pay_time`, where there is one, is no payment."""
 DEPOSIT_PAID = frozenset({"FRONT_PAID_FINAL_NOPAID", "FRONT_PAID_FRONT_FORFEITED"})
 KEPT = ("type", "mark_desc", "ob_tag", "step_trade_status", "step_paid_fee", "est_con_time", "promise_collect_time")
 URGED_TAG = "lg"
@@ -63,6 +66,7 @@ def read_trade(trade: Any) -> OrderDraft:
     status = _status(trade, paid=paid_at is not None)
     if status in {"unpaid", "presale_deposit"}:
         paid_at = None
+    is_owed = _is_cash(trade) and cash.is_owed(status)
     return read_draft(
         {
             "external_no": number_of(trade),
@@ -75,8 +79,8 @@ def read_trade(trade: Any) -> OrderDraft:
             "ship_by": _ship_by(trade, paid_at),
             "buyer": {"id": text(trade, "buyer_open_uid"), "nickname": text(trade, "buyer_nick")},
             "receiver": _receiver(trade),
-            "lines": [line for line, _total in lines],
-            **_amounts(trade, sum(total for _line, total in lines), is_paid=paid_at is not None),
+            "lines": [{**line, "paid_fen": 0} if is_owed else line for line, _total in lines],
+            **_amounts(trade, sum(total for _line, total in lines), is_paid=paid_at is not None and not is_owed),
             "buyer_remark": text(trade, "buyer_message"),
             "seller_remark": text(trade, "seller_memo"),
             "flag": _flag(trade),
@@ -106,9 +110,15 @@ def _status(trade: Trade, *, paid: bool) -> str:
 def _hold(trade: Trade) -> str:
     """Return the platform's word against shipping. A state that nobody knows yet is held, never shipped."""
     word = text(trade, "status")
-    if word in STATUSES:
-        return word if word in HOLDS else ""
-    return f"unknown:{word}"[:64]
+    if word not in STATUSES:
+        return f"unknown:{word}"[:64]
+    if word in HOLDS:
+        return word
+    return cash.HOLD if _is_cash(trade) else ""
+
+
+def _is_cash(trade: Trade) -> bool:
+    return text(trade, "type") == CASH_ON_DELIVERY
 
 
 def _presale(trade: Trade) -> str:

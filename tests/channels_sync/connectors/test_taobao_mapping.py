@@ -98,6 +98,20 @@ def test_paid_but_forbidden_to_ship_is_a_hold():
     assert (draft.status, draft.channel_hold) == ("paid", "PAID_FORBID_CONSIGN")
 
 
+@pytest.mark.parametrize(
+    ("status", "hold", "paid"),
+    [
+        ("WAIT_SELLER_SEND_GOODS", "cod", 0), ("PAID_FORBID_CONSIGN", "PAID_FORBID_CONSIGN", 0),
+        ("WAIT_BUYER_CONFIRM_GOODS", "", 0), ("TRADE_FINISHED", "", 22300),
+    ],
+)  # fmt: skip
+def test_cash_on_delivery_is_held_and_nothing_is_paid_before_the_courier_collects(status, hold, paid):
+    draft = read_trade(trade(type="cod", status=status))
+    assert (draft.channel_hold, draft.paid_fen) == (hold, paid)
+    assert bool(sum(line.paid_fen for line in draft.lines)) == bool(paid)
+    assert read_trade(trade(type="cod", pay_time="")).channel_hold == "cod"
+
+
 def test_closed_before_payment_is_cancelled_and_after_it_refunded():
     assert read_trade(trade(status="TRADE_CLOSED")).status == "refunded"
     assert read_trade(trade(status="TRADE_CLOSED", pay_time="")).status == "cancelled"

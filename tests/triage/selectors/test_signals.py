@@ -142,6 +142,7 @@ def test_without_a_receiver_nothing_of_it_was_judged(rules):
     ("values", "why"),
     [
         ({"channel_hold": "LOCKED"}, "The platform forbids shipping for now: LOCKED"),
+        ({"channel_hold": "cod"}, "Cash on delivery: the hub tells no warehouse what the courier must collect"),
         ({"presale": "deposit"}, "Presale: the balance is not paid yet"), ({"refund": "asked"}, "Refund open"),
         ({"status": "unpaid"}, "only paid orders are judged"),
     ],

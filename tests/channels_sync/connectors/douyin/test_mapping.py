@@ -106,6 +106,16 @@ def test_other_labels_hold_nothing(labels):
     assert read_order(order(shop_order_tag_ui=labels)).channel_hold == ""
 
 
+@pytest.mark.parametrize(
+    ("state", "status", "hold", "paid"),
+    [(1, "unpaid", "", 0), (2, "paid", "cod", 0), (105, "paid", "risk_review", 0), (3, "in_transit", "", 0)],
+)
+def test_cash_on_delivery_is_held_and_nothing_is_paid_before_the_courier_collects(state, status, hold, paid):
+    draft = read_order(order(pay_type=0, pay_time=0, order_status=state, main_status=state))
+    assert (draft.status, draft.channel_hold, draft.paid_fen, draft.paid_at) == (status, hold, paid, None)
+    assert sum(line.paid_fen for line in draft.lines) == 0
+
+
 def test_a_shipped_order_is_not_held_by_an_old_label():
     row = order(order_status=3, main_status=3, shop_order_tag_ui=[{"key": "risk_done", "text": ""}])
     assert read_order(row).channel_hold == ""

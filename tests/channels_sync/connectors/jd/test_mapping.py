@@ -109,6 +109,19 @@ def test_what_the_shop_s_own_warehouse_must_not_send_is_held(fields, hold):
     assert read_order(order(**fields)).channel_hold == hold
 
 
+@pytest.mark.parametrize(
+    ("state", "status", "hold", "paid"),
+    [
+        ("WAIT_SELLER_STOCK_OUT", "paid", "cod", 0), ("LOCKED", "paid", "LOCKED", 0),
+        ("WAIT_GOODS_RECEIVE_CONFIRM", "in_transit", "", 0), ("FINISHED_L", "completed", "", 28500),
+    ],
+)  # fmt: skip
+def test_cash_on_delivery_is_held_and_nothing_is_paid_before_the_courier_collects(state, status, hold, paid):
+    draft = read_order(order(payType="1-货到付款", paymentConfirmTime=NO_TIME, orderState=state))
+    assert (draft.status, draft.channel_hold, draft.paid_fen, draft.paid_at) == (status, hold, paid, None)
+    assert bool(sum(line.paid_fen for line in draft.lines)) == bool(paid)
+
+
 def test_cancelled_before_payment_and_after_it():
     unpaid = {"paymentConfirmTime": NO_TIME, "actualPay": "", "shouldPay": ""}
     assert read_order(order(orderState="TRADE_CANCELED", **unpaid)).status == "cancelled"
