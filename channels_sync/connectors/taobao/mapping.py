@@ -31,6 +31,8 @@ STATUSES = {
 }
 """The platform's words; a word that is not here is kept, and held once it is paid. A part shipped outside the
 hub counts as shipped, so that nothing is sent twice."""
+CLOSED = frozenset({"TRADE_CLOSED", "TRADE_CLOSED_BY_TAOBAO"})
+"""States of a trade, and of a line, of which nothing is to be sent any more."""
 HOLDS = frozenset({"PAID_FORBID_CONSIGN"})
 """Paid, but the platform forbids shipping for now."""
 REFUNDS = {
@@ -153,15 +155,18 @@ def _receiver(trade: Trade) -> dict[str, str]:
 
 
 def _lines(trade: Trade) -> list[tuple[dict[str, Any], int]]:
-    """Return each line with what is due for it before the order's own discount, in fen."""
+    """Return each line with what is due for it before the order's own discount, in fen: nothing for one that was closed
+    without being paid."""
     wrapper = trade.get("orders")
     rows = wrapper.get("order") if isinstance(wrapper, dict) else wrapper
     if not isinstance(rows, list) or not rows:
         raise FieldError("orders.order", "the trade has no lines")
-    return [_line(row, f"orders.order[{place}]") for place, row in enumerate(rows)]
+    # Of a trade that is over as a whole its own state says it all, and its sums stay.
+    over = frozenset() if text(trade, "status") in CLOSED else CLOSED
+    return [_line(row, f"orders.order[{place}]", over) for place, row in enumerate(rows)]
 
 
-def _line(row: Any, path: str) -> tuple[dict[str, Any], int]:
+def _line(row: Any, path: str, over: frozenset[str]) -> tuple[dict[str, Any], int]:
     if not isinstance(row, dict):
         raise FieldError(path, "a line must be an object")
     quantity = whole(row, "num", path)
@@ -169,6 +174,9 @@ def _line(row: Any, path: str) -> tuple[dict[str, Any], int]:
     paid = fen(row, "divide_order_fee", path)
     if paid is None:
         paid = fen(row, "payment", path) or 0
+    refund = REFUNDS.get(text(row, "refund_status"), "asked")
+    is_over = text(row, "status") in over
+    is_unpaid = is_over and refund != "done"
     sku = next((str(row[name]) for name in ("outer_sku_id", "outer_iid", "sku_id", "num_iid") if row.get(name)), "")
     line = {
         "line_no": str(row.get("oid_str") or row.get("oid") or ""),
@@ -176,13 +184,13 @@ def _line(row: Any, path: str) -> tuple[dict[str, Any], int]:
         "title": text(row, "title"),
         "quantity": quantity,
         "unit_price_fen": (total + quantity // 2) // quantity,
-        "paid_fen": paid,
-        "refund": REFUNDS.get(str(row.get("refund_status") or ""), "asked"),
+        "paid_fen": 0 if is_unpaid else paid,
+        "refund": "done" if is_over else refund,
         "item_id": text(row, "num_iid"),
         "sku_id": text(row, "sku_id"),
         "spec": text(row, "sku_properties_name")[:500],
     }
-    return line, total
+    return line, 0 if is_unpaid else total
 
 
 def _line_total(row: Trade, quantity: int, path: str) -> int:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
 from channels_sync.connectors.taobao.client import RefusedError, TopClient
+from channels_sync.connectors.taobao.mapping import CLOSED
 from channels_sync.connectors.taobao.readback import lines_of
 from orderhub.core.errors import HubError, TemporaryError
 
@@ -20,8 +21,6 @@ MEMO = "taobao.trade.memo.update"
 FULL = "taobao.trade.fullinfo.get"
 SKUS_PER_CALL = 20
 MEMO_BYTES = 1000
-CLOSED = frozenset({"TRADE_CLOSED", "TRADE_CLOSED_BY_TAOBAO"})
-"""States of a line of which nothing is to be sent any more."""
 FULL_UPDATE = "1"
 """`type`: the quantity is absolute. A difference sent twice would count twice."""
 FLAGS = {"grey": "0", "none": "0", "red": "1", "yellow": "2", "green": "3", "blue": "4", "purple": "5"}

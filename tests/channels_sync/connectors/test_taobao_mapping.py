@@ -137,6 +137,16 @@ def test_every_refund_state(word, refund):
     assert read_trade(with_line(refund_status=word)).lines[0].refund == refund
 
 
+@pytest.mark.parametrize(("status", "over"), [("WAIT_SELLER_SEND_GOODS", True), ("TRADE_CLOSED_BY_TAOBAO", False)])
+def test_a_line_that_was_closed_before_it_was_paid_is_neither_sent_nor_owed(status, over):
+    row = trade(status=status)
+    row["orders"]["order"][1].update(status="TRADE_CLOSED_BY_TAOBAO")
+    draft = read_trade(row)
+    told = [(line.refund, line.unit_price_fen, line.paid_fen) for line in draft.lines]
+    assert told == [("none", 12900, 23300), ("done", 4900, 0) if over else ("none", 4900, 4400)]
+    assert draft.total_fen == (25800 if over else 30700)
+
+
 def test_an_unknown_refund_state_stops_the_order_rather_than_ships_it():
     assert read_trade(with_line(refund_status="NEW_WORD")).lines[0].refund == "asked"
 
