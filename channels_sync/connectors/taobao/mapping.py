@@ -45,7 +45,8 @@ REFUNDS = {
     "CLOSED": "none",
     "SUCCESS": "done",
 }
-"""A closed refund was withdrawn. A word that is not here counts as asked: an open refund stops the push."""
+"""A closed refund was withdrawn; one that succeeded ends its line only where the line is closed. A word that is not
+here counts as asked: an open refund stops the push."""
 FLAGS = {0: "grey", 1: "red", 2: "yellow", 3: "green", 4: "blue", 5: "purple"}
 CASH_ON_DELIVERY = "cod"
 """`type` of a trade that is paid to the courier. Its `pay_time`, where there is one, is no payment."""
@@ -161,12 +162,11 @@ def _lines(trade: Trade) -> list[tuple[dict[str, Any], int]]:
     rows = wrapper.get("order") if isinstance(wrapper, dict) else wrapper
     if not isinstance(rows, list) or not rows:
         raise FieldError("orders.order", "the trade has no lines")
-    # Of a trade that is over as a whole its own state says it all, and its sums stay.
-    over = frozenset() if text(trade, "status") in CLOSED else CLOSED
-    return [_line(row, f"orders.order[{place}]", over) for place, row in enumerate(rows)]
+    is_over = text(trade, "status") in CLOSED
+    return [_line(row, f"orders.order[{place}]", is_over=is_over) for place, row in enumerate(rows)]
 
 
-def _line(row: Any, path: str, over: frozenset[str]) -> tuple[dict[str, Any], int]:
+def _line(row: Any, path: str, *, is_over: bool) -> tuple[dict[str, Any], int]:
     if not isinstance(row, dict):
         raise FieldError(path, "a line must be an object")
     quantity = whole(row, "num", path)
@@ -174,9 +174,7 @@ def _line(row: Any, path: str, over: frozenset[str]) -> tuple[dict[str, Any], in
     paid = fen(row, "divide_order_fee", path)
     if paid is None:
         paid = fen(row, "payment", path) or 0
-    refund = REFUNDS.get(text(row, "refund_status"), "asked")
-    is_over = text(row, "status") in over
-    is_unpaid = is_over and refund != "done"
+    refund, is_unpaid = _refund(row, is_over=is_over)
     sku = next((str(row[name]) for name in ("outer_sku_id", "outer_iid", "sku_id", "num_iid") if row.get(name)), "")
     line = {
         "line_no": str(row.get("oid_str") or row.get("oid") or ""),
@@ -185,12 +183,26 @@ def _line(row: Any, path: str, over: frozenset[str]) -> tuple[dict[str, Any], in
         "quantity": quantity,
         "unit_price_fen": (total + quantity // 2) // quantity,
         "paid_fen": 0 if is_unpaid else paid,
-        "refund": "done" if is_over else refund,
+        "refund": refund,
         "item_id": text(row, "num_iid"),
         "sku_id": text(row, "sku_id"),
         "spec": text(row, "sku_properties_name")[:500],
     }
     return line, 0 if is_unpaid else total
+
+
+def _refund(row: Trade, *, is_over: bool) -> tuple[str, bool]:
+    """Return the refund of a line, and whether the line was closed without being paid while the trade goes on.
+
+    A refund that succeeded and leaves its line open gave a part of the money back: the article is sent, or stays with
+    the buyer. Of a trade that is over as a whole its own state says the rest.
+    """
+    word = REFUNDS.get(text(row, "refund_status"), "asked")
+    if is_over:
+        return word, False
+    if text(row, "status") in CLOSED:
+        return "done", word != "done"
+    return ("none" if word == "done" else word), False
 
 
 def _line_total(row: Trade, quantity: int, path: str) -> int:

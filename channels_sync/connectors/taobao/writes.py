@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -131,9 +130,5 @@ def _untold(client: TopClient, shipment: Shipment) -> list[str]:
     ours = {shipment.tracking_no, *(number for _carrier, number in shipment.earlier)}
     wanted = [line.line_no for line in shipment.lines] or list(rows) or [shipment.external_no]
     left = [number for number in wanted if str(rows.get(number, {}).get("invoice_no") or "") not in ours]
-    alive = [number for number in left if not _is_closed(rows.get(number, {}))]
+    alive = [number for number in left if rows.get(number, {}).get("status") not in CLOSED]
     return alive if alive or len(left) < len(wanted) else left
-
-
-def _is_closed(row: Mapping[str, Any]) -> bool:
-    return row.get("refund_status") == "SUCCESS" or row.get("status") in CLOSED

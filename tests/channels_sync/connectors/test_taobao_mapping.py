@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from channels_sync.connectors.taobao.mapping import FLAGS, REFUNDS, STATUSES, read_trade
 from orderhub.core.errors import FieldError
+from orderhub.services.pool import claim_of
 
 TRADE = json.loads((Path(__file__).parents[2] / "payloads" / "taobao" / "trade.json").read_text(encoding="utf-8"))
 
@@ -134,7 +135,9 @@ def test_presale_steps(status, step, ours, presale, paid_fen):
 
 @pytest.mark.parametrize(("word", "refund"), sorted(REFUNDS.items()))
 def test_every_refund_state(word, refund):
-    assert read_trade(with_line(refund_status=word)).lines[0].refund == refund
+    status = "TRADE_CLOSED" if refund == "done" else "WAIT_SELLER_SEND_GOODS"
+    line = read_trade(with_line(refund_status=word, status=status)).lines[0]
+    assert (line.refund, line.paid_fen) == (refund, 23300)
 
 
 @pytest.mark.parametrize(("status", "over"), [("WAIT_SELLER_SEND_GOODS", True), ("TRADE_CLOSED_BY_TAOBAO", False)])
@@ -145,6 +148,17 @@ def test_a_line_that_was_closed_before_it_was_paid_is_neither_sent_nor_owed(stat
     told = [(line.refund, line.unit_price_fen, line.paid_fen) for line in draft.lines]
     assert told == [("none", 12900, 23300), ("done", 4900, 0) if over else ("none", 4900, 4400)]
     assert draft.total_fen == (25800 if over else 30700)
+
+
+@pytest.mark.parametrize(
+    ("status", "claim"),
+    [("WAIT_SELLER_SEND_GOODS", "paid"), ("WAIT_BUYER_CONFIRM_GOODS", "in_transit"), ("TRADE_FINISHED", "completed")],
+)
+def test_a_part_of_the_money_given_back_ends_neither_the_line_nor_the_order(status, claim):
+    row = with_line(refund_status="SUCCESS", status=status)
+    row["status"], row["orders"]["order"] = status, row["orders"]["order"][:1]
+    draft = read_trade(row)
+    assert (draft.lines[0].refund, claim_of(draft)) == ("none", claim)
 
 
 def test_an_unknown_refund_state_stops_the_order_rather_than_ships_it():

@@ -13,7 +13,7 @@ from channels_sync.connectors.taobao import events, receivers, refunds, writes
 from channels_sync.connectors.taobao.client import RefusedError
 from channels_sync.connectors.taobao.pull import FULL, LIST, REFUSED_KEY
 from channels_sync.readers import read
-from channels_sync.sandbox import catalogue
+from channels_sync.sandbox import catalogue, top_orders
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.trades import oids
 from orderhub.core.errors import HubError, TemporaryError
@@ -181,6 +181,20 @@ def test_a_second_try_wants_no_number_on_a_line_that_was_given_back(side):
         side.connector.ship(side.access, parcel(number))
     assert [told["lines"] for _key, told in side.told("shipment")] == [kept]
     assert side.draft(number).channel_status == "WAIT_BUYER_CONFIRM_GOODS"
+
+
+def test_a_line_of_which_a_part_of_the_money_went_back_gets_its_number(side, monkeypatch):
+    number, shown = side.paid(lines=2), top_orders.trade
+
+    def partly_refunded(draft, credentials):
+        whole = shown(draft, credentials)
+        whole["orders"]["order"][0]["refund_status"] = "SUCCESS"
+        return whole
+
+    monkeypatch.setattr(top_orders, "trade", partly_refunded)
+    numbers = oids(side.platform.store.get(number).draft)
+    side.connector.ship(side.access, parcel(number, lines=[ShippedLine(oid, 1) for oid in numbers]))
+    assert [told["lines"] for _key, told in side.told("shipment")] == [numbers]
 
 
 def test_a_part_leaves_out_a_line_that_was_given_back(side):
