@@ -35,13 +35,13 @@ AFTERSALES = {
 _RANK = {"none": 0, "refused": 1, "done": 2, "agreed": 3, "asked": 4}
 
 
-def order_lines(order: Node, detail: Node, code: int) -> list[tuple[dict[str, Any], int]]:
+def order_lines(order: Node, detail: Node) -> list[tuple[dict[str, Any], int]]:
     """Return each line with what its pieces cost before any discount, in fen."""
     rows = detail.get("product_infos")
     if not isinstance(rows, list) or not rows:
         raise FieldError("order_detail.product_infos", "the order has no lines")
     sales = nodes(order, AFTERSALES_KEY)
-    found = [_line(row, f"order_detail.product_infos[{place}]", sales, code) for place, row in enumerate(rows)]
+    found = [_line(row, f"order_detail.product_infos[{place}]", sales) for place, row in enumerate(rows)]
     lines = [line for line, _listed in found]
     for line, key in zip(lines, line_keys(rows), strict=True):
         line["line_no"] = key
@@ -52,7 +52,7 @@ def order_lines(order: Node, detail: Node, code: int) -> list[tuple[dict[str, An
     return found
 
 
-def _line(row: Any, path: str, sales: Iterable[Node], code: int) -> tuple[dict[str, Any], int]:
+def _line(row: Any, path: str, sales: Iterable[Node]) -> tuple[dict[str, Any], int]:
     if not isinstance(row, dict):
         raise FieldError(path, "a line must be an object")
     quantity = whole(row, "sku_cnt" if "sku_cnt" in row else "count", path)
@@ -63,9 +63,11 @@ def _line(row: Any, path: str, sales: Iterable[Node], code: int) -> tuple[dict[s
     sums = [fen(row, name, path) for name in ("real_price", "change_price", "estimate_price")]
     paid = 0 if row.get("is_free_gift") else next((fen for fen in sums if fen is not None), listed)
     refund, gone, refunded = _refund(row, sales, quantity)
-    if code == 20 and 0 < gone < quantity and refund not in {"asked", "agreed"}:
-        # Some pieces were given back before shipping: the others still have to leave.
-        quantity, paid, refund = quantity - gone, max(paid - refunded, 0), "none"
+    if refund == "done" and gone < quantity and not 0 < paid <= refunded:
+        # Of the line a part was given back, pieces or money: the rest goes its way.
+        refund = "none"
+    if 0 < gone < quantity and refund != "done":
+        quantity, paid = quantity - gone, max(paid - refunded, 0)
     sku = next((str(row[name]) for name in ("sku_code", "out_sku_id", "sku_id", "product_id") if row.get(name)), "")
     line = {
         "sku": sku,

@@ -53,7 +53,7 @@ def read_order(order: Any) -> OrderDraft:
     paid_at = _paid_at(detail)
     status = _status(code, detail)
     price = node(detail, "price_info")
-    lines = order_lines(order, detail, code)
+    lines = order_lines(order, detail)
     total = sum(listed for _line, listed in lines)
     receiver = _receiver(detail, code)
     is_paid = paid_at is not None and status != "unpaid"

@@ -11,6 +11,7 @@ from channels_sync.connectors.wechat.lines import AFTERSALES, AFTERSALES_KEY
 from channels_sync.connectors.wechat.mapping import REFUSED_KEY, STATUSES, read_order
 from channels_sync.readers import read
 from orderhub.core.errors import FieldError
+from orderhub.services.pool import claim_of
 
 ORDER = json.loads((Path(__file__).parents[3] / "payloads" / "wechat" / "order.json").read_text(encoding="utf-8"))
 
@@ -193,8 +194,9 @@ def test_no_deadline_leaves_it_to_the_shop():
 
 @pytest.mark.parametrize(("word", "refund"), [*sorted(AFTERSALES.items()), ("A_NEW_WORD", "asked")])
 def test_every_state_of_an_aftersale(word, refund):
-    draft = read_order(with_sales((word, 0)))
-    assert [line.refund for line in draft.lines] == [refund, refund, "none"]
+    row = with_sales((word, 0), finish_aftersale_sku_cnt=2 if refund == "done" else 0)
+    draft = read_order(row)
+    assert [line.refund for line in draft.lines] == [refund, "none" if refund == "done" else refund, "none"]
     assert draft.modified_at == utc(1794250000)
 
 
@@ -210,11 +212,33 @@ def test_counts_alone_say_enough_when_the_aftersale_is_not_at_hand():
     assert [line.refund for line in read_order(row).lines] == ["asked"] * 3
 
 
-def test_pieces_given_back_before_shipping_leave_the_others_to_be_sent():
-    row = with_sales(("MERCHANT_REFUND_SUCCESS", 11650), finish_aftersale_sku_cnt=1)
-    line = read_order(row).lines[0]
-    assert (line.quantity, line.paid_fen, line.refund) == (1, 11650, "none")
-    assert read_order({**row, "status": 30}).lines[0].quantity == 2
+ONE_PIECE = {"finish_aftersale_sku_cnt": 1}
+
+
+@pytest.mark.parametrize(("code", "claim"), [(20, "paid"), (21, "in_transit"), (30, "in_transit"), (100, "completed")])
+@pytest.mark.parametrize(
+    ("sales", "counts", "line"),
+    [
+        ([("MERCHANT_REFUND_SUCCESS", 11650)], ONE_PIECE, (1, 11650)), ([], ONE_PIECE, (1, 23300)),
+        ([("MERCHANT_REFUND_SUCCESS", 500)], {}, (2, 23300)),
+    ],
+)  # fmt: skip
+def test_pieces_or_money_given_back_in_part_leave_the_rest_of_the_order_as_it_is(code, claim, sales, counts, line):
+    row = with_sales(*sales, **counts)
+    row["order_detail"]["product_infos"] = row["order_detail"]["product_infos"][:1]
+    draft = read_order({**row, "status": code})
+    assert [(line.quantity, line.paid_fen, line.refund) for line in draft.lines] == [(*line, "none")]
+    assert claim_of(draft) == claim
+
+
+def test_a_line_of_which_all_money_went_back_is_done_before_its_pieces_are_counted():
+    assert read_order(with_sales(("MERCHANT_REFUND_SUCCESS", 23300))).lines[0].refund == "done"
+
+
+def test_another_piece_that_is_asked_back_does_not_bring_the_first_one_back():
+    sales = ("MERCHANT_REFUND_SUCCESS", 11650), ("MERCHANT_PROCESSING", 11650)
+    line = read_order(with_sales(*sales, **ONE_PIECE)).lines[0]
+    assert (line.quantity, line.paid_fen, line.refund) == (1, 11650, "asked")
 
 
 def test_equal_lines_are_told_apart():
