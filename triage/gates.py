@@ -48,6 +48,11 @@ HOLDS: Mapping[str, Gate] = {
         _("Cash on delivery: the hub tells no warehouse what the courier must collect"),
         _("Somebody ships it by hand on the platform, or the buyer pays online"),
     ),
+    Hold.PART_REFUNDED: Gate(
+        _("Refunded in part"),
+        _("A part of the money went back, and the platform does not say for which article"),
+        _("Somebody finds out and ships the rest by hand on the platform"),
+    ),
 }
 """How the gate `channel_hold` speaks of holds that have a name."""
 

@@ -69,6 +69,7 @@ class Hold(TextChoices):
     """Holds of channels that have a name here; any other is shown in the platform's own word."""
 
     CASH_ON_DELIVERY = "cod", _("Cash on delivery")
+    PART_REFUNDED = "part_refunded", _("Refunded in part")
 
 
 class DeadlineSource(TextChoices):

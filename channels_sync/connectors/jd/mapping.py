@@ -1,18 +1,19 @@
 """A JD order as an OrderDraft (protocol reference 3.5; states and traps: domain reference 4.5 and 4.6)."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from channels_sync.connectors import cash
 from channels_sync.connectors.fields import moment, text
 from channels_sync.connectors.jd.amounts import order_amounts, read_lines
+from channels_sync.connectors.jd.given_back import mark_refunds
 from channels_sync.connectors.jd.receiver import read_receiver
 from channels_sync.connectors.jd.refunds import state_of
 from channels_sync.connectors.jd.rows import NOTE_KEY, REFUSED_KEY, number_of, refunds_of, version_of
 from orderhub.core.draft import OrderDraft, read_draft
 from orderhub.core.errors import FieldError
 from orderhub.core.money import fen_from_yuan
+from orderhub.core.words import Hold
 
 Order = dict[str, Any]
 
@@ -65,13 +66,13 @@ def read_order(order: Any) -> OrderDraft:
         paid_at = None
     is_owed = _is_cash(order) and cash.is_owed(status)
     amounts, source = order_amounts(order, lines, is_paid=status != "unpaid" and not is_owed)
-    _mark_refunds(order, lines)
+    is_placed = mark_refunds(refunds_of(order), lines, is_over=status == "refunded")
     return read_draft(
         {
             "external_no": number_of(order),
             "status": status,
             "channel_status": text(order, "orderState"),
-            "channel_hold": _hold(order) if status == "paid" else "",
+            "channel_hold": _hold(order, is_placed=is_placed) if status == "paid" else "",
             "created_at": created,
             "modified_at": version_of(order),
             "paid_at": paid_at,
@@ -121,14 +122,18 @@ def _is_refunded(order: Order) -> bool:
     return any(state_of(refund) == "done" for refund in refunds_of(order))
 
 
-def _hold(order: Order) -> str:
+def _hold(order: Order, *, is_placed: bool) -> str:
     word = text(order, "orderState")
     if word not in TO_SHIP:
         return word[:64]
     if text(order, "orderType").partition("-")[0] == LOC:
         return "LOC"
     # 京仓订单 and 云仓订单 leave from a warehouse of JD; the shop's own must not send them once more.
-    return text(order, "storeOrder").strip()[:64] or (cash.HOLD if _is_cash(order) else "")
+    if elsewhere := text(order, "storeOrder").strip():
+        return elsewhere[:64]
+    if not is_placed:
+        return Hold.PART_REFUNDED.value
+    return cash.HOLD if _is_cash(order) else ""
 
 
 def _is_cash(order: Order) -> bool:
@@ -152,26 +157,3 @@ def _ship_by(order: Order, created: datetime | None, paid_at: datetime | None) -
 def _buyer(order: Order) -> dict[str, str]:
     names = [text(order, name) for name in ("open_id_buyer", "xid_buyer", "pin")]
     return {"id": next((name for name in names if name), "")[:128], "nickname": names[2][:200]}
-
-
-def _mark_refunds(order: Order, lines: list[dict[str, Any]]) -> None:
-    """Set the refund of the lines that each refund is about, in the sequence in which they were applied for."""
-    for refund in refunds_of(order):
-        for line in _concerned(refund, lines):
-            if line["refund"] != "done":
-                line["refund"] = state_of(refund)
-
-
-def _concerned(refund: Mapping[str, Any], lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the lines of a refund: JD names the SKU of a service order, but only the amount of a cancellation.
-
-    A part of the order's sum is the line that was paid just that; what cannot be told concerns all lines, so that
-    nothing is shipped.
-    """
-    sku = text(refund, "sku")
-    named = [line for line in lines if sku and line["line_no"].partition("-")[0] == sku]
-    if named:
-        return named
-    fen = text(refund, "fen")
-    paid = [line for line in lines if fen.isdigit() and int(fen) > 0 and line["paid_fen"] == int(fen)]
-    return paid if len(paid) == 1 else lines

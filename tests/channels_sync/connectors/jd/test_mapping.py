@@ -11,6 +11,7 @@ from channels_sync.connectors.jd.mapping import FLAGS, STATUSES, TO_SHIP, read_o
 from channels_sync.connectors.jd.refunds import CANCELLATIONS, unknown
 from channels_sync.readers.base import read
 from orderhub.core.errors import FieldError
+from orderhub.services.pool import claim_of
 from orderhub.services.receivers import kind_of
 
 ORDER = json.loads((Path(__file__).parents[3] / "payloads" / "jd" / "order.json").read_text(encoding="utf-8"))
@@ -38,8 +39,8 @@ def cancellation(state, fen="", applied="2026-11-11 01:00:00", number="1"):
             "applied": applied, "checked": ""}  # fmt: skip
 
 
-def service(state, sku):
-    return {**cancellation(state), "kind": "service", "sku": sku}
+def service(state, sku, pieces="", number="1"):
+    return {**cancellation(state, number=number), "kind": "service", "sku": sku, "pieces": pieces}
 
 
 def refunds(*rows):
@@ -218,7 +219,42 @@ def test_two_lines_of_one_price_cannot_be_told_apart_and_both_stop():
 def test_a_service_order_names_its_article():
     assert refunds(service("5", "100000000002")) == ["none", "asked"]
     assert refunds(service("13", "100000000001")) == ["done", "none"]
-    assert refunds(service("13", "999")) == ["done", "done"]
+    assert refunds(service("5", "999")) == ["asked", "asked"]
+
+
+def test_pieces_of_a_service_order_end_their_line_once_all_went_back():
+    first, second = service("13", "100000000001", "1"), service("13", "100000000001", "1", number="2")
+    assert refunds(first) == ["none", "none"]
+    assert refunds(first, second) == ["done", "none"]
+    assert refunds(service("5", "100000000001", "1")) == ["asked", "none"]
+
+
+@pytest.mark.parametrize(
+    ("fen", "lines", "hold"),
+    [
+        (["5845"], ["none", "done"], ""), (["28500"], ["done", "done"], ""), (["27700"], ["done", "done"], ""),
+        (["100"], ["none", "none"], "part_refunded"), (["100", "27600"], ["done", "done"], ""),
+    ],
+)  # fmt: skip
+def test_a_part_of_the_money_that_no_line_was_paid_is_for_a_person_before_shipping(fen, lines, hold):
+    row = order(hub_refunds=[cancellation("3", sum_, number=str(place)) for place, sum_ in enumerate(fen)])
+    draft = read_order(row)
+    assert ([line.refund for line in draft.lines], draft.channel_hold) == (lines, hold)
+    assert read_order({**row, "orderState": "LOCKED"}).channel_hold == "LOCKED"
+
+
+@pytest.mark.parametrize(
+    ("state", "claim"), [("WAIT_GOODS_RECEIVE_CONFIRM", "in_transit"), ("FINISHED_L", "completed")]
+)
+@pytest.mark.parametrize("part", [cancellation("3", "100"), service("13", "999"), service("13", "100000000001", "1")])
+def test_a_part_that_went_back_ends_no_order_that_goes_on(state, claim, part):
+    draft = read_order(order(orderState=state, hub_refunds=[part]))
+    assert (claim_of(draft), draft.channel_hold) == (claim, "")
+    assert [line.refund for line in draft.lines] == ["none", "none"]
+    assert {
+        line.refund
+        for line in read_order(order(orderState="TRADE_CANCELED", hub_refunds=[cancellation("3", "1")])).lines
+    } == {"done"}
 
 
 def test_the_last_application_counts_and_done_stays_done():
