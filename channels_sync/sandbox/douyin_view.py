@@ -16,6 +16,8 @@ COLOURS = {0: "grey", 1: "purple", 2: "cyan", 3: "green", 4: "orange", 5: "red"}
 WORDS = {1: "待支付", 105: "已支付", 2: "备货中", 101: "部分发货", 3: "已发货", 4: "已取消", 5: "已完成"}
 _STATES = {"unpaid": 1, "presale_deposit": 1, "paid": 2, "cancelled": 4, "refunded": 4, "completed": 5}
 _AFTER_SALE = {"none": 0, "asked": 6, "agreed": 7, "done": 12, "refused": 27}
+_REFUNDED = {"in_transit": 22, "completed": 39}
+"""`main_status` of an order that was refunded as a whole after shipping, and after receipt."""
 _TRADE_PRESALE = 2
 
 
@@ -33,6 +35,8 @@ def main_state(draft: Row) -> int:
     """Return `main_status`, which tells a little more."""
     if draft["status"] == "presale_deposit":
         return 103
+    if draft["status"] in _REFUNDED and all(line["refund"] == "done" for line in draft["lines"]):
+        return _REFUNDED[draft["status"]]
     return 21 if draft["status"] == "refunded" else order_state(draft)
 
 

@@ -36,6 +36,7 @@ STATUSES = {
 16, 17, 25, 26 (refund asked, agreed, withdrawn, refused before shipping) are paid orders whose lines tell the rest."""
 ENDED = frozenset({"21", "22", "39"})
 """Main states of an order whose refund is finished: before shipping, after it, after receipt."""
+SHIPPED = frozenset({"in_transit", "completed"})
 CASH_ON_DELIVERY = "0"
 """`pay_type` of an order that is paid to the courier; also that of one that is not paid yet."""
 RISK_REVIEW = "105"
@@ -83,6 +84,8 @@ def read_order(order: Any) -> OrderDraft:
     presale, deposit = _presale(order)
     paid_at = moment_of(order, "pay_time")
     status, hold = _status(order, [line for line, _sum in lines], presale, is_paid=paid_at is not None)
+    if status in SHIPPED and all(line["refund"] == "done" for line, _sum in lines):
+        lines = _refunded_in_part(order, lines)
     is_unpaid = status in {"unpaid", "presale_deposit"}
     is_owed = is_unpaid or (_is_cash(order) and cash.is_owed(status))
     if is_unpaid:
@@ -235,6 +238,15 @@ def _line(row: Any, path: str, by_state: str) -> tuple[dict[str, Any], int]:
         "spec": _spec(row)[:500],
     }
     return line, total
+
+
+def _refunded_in_part(order: Order, lines: list[tuple[dict[str, Any], int]]) -> list[tuple[dict[str, Any], int]]:
+    """Return the lines of an order that goes on although each had a refund: had all of it gone back, its main state
+    would say so. Lines that are over by their own state stay done."""
+    return [
+        (line if ENDED & {text(row, "main_status"), text(row, "order_status")} else {**line, "refund": "none"}, total)
+        for row, (line, total) in zip(order["sku_order_list"], lines, strict=True)
+    ]
 
 
 def _title(row: Order) -> str:

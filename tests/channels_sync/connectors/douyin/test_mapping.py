@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from channels_sync import readers
 from channels_sync.connectors.douyin.mapping import FLAGS, REFUNDS, STATUSES, read_order
 from orderhub.core.errors import FieldError
+from orderhub.services.pool import claim_of
 
 ORDER = json.loads((Path(__file__).parents[3] / "payloads" / "douyin" / "order.json").read_text(encoding="utf-8"))
 
@@ -174,6 +175,14 @@ def test_a_paid_refund_is_done_and_an_unknown_one_stops_the_order():
     paid = {"after_sale_status": 11, "refund_status": 3}
     assert read_order(with_line(after_sale_info=paid)).lines[0].refund == "done"
     assert read_order(with_line(after_sale_info={"after_sale_status": 99})).lines[0].refund == "asked"
+
+
+@pytest.mark.parametrize(("state", "main", "claim"), [(3, 3, "in_transit"), (5, 5, "completed"), (5, 39, "refunded")])
+def test_money_given_back_in_part_ends_no_order_that_was_shipped(state, main, claim):
+    row = with_line(after_sale_info={"after_sale_status": 12, "after_sale_type": 1, "refund_status": 3})
+    row.update(order_status=state, main_status=main, sku_order_list=row["sku_order_list"][:1])
+    draft = read_order(row)
+    assert (claim_of(draft), draft.lines[0].refund) == (claim, "done" if main == 39 else "none")
 
 
 @pytest.mark.parametrize(("main", "refund"), [(16, "asked"), (17, "agreed"), (25, "none"), (26, "none")])
