@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from orderhub.core.draft import LineDraft, OrderDraft
-from orderhub.core.told import ARTICLE, TOLD, UNMATCHED, notes_of
+from orderhub.core.told import ARTICLE, TOLD, notes_of
 
 LONGEST_NUMBER = 64
 LONGEST_ARTICLE = 100
@@ -60,11 +60,12 @@ def components(line: LineDraft, parts: Sequence[Part], taken: Iterable[str] = ()
     ]  # fmt: skip
 
 
-def noted(line: LineDraft, becomes: Sequence[LineDraft], *, is_unmatched: bool = False) -> dict[str, Any]:
-    """Return what must be kept of a channel's line so that `as_told` can make it again, and others judge it."""
+def noted(line: LineDraft, becomes: Sequence[LineDraft], *, mark: str = "") -> dict[str, Any]:
+    """Return what must be kept of a channel's line so that `as_told` can make it again, and others judge it: with a
+    `mark` (`UNMATCHED`, `IGNORED`) where it stands for no own SKU."""
     if len(becomes) == 1 and becomes[0] is line:
         note: dict[str, Any] = {"line_no": line.line_no, "item_id": line.item_id, "sku_id": line.sku_id}
-        return {**note, UNMATCHED: True} if is_unmatched else note
+        return {**note, mark: True} if mark else note
     kept = {name: value for name in line.__struct_fields__ if (value := getattr(line, name)) != _DEFAULTS.get(name)}
     kept["as"] = [component.line_no for component in becomes]
     if kept["as"] != [line.line_no]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels_sync.connectors.exchange import ShippedLine
-from orderhub.core.told import notes_of
+from orderhub.core.told import ignored_lines, notes_of
 from orderhub.core.words import Refund
 from orderhub.models import Order, OrderLine, Parcel
 
@@ -26,16 +26,18 @@ def untold(order: Order) -> set[str]:
         parcel.tracking_no
         for place, parcel in enumerate(parcels)
         if (order.pk, parcel.pk) in contents
-        and not holds_all(contents[order.pk, parcel.pk], lines, is_alone=False)
+        and not holds_all(order, contents[order.pk, parcel.pk], lines, is_alone=False)
         and not channel_lines(order, lines, parcels[: place + 1], contents)
     }
 
 
-def holds_all(inside: Mapping[str, int], lines: Sequence[OrderLine], *, is_alone: bool) -> bool:
+def holds_all(order: Order, inside: Mapping[str, int], lines: Sequence[OrderLine], *, is_alone: bool) -> bool:
     """Tell whether a parcel is the whole order: every piece is in it, or nobody said what is and there is no other."""
     if not inside:
         return is_alone
-    return all(inside.get(line.line_no, 0) >= line.quantity for line in lines if line.refund != Refund.DONE)
+    aside = ignored_lines(order.extra)
+    sent = (line for line in lines if line.refund != Refund.DONE and line.line_no not in aside)
+    return all(inside.get(line.line_no, 0) >= line.quantity for line in sent)
 
 
 def channel_lines(

@@ -18,7 +18,7 @@ from channels_sync.bundles import Part, components, noted
 from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import NEWER, OPEN_ORDER
 from orderhub.core.draft import LineDraft, OrderDraft
-from orderhub.core.told import TOLD, notes_of
+from orderhub.core.told import IGNORED, TOLD, UNMATCHED, notes_of
 from orderhub.models import Shop
 from orderhub.services.bulk import listed, records
 
@@ -27,6 +27,8 @@ Key = tuple[str, str, str]
 Parts = tuple[Part, ...]
 Sight = tuple[LineDraft, datetime]
 """A line with an item, and when its order was placed."""
+PUT_ASIDE: Parts = (Part("", 0),)
+"""In the place of the parts of an item that needs no own SKU: there is nothing to send of it."""
 NOTED_EVERY = timedelta(hours=1)
 
 
@@ -34,8 +36,9 @@ NOTED_EVERY = timedelta(hours=1)
 class Plan:
     """What is known of one item: its parts where it is matched, and since when they differ from its code.
 
-    `is_noted` tells that it is among the listings, `is_unmatched` that nobody knows its own SKU. While the hub knows no
-    SKU at all nothing is unmatched: there is nothing to match with, and an order must not wait for that.
+    `is_noted` tells that it is among the listings, `is_ignored` that it needs no own SKU, `is_unmatched` that nobody
+    knows its own SKU. While the hub knows no SKU at all nothing is unmatched: there is nothing to match with, and an
+    order must not wait for that.
     `superseded_at` is when the same channel item was last seen under a newer merchant code.
     """
 
@@ -43,6 +46,7 @@ class Plan:
     mapped_at: datetime | None
     last_seen_at: datetime | None
     is_noted: bool
+    is_ignored: bool
     is_unmatched: bool
     superseded_at: datetime | None
 
@@ -85,9 +89,9 @@ def _map(
     if news:
         _touch(cursor, shop.pk, news)
     changing = {
-        key: plan.parts
+        key: PUT_ASIDE if plan.is_ignored else plan.parts
         for key, plan in plans.items()
-        if plan.is_unmatched or (plan.parts and not is_itself(key, plan.parts))
+        if plan.is_unmatched or plan.is_ignored or (plan.parts and not is_itself(key, plan.parts))
     }
     if is_plain and not changing:
         return
@@ -104,8 +108,8 @@ def _is_unseen(key: Key, plan: Plan | None) -> bool:
 
 
 def mapped(told: OrderDraft, changing: Mapping[Key, Parts], settled: Mapping[str, Parts]) -> OrderDraft:
-    """Return a draft with the lines that `changing` makes of it: none where an item is unmatched; `settled` goes
-    before, by line number."""
+    """Return a draft with the lines that `changing` makes of it: no parts where an item is unmatched, `PUT_ASIDE` where
+    it is ignored; `settled` goes before, by line number."""
     if not settled and not (
         changing and any((line.item_id, line.sku_id, line.sku) in changing for line in told.lines)
     ):  # fmt: skip
@@ -122,10 +126,10 @@ def mapped(told: OrderDraft, changing: Mapping[Key, Parts], settled: Mapping[str
     for line in told.lines:
         key = (line.item_id, line.sku_id, line.sku)
         parts = settled.get(line.line_no) or changing.get(key)
-        found = components(line, parts, taken) if parts and not is_itself(key, parts) else [line]
-        is_unmatched = parts == ()
-        if found[0] is not line or is_unmatched or line.item_id or line.sku_id:
-            notes.append(noted(line, found, is_unmatched=is_unmatched))
+        mark = UNMATCHED if parts == () else IGNORED if parts == PUT_ASIDE else ""
+        found = components(line, parts, taken) if parts and not mark and not is_itself(key, parts) else [line]
+        if found[0] is not line or mark or line.item_id or line.sku_id:
+            notes.append(noted(line, found, mark=mark))
         if len(found) > 1:
             taken.update(each.line_no for each in found)
         lines += found
@@ -167,6 +171,7 @@ _NAMES = ("item_id", "sku_id", "outer_id")
 # An item whose code is an own SKU is matched within a minute, unless somebody said that it is not that one.
 _COLUMNS = """
     SELECT k.item_id, k.sku_id, k.outer_id, l.mapped_at, l.last_seen_at, l.id IS NOT NULL,
+           coalesce(l.state, '') = 'ignored',
            coalesce(l.state, 'unmatched') = 'unmatched' AND EXISTS (SELECT FROM orderhub_sku)
                AND (l.mapped_at IS NOT NULL OR NOT EXISTS (SELECT FROM orderhub_sku own
                    WHERE own.code = coalesce(nullif(k.outer_id, ''), nullif(k.sku_id, ''), k.item_id)))
@@ -291,6 +296,8 @@ def _parts_in_pool(notes: Any, lines: Sequence[Sequence[Any]]) -> dict[str, Part
     by_number = {line[0]: line for line in lines}
     found: dict[str, Parts] = {number: (Part(line[1]),) for number, line in by_number.items()}
     for entry in notes_of({TOLD: notes}):
+        if entry.get(IGNORED):
+            found[entry["line_no"]] = PUT_ASIDE
         own = [by_number[number] for number in entry.get("as", ()) if number in by_number]
         if own and entry["as"] != [entry["line_no"]]:
             whole = max(int(entry.get("quantity", 1)), 1)

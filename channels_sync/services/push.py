@@ -25,6 +25,7 @@ from orderhub.core.crypto import UnreadableError
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.status_graph import HAS_LEFT, Verdict, place_of
+from orderhub.core.told import ignored_lines
 from orderhub.core.words import OPEN_REFUND, ContactKind, EffectKind, EffectState, Presale, Refund, Source, Status
 from orderhub.models import Effect, Order, OrderLine, Receiver, Warehouse
 from orderhub.services.status import Claim, apply_claims, change_status
@@ -250,15 +251,18 @@ def _told(job: Job, answer: PushAnswer, order: Order) -> dict[str, Any]:
 
 
 def _lines_to_send(order: Order) -> list[tuple[OrderLine, int]]:
-    """Return the lines, without refunded ones, each with the pieces that have not left yet; none at all while a refund
-    is open or pieces are missing. What left before the warehouse gave the rest back must not be packed again."""
+    """Return the lines, without refunded ones and those that need no own SKU, each with the pieces that have not left
+    yet; none at all while a refund is open or pieces are missing. What left before the warehouse gave the rest back
+    must not be packed again."""
     lines = sorted(order.lines.all(), key=lambda line: line.pk)
     if any(line.refund in OPEN_REFUND or line.short for line in lines):
         return []
     gone = Counter[str]()
     for piece in order.parcel_lines.all():
         gone[piece.line_no] += piece.quantity
-    rest = [(line, line.quantity - gone[line.line_no]) for line in lines if line.refund != Refund.DONE]
+    aside = ignored_lines(order.extra)
+    kept = [line for line in lines if line.refund != Refund.DONE and line.line_no not in aside]
+    rest = [(line, line.quantity - gone[line.line_no]) for line in kept]
     return [(line, pieces) for line, pieces in rest if pieces > 0]
 
 

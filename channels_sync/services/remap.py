@@ -15,7 +15,7 @@ from channels_sync.selectors.listings import is_open
 from channels_sync.services.listings import map_drafts
 from orderhub.core.draft import OrderDraft
 from orderhub.core.results import Outcome
-from orderhub.core.told import unmatched_codes
+from orderhub.core.told import ignored_lines, unmatched_codes
 from orderhub.models import Shop
 from orderhub.selectors.drafts import drafts_of
 from orderhub.services.batch import Batch, DraftRow, Incoming
@@ -81,4 +81,8 @@ def _may_follow(incoming: Incoming) -> bool:
 
 
 def _shape(draft: OrderDraft) -> tuple[object, ...]:
-    return unmatched_codes(draft), [tuple(getattr(line, name) for name in _IN_POOL) for line in draft.lines]
+    return (
+        unmatched_codes(draft),
+        ignored_lines(draft.raw),
+        [tuple(getattr(line, name) for name in _IN_POOL) for line in draft.lines],
+    )

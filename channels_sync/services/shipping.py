@@ -118,7 +118,7 @@ def _shipment(
     if not connectors.get(order.shop.platform).takes_parts:
         if not is_final:
             return None
-    elif not holds_all(contents.get((order.pk, parcel.pk), {}), lines, is_alone=not earlier):
+    elif not holds_all(order, contents.get((order.pk, parcel.pk), {}), lines, is_alone=not earlier):
         told = channel_lines(order, lines, parcels[: place + 1], contents)
         if not told and (earlier or not is_final):
             return None

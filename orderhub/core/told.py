@@ -18,6 +18,8 @@ ARTICLE = "article"
 """Key of the note of a bundle: the name by which its price is known."""
 UNMATCHED = "unmatched"
 """Key of the note of a line whose own SKU nobody knows; true where it stands."""
+IGNORED = "ignored"
+"""Key of the note of a line that needs no own SKU (a gift card, a freight supplement); true where it stands."""
 URGED = "urged"
 """Key of `OrderDraft.raw`: true where the buyer asked the platform for speed, by its button."""
 
@@ -32,6 +34,7 @@ class Bundle:
 
 
 _NONE: Mapping[str, Bundle] = {}
+_NO_LINES = frozenset[str]()
 
 
 def notes_of(raw: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -63,6 +66,14 @@ def unmatched_codes(draft: OrderDraft) -> tuple[str, ...]:
         return ()
     numbers = {note["line_no"] for note in notes_of(draft.raw) if note.get(UNMATCHED)}
     return tuple(line.sku for line in draft.lines if line.line_no in numbers and line.sku)
+
+
+def ignored_lines(raw: Mapping[str, Any] | None) -> frozenset[str]:
+    """Return the numbers of the lines that somebody put aside, of an order with which `raw` is kept: nothing is to be
+    packed or reserved for them."""
+    if not raw or not _holds(raw, IGNORED):
+        return _NO_LINES
+    return frozenset(note["line_no"] for note in notes_of(raw) if note.get(IGNORED))
 
 
 def bundles_of(draft: OrderDraft) -> Mapping[str, Bundle]:

@@ -9,6 +9,7 @@ from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.draft import LineDraft
 from orderhub.core.status_graph import HAS_LEFT, HOLDS_STOCK
+from orderhub.core.told import ignored_lines
 from orderhub.core.words import Status
 from orderhub.services.batch import Batch, Incoming
 from orderhub.services.stock import NOTHING, TAKES_NONE, Allocation, Shelf, read_shelf
@@ -31,9 +32,10 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
         if _has_left(incoming):
             lines = [_left(shelf, line, old.pop(line.line_no, None)) for line in incoming.draft.lines]
         else:
-            holds = _holds(incoming)
+            holds, aside = _holds(incoming), ignored_lines(incoming.draft.raw)
             lines = [
-                _line(shelf, serve, line, old.pop(line.line_no, None), holds=holds) for line in incoming.draft.lines
+                _line(shelf, serve, line, old.pop(line.line_no, None), holds=holds and line.line_no not in aside)
+                for line in incoming.draft.lines
             ]
         incoming.allocations = tuple(lines)
         for line in old.values():
@@ -45,9 +47,9 @@ def pieces_wanted(incoming: Incoming) -> dict[str, int]:
     """Return how many pieces an order would reserve beyond those that it has, by SKU; its status is settled."""
     if _has_left(incoming) or not _holds(incoming):
         return {}
-    wanted = Counter[str]()
+    wanted, aside = Counter[str](), ignored_lines(incoming.draft.raw)
     for line in incoming.draft.lines:
-        if line.refund not in TAKES_NONE:
+        if line.refund not in TAKES_NONE and line.line_no not in aside:
             wanted[line.sku] += line.quantity
     for known in incoming.known.lines if incoming.known else ():
         wanted[known["sku"]] -= known["reserved"]

@@ -22,6 +22,8 @@ class BookLine:
     reserved: int
     warehouse: str
     refund: str
+    is_sent: bool = True
+    """False where the line needs no own SKU: nothing of it is packed."""
 
 
 Key = tuple[int | None, str, str]
@@ -69,10 +71,10 @@ class OrderBook:
                 line.reserved = 0
 
     def left(self) -> list[Pieces]:
-        """Return the pieces that are in no parcel yet, refunded lines left out."""
+        """Return the pieces that are in no parcel yet, without lines that were refunded or are not sent."""
         rest = []
         for line in self.lines:
-            if line.refund != Refund.DONE:
+            if line.refund != Refund.DONE and line.is_sent:
                 packed = self.packed(line.line_no)
                 if packed < line.quantity:
                     rest.append(Pieces(line.line_no, line.sku, line.quantity - packed))

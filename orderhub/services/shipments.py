@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.parcels import Pieces, ToldParcel
+from orderhub.core.told import TOLD, ignored_lines
 from orderhub.core.words import Source
 from orderhub.services import stock
 from orderhub.services.bulk import records
@@ -66,13 +67,15 @@ def hand_over(*, hand_overs: Sequence[HandOver], actor: str) -> list[Handed]:
 
 def _open_books(cursor: CursorWrapper, order_ids: set[int]) -> dict[int, OrderBook]:
     cursor.execute(
-        """
-        SELECT id, shop_id, external_no FROM orderhub_order WHERE id = ANY(%s)
+        f"""
+        SELECT id, shop_id, external_no, (extra -> '{TOLD}')::json FROM orderhub_order WHERE id = ANY(%s)
         ORDER BY shop_id, external_no FOR NO KEY UPDATE
-        """,
+        """,  # noqa: S608  (a constant)
         [sorted(order_ids)],
     )
-    books = {row[0]: OrderBook(*row) for row in cursor.fetchall()}
+    books, aside = {}, {}
+    for order_id, shop_id, external_no, notes in cursor.fetchall():
+        books[order_id], aside[order_id] = OrderBook(order_id, shop_id, external_no), ignored_lines({TOLD: notes})
     cursor.execute(
         """
         SELECT order_id, id, line_no, sku, quantity, reserved, warehouse, refund FROM orderhub_orderline
@@ -81,7 +84,9 @@ def _open_books(cursor: CursorWrapper, order_ids: set[int]) -> dict[int, OrderBo
         [list(books)],
     )
     for order_id, *rest in cursor.fetchall():
-        books[order_id].lines.append(BookLine(*rest))
+        line = BookLine(*rest)
+        line.is_sent = line.line_no not in aside[order_id]
+        books[order_id].lines.append(line)
     cursor.execute(
         """
         SELECT order_id, parcel_id, line_no, sku, quantity, warehouse FROM orderhub_parcelline WHERE order_id = ANY(%s)

@@ -11,9 +11,10 @@ from channels_sync.bundles import TOLD
 from channels_sync.models import Listing, ListingPart
 from channels_sync.readers import read
 from channels_sync.selectors.offers import offers
-from channels_sync.services import listings
+from channels_sync.services import listings, mapping
 from channels_sync.services.listings import map_drafts
 from orderhub.core.draft import read_draft
+from orderhub.core.told import ignored_lines
 from orderhub.models import Order, OrderLine, Sku, StockLevel
 from orderhub.services import stock
 from tests.drafts import deliver, draft, later, line
@@ -140,12 +141,12 @@ def test_what_nobody_knows_is_marked_once_the_hub_knows_any_sku(shop):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("state", "is_marked"), [("unmatched", True), ("ignored", False)])
-def test_a_known_item_is_marked_while_nobody_said_what_it_is(shop, state, is_marked):
+@pytest.mark.parametrize("state", ["unmatched", "ignored"])
+def test_a_known_item_is_marked_while_nobody_said_what_it_is_and_when_it_needs_no_sku(shop, state):
     Sku.objects.create(code="SERUM-30")
     make_listing(shop, state=state)
     (note,) = notes_of_one(shop, line(**ITEM))
-    assert note.get("unmatched", False) is is_marked
+    assert note == {"line_no": "1", "item_id": "11", "sku_id": "12", state: True}
 
 
 def test_an_item_put_back_among_the_unmatched_is_marked_though_its_code_is_an_own_sku(shop):
@@ -173,6 +174,28 @@ def test_the_note_of_a_bundle_names_it(shop):
 def test_an_ignored_item_keeps_what_the_channel_told(shop):
     make_listing(shop, ("OWN-1", 1), state="ignored")
     deliver(shop, draft(lines=[line(**ITEM)]))
+    assert lines_of() == [("1", "SET-1", 1, 12900, 12900)]
+
+
+def test_no_stock_is_reserved_for_an_ignored_item_also_when_it_is_put_aside_later(shop):
+    stocked(**{"SET-1": 5, "SERUM-30": 5})
+    listing = make_listing(shop, ("SET-1", 1))
+    row = draft(lines=[line(), line(line_no="2", **ITEM)])
+    deliver(shop, row)
+    assert (available("SET-1"), available("SERUM-30")) == (4, 4)
+    mapping.ignore(listing_ids=[listing.pk], actor="ada")
+    deliver(shop, {**row, "modified_at": later(5)})
+    assert (available("SET-1"), available("SERUM-30")) == (5, 4)
+
+
+def test_an_item_that_was_ignored_stays_so_in_the_warehouse(shop):
+    listing = make_listing(shop, state="ignored")
+    row = draft(lines=[line(**ITEM)])
+    deliver(shop, row)
+    Order.objects.update(status="wms_accepted")
+    change_parts(listing, ("SERUM", 2))
+    deliver(shop, {**row, "modified_at": later(5), "seller_remark": "new"})
+    assert ignored_lines(Order.objects.get().extra) == {"1"}
     assert lines_of() == [("1", "SET-1", 1, 12900, 12900)]
 
 

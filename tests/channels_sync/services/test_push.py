@@ -262,6 +262,18 @@ def test_a_refunded_line_is_left_out(platform, shop):
     assert "SKU-2" not in body
 
 
+def test_an_article_that_was_put_aside_is_left_out_and_alone_sends_nothing(platform, shop):
+    some, alone = (make_order(shop, status="ready", lines=count) for count in (2, 1))
+    for order, number in ((some, "2"), (alone, "1")):
+        order.extra = {"channel_lines": [{"line_no": number, "item_id": "1", "sku_id": "", "ignored": True}]}
+        order.save(update_fields=["extra"])
+    queue(some, alone)
+    assert outbox.drain(kinds=["wms_push"]).cancelled == 1
+    ((_code, sent),) = deliveries(platform).items()
+    assert ("SKU-1" in sent["body"], "SKU-2" in sent["body"]) == (True, False)
+    assert now_of(some, alone) == [Status.WMS_ACCEPTED, Status.READY]
+
+
 def test_what_has_left_is_not_sent_again_with_the_rest(platform, shop):
     order = make_order(shop, status="wms_failed", warehouse_claim="wms_failed", lines=3)
     first, second, _third = order.lines.order_by("pk")

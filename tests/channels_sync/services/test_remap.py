@@ -7,6 +7,7 @@ from channels_sync.models import Listing
 from channels_sync.services import mapping, remap
 from channels_sync.services.remap import OpenOrdersOnly
 from orderhub import remapping
+from orderhub.core.told import ignored_lines
 from orderhub.models import Order, OrderLine, Sku, TimelineEntry
 from orderhub.pipeline import take_batch
 from tests.channels_sync.services.test_listings import ITEM, available, lines_of, make_listing, stocked
@@ -42,6 +43,18 @@ def test_waiting_orders_follow_and_their_stock_with_them(shop):
     assert follow(listing) == (2, 0)
     assert lines_of("T2") == [("1", "MASK", 2, 12900, 12900)]
     assert (available("SERUM"), available("MASK")) == (10, 7)
+
+
+def test_open_orders_give_back_what_they_hold_of_an_item_that_is_put_aside(shop):
+    stocked(SERUM=10)
+    deliver(shop, draft(lines=[line(**ITEM)]))
+    listing = Listing.objects.get()
+    change(listing, ("SERUM", 1))
+    follow(listing)
+    assert available("SERUM") == 9
+    mapping.ignore(listing_ids=[listing.pk], actor="ada")
+    assert (follow(listing), follow(listing)) == ((1, 0), (0, 0))
+    assert (available("SERUM"), ignored_lines(Order.objects.get().extra)) == (10, {"1"})
 
 
 def test_to_and_fro_gives_the_first_lines_again(shop):

@@ -85,6 +85,12 @@ def test_refunded_lines_do_not_make_it_a_part(warehouse):
     assert lines_of(told()["P1"]) == []
 
 
+def test_neither_does_an_article_that_was_put_aside(warehouse):
+    order = order_of(extra={"channel_lines": [{"line_no": "2", "ignored": True}]})
+    leave(warehouse, order, "P1", ("1", 3), final=True)
+    assert lines_of(told()["P1"]) == []
+
+
 def test_parts_are_told_by_pieces_and_know_each_other(warehouse):
     order = order_of()
     leave(warehouse, order, "P1", ("1", 2))

@@ -152,6 +152,12 @@ def test_pieces_that_leave_after_a_cancellation_are_off_the_stock(order):
     assert (order.status, order.has_drift) == ("cancelled", True)
 
 
+def test_an_article_that_was_put_aside_is_not_waited_for_and_leaves_no_stock(order):
+    Order.objects.update(extra={"channel_lines": [{"line_no": "2", "ignored": True}]})
+    (handed,) = told(order, parcel("P1"))
+    assert (handed.is_complete, gone(), levels()["B"][0]) == (True, [("P1", "1", 3)], 100)
+
+
 def test_two_orders_may_travel_in_one_parcel(order):
     other = make_order(order.shop, status="packed")
     hand_over(
