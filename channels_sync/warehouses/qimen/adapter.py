@@ -1,7 +1,8 @@
 """The adapter of warehouses behind Qimen.
 
 A warehouse decides by `flag` alone; its codes are its own. What "I have this order already" and "try again later" look
-like is therefore configurable: settings `repeat_words` and `retry_words` of the warehouse.
+like is therefore configurable: settings `repeat_words` and `retry_words` of the warehouse. Without the first, a refusal
+has to name the order as what is there twice (`repeats.py`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,9 +27,9 @@ from channels_sync.warehouses.base import (
 from channels_sync.warehouses.qimen import reports
 from channels_sync.warehouses.qimen.client import call, text_of
 from channels_sync.warehouses.qimen.orders import CREATE, document
+from channels_sync.warehouses.qimen.repeats import Twice, what_is_there_twice
 from orderhub.core.errors import HubError, TemporaryError
 
-REPEAT_WORDS = ("已存在", "重复", "already exist", "duplicate")
 RETRY_WORDS = ("系统繁忙", "稍后", "超时", "timeout", "timed out", "try again")
 
 
@@ -53,11 +54,15 @@ class QimenAdapter(WarehouseAdapter):
             )
         code, message = text_of(root, "code"), text_of(root, "message")
         said = f"{code} {message}"
-        if _has_word(said, _words(access, "repeat_words", REPEAT_WORDS)):
+        twice = _twice(access, said, order.code)
+        if twice is Twice.ORDER:
             return PushAnswer(message=message, is_repeat=True)
         text = _("The warehouse refused the order: %(message)s (%(code)s)") % {"message": message, "code": code}
         if _has_word(said, _words(access, "retry_words", RETRY_WORDS)):
             raise TemporaryError(text)
+        if twice is Twice.UNNAMED:
+            # No word that it does not have the order: after tries without an answer a person has to ask there.
+            raise HubError(text)
         raise WarehouseRefusedError(text)
 
     def accept_report(self, access: WarehouseAccess, request: PushRequest) -> Sequence[Reported]:
@@ -74,6 +79,13 @@ class QimenAdapter(WarehouseAdapter):
 
 
 warehouses.add(QimenAdapter.key, QimenAdapter())
+
+
+def _twice(access: WarehouseAccess, said: str, order_code: str) -> Twice:
+    words = access.settings.get("repeat_words")
+    if not isinstance(words, list):
+        return what_is_there_twice(said, order_code)
+    return Twice.ORDER if _has_word(said, map(str, words)) else Twice.NO
 
 
 def _words(access: WarehouseAccess, name: str, default: Iterable[str]) -> list[str]:

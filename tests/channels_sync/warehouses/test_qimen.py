@@ -16,6 +16,7 @@ from channels_sync.warehouses.base import (
     warehouses,
 )
 from channels_sync.warehouses.qimen import document
+from channels_sync.warehouses.qimen.repeats import Twice, what_is_there_twice
 from orderhub.core.errors import HubError, TemporaryError
 from tests.channels_sync.conftest import warehouse_settings
 
@@ -183,6 +184,34 @@ def test_each_answer_has_its_consequence(wire, body, error, permanent):
     assert type(failed.value) is error
     assert failed.value.permanent is permanent
     assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "twice"),
+    [
+        ("S003 发货单已存在: mini-T1", "order"), ("订单已存在", "order"), ("单号重复", "order"), ("此单重复", "order"),
+        ("delivery order already exists", "order"), ("DUPLICATE deliveryOrderCode", "order"),
+        ("order mini-T1 already exists in line-sku-item", "no"), ("S001 明细行商品编码重复", "no"),
+        ("订单明细已存在", "no"), ("编码重复", "no"), ("duplicate itemCode in order", "no"), ("duplicate SKU", "no"),
+        ("duplicate orderLineNo", "no"), ("运单号重复", "no"), ("库存不足", "no"), ("订单行重复", "no"),
+        ("订单编码重复", "order"), ("该单已存在，执行中", "order"),
+        ("请勿重复提交", "unnamed"), ("duplicate request", "unnamed"),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_a_repeat_only_where_it_names_the_order(said, twice):
+    assert what_is_there_twice(said, "mini-T1").value == twice
+
+
+def test_the_order_s_own_code_says_nothing_of_what_is_there_twice():
+    assert what_is_there_twice("订单 sku-shop-T1 已存在", "sku-shop-T1") is Twice.ORDER
+
+
+@pytest.mark.parametrize(("said", "error"), [("S001 明细行商品编码重复", WarehouseRefusedError), ("重复", HubError)])
+def test_what_is_no_repeat_is_refused(wire, said, error):
+    wire.body(f"<response><flag>failure</flag><message>{said}</message></response>".encode())
+    with pytest.raises(HubError) as failed:
+        push(order())
+    assert (type(failed.value), failed.value.permanent) == (error, True)
 
 
 def test_what_a_repeat_and_a_retry_look_like_is_configured(wire):
