@@ -159,6 +159,7 @@ _DATA_WORDS: dict[str, str | Promise] = {
     "tracking_no": _("tracking number"),
     "carrier": _("carrier"),
     "pieces": _("pieces"),
+    "too_many": _("pieces more than ordered"),
     "node": _("warehouse's word"),
     "info": _("said"),
     WAREHOUSE: _("warehouse"),

@@ -43,9 +43,14 @@ class OrderBook:
     touched: set[Key] = field(default_factory=set)
     moves: list[tuple[str, Moved]] = field(default_factory=list)
     known_parcels: set[int] = field(default_factory=set)
+    excess: dict[int | None, int] = field(default_factory=dict)
+    """Pieces told of a parcel beyond what was ordered, as of a parcel that was told once more under another number."""
 
     def put(self, parcel_id: int | None, told: Iterable[Pieces], warehouse: str) -> int:
-        """Put pieces into a parcel and take off the stock what is not off it yet; returns how many pieces were told."""
+        """Put pieces into a parcel and take off the stock what is not off it yet; returns how many pieces were told.
+
+        Of a line no more than was ordered counts in all parcels together; the rest is noted as `excess`.
+        """
         wanted: dict[tuple[str, str], int] = {}
         for pieces in told:
             for line_no, sku, count in self._spread(parcel_id, pieces, wanted):
@@ -91,19 +96,24 @@ class OrderBook:
         by_no = next((line for line in self.lines if pieces.line_no and line.line_no == pieces.line_no), None)
         same = [line for line in self.lines if pieces.sku and line.sku == pieces.sku]
         if by_no and (by_no in same or not same):
-            return [(by_no.line_no, by_no.sku, pieces.quantity)]
-        if not same:
+            same = [by_no]
+        elif not same:
             return [(pieces.line_no, pieces.sku, pieces.quantity)]
         found, rest = [], pieces.quantity
         for line in same:
-            here = self.gone.get((parcel_id, line.line_no, line.sku), 0) if parcel_id is not NO_PARCEL else 0
-            elsewhere = self.packed(line.line_no) - here
-            room = line.quantity - elsewhere - wanted.get((line.line_no, line.sku), 0)
-            count = rest if line is same[-1] else min(rest, max(room, 0))
+            room = self._room(parcel_id, line) - wanted.get((line.line_no, line.sku), 0)
+            count = min(rest, max(room, 0))
             rest -= count
             if count:
                 found.append((line.line_no, line.sku, count))
+        if rest:
+            self.excess[parcel_id] = self.excess.get(parcel_id, 0) + rest
         return found
+
+    def _room(self, parcel_id: int | None, line: BookLine) -> int:
+        """Return how many pieces of a line a parcel may hold: what is in no other one, but never less than it does."""
+        here = self.gone.get((parcel_id, line.line_no, line.sku), 0) if parcel_id is not NO_PARCEL else 0
+        return max(line.quantity - (self.packed(line.line_no) - here), here)
 
     def _leave(self, key: Key, count: int, warehouse: str) -> None:
         """Take pieces off the stock, first those that are off it already without a parcel."""

@@ -166,6 +166,10 @@ def _book_one(
         _put_the_rest(book, item, unsaid[0] if unsaid else NO_PARCEL)
     if item.is_final:
         book.close(keep_loose=not item.parcels and bool(item.lines or not is_told))
+    entries += [
+        _problem(book, item, ids, excess, actor) for excess in book.excess.items() if excess[0] is not NO_PARCEL
+    ]
+    book.excess.clear()
     handed.last_parcel_id = max(book.known_parcels, default=None)
     handed.is_complete = not book.left()
     return handed
@@ -195,6 +199,16 @@ def _entry(book: OrderBook, item: HandOver, parcel: ToldParcel, pieces: int, act
     if pieces:
         data["pieces"] = pieces
     return Entry(book.shop_id, book.order_id, item.at, "parcel", Source.WAREHOUSE, actor, data=data)
+
+
+def _problem(
+    book: OrderBook, item: HandOver, ids: dict[tuple[int, str, str], int], excess: tuple[int | None, int], actor: str
+) -> Entry:
+    """Tell of pieces beyond what was ordered: a waybill that was corrected, or more that was packed."""
+    parcel_id, pieces = excess
+    told = next(one for one in item.parcels if ids[book.shop_id, one.carrier, one.tracking_no] == parcel_id)
+    data = {"carrier": told.carrier, "tracking_no": told.tracking_no, "too_many": pieces}
+    return Entry(book.shop_id, book.order_id, item.at, "warehouse_problem", Source.WAREHOUSE, actor, data=data)
 
 
 def _write_books(cursor: CursorWrapper, books: Iterable[OrderBook], actor: str) -> None:

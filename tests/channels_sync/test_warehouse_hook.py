@@ -373,8 +373,8 @@ def test_a_report_that_cannot_be_read_is_set_aside_with_field_and_reason(client,
 def test_a_report_that_the_database_refuses_does_not_keep_the_others(client, order):
     post(client, STEP, step(CODE, "EXCEPTION", operateInfo="缺货"))
     post(client, STEP, step(CODE, "PICK"))
-    post(client, CONFIRM, confirm(CODE, ("YTO", "YT1", [("1", "A", 10**6)])))
-    StockLevel.objects.update(on_hand=-(2**31) + 5)
+    post(client, CONFIRM, confirm(CODE, ("YTO", "YT1", [("1", "A", 2)])))
+    StockLevel.objects.update(on_hand=-(2**31) + 1)
     reports.drain()
     assert state(order)[0] == "picking"
     assert WarehouseReport.objects.get(method="deliveryorder.confirm").state == "dead"

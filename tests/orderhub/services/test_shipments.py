@@ -158,6 +158,34 @@ def test_an_article_that_was_put_aside_is_not_waited_for_and_leaves_no_stock(ord
     assert (handed.is_complete, gone(), levels()["B"][0]) == (True, [("P1", "1", 3)], 100)
 
 
+@pytest.mark.parametrize("by_sku", [False, True])
+def test_a_waybill_that_is_corrected_takes_nothing_off_the_stock_again(order, by_sku):
+    told(order, parcel("P1", a=3, b=2))
+    corrected = parcel("P2", a=3)
+    if by_sku:
+        corrected = ToldParcel("YTO", "P2", None, [Pieces("", "A", 3)])
+    told(order, corrected)
+    assert (gone(), levels()) == ([("P1", "1", 3), ("P1", "2", 2)], {"A": (97, 0), "B": (98, 0)})
+    problem = TimelineEntry.objects.get(kind="warehouse_problem")
+    assert problem.data == {"carrier": "YTO", "tracking_no": "P2", "too_many": 3}
+
+
+def test_more_than_was_ordered_leaves_no_stock_and_is_told(order):
+    told(order, parcel("P1", a=2), is_final=False)
+    told(order, parcel("P2", a=2, b=2))
+    assert gone() == [("P1", "1", 2), ("P2", "1", 1), ("P2", "2", 2)]
+    assert levels() == {"A": (97, 0), "B": (98, 0)}
+    assert TimelineEntry.objects.get(kind="warehouse_problem").data["too_many"] == 1
+
+
+def test_a_parcel_keeps_what_it_holds_where_less_is_ordered_by_now(order):
+    told(order, parcel("P1", a=3, b=2))
+    OrderLine.objects.filter(line_no="1").update(quantity=2)
+    told(order, parcel("P1", a=3, b=2))
+    assert (gone(), levels()["A"]) == ([("P1", "1", 3), ("P1", "2", 2)], (97, 0))
+    assert not TimelineEntry.objects.filter(kind="warehouse_problem").exists()
+
+
 def test_two_orders_may_travel_in_one_parcel(order):
     other = make_order(order.shop, status="packed")
     hand_over(
