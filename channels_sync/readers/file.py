@@ -48,7 +48,7 @@ def make_draft(source: dict[str, Any]) -> OrderDraft:
     if source.get("problem"):
         raise FieldError("external_no", str(source["problem"]))
     fields = _texts(source.get("fields"), "fields")
-    lines = _lines(source)
+    lines, worth = _lines(source)
     draft: dict[str, Any] = {
         "external_no": cells.order_number(fields.get("external_no", "")),
         **{name: cells.moment(fields[name], name) for name in TIMES if name in fields},
@@ -58,13 +58,13 @@ def make_draft(source: dict[str, Any]) -> OrderDraft:
         "receiver": _receiver(fields),
         "lines": lines,
     }
-    _fill_in(draft, _amounts(fields))
+    _fill_in(draft, _amounts(fields), worth)
     return read_draft(draft)
 
 
-def _fill_in(draft: dict[str, Any], amounts: dict[str, int]) -> None:
-    """What a table leaves out follows from the rest: an order with a payment time is paid, the total is the sum of the
-    lines, the version is the latest time known."""
+def _fill_in(draft: dict[str, Any], amounts: dict[str, int], worth: int) -> None:
+    """What a table leaves out follows from the rest: an order with a payment time is paid, the total is what the lines
+    are worth together, the version is the latest time known."""
     draft.setdefault("status", "paid" if "paid_at" in draft else "unpaid")
     times = [draft[name] for name in ("created_at", "paid_at") if name in draft]
     if times:
@@ -72,7 +72,7 @@ def _fill_in(draft: dict[str, Any], amounts: dict[str, int]) -> None:
     lines = draft["lines"]
     if len(lines) == 1 and not lines[0]["unit_price_fen"] and lines[0]["quantity"] > 0:
         lines[0]["unit_price_fen"] = amounts.get("total_fen", 0) // lines[0]["quantity"]
-    total = amounts.setdefault("total_fen", sum(line["unit_price_fen"] * line["quantity"] for line in lines))
+    total = amounts.setdefault("total_fen", worth)
     if draft["status"] not in {"unpaid", "presale_deposit", "cancelled"}:
         due = total - amounts.get("discount_fen", 0) + amounts.get("freight_fen", 0)
         amounts.setdefault("paid_fen", max(due, 0))
@@ -101,18 +101,21 @@ def _receiver(fields: dict[str, str]) -> dict[str, str]:
     return receiver
 
 
-def _lines(source: dict[str, Any]) -> list[dict[str, Any]]:
+def _lines(source: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """Return the lines and what they are worth together, in fen."""
     rows = source.get("rows")
     lines = source.get("lines")
     if not isinstance(lines, list) or not lines:
         raise FieldError("lines", "required")
     numbers = rows if isinstance(rows, list) and len(rows) == len(lines) else [source.get("row")] * len(lines)
-    return [
+    found = [
         _line(place, _texts(line, "lines"), row) for place, (line, row) in enumerate(zip(lines, numbers, strict=True))
     ]
+    return [line for line, _worth in found], sum(worth for _line, worth in found)
 
 
-def _line(place: int, line: dict[str, str], row: Any) -> dict[str, Any]:
+def _line(place: int, line: dict[str, str], row: Any) -> tuple[dict[str, Any], int]:
+    """Return one line and what it is worth: a price that is worked out of what was paid leaves a rest."""
     path = f"lines[{place}]"
     try:
         quantity = cells.whole(line.get("quantity", ""), f"{path}.quantity")
@@ -121,11 +124,12 @@ def _line(place: int, line: dict[str, str], row: Any) -> dict[str, Any]:
         refund = cells.word(line.get("refund", "none"), cells.REFUNDS, f"{path}.refund")
     except FieldError as error:
         raise FieldError(error.path, f"{error.reason} (row {row})") from error
+    worth = (paid or 0) if price is None else price * quantity
     if price is None:
-        price = paid // quantity if paid is not None and quantity > 0 else 0
+        price = worth // quantity if quantity > 0 else 0
     if quantity * price > MAX_FEN:
         raise FieldError(f"{path}.unit_price", f"not a believable amount (row {row})")
-    return {
+    made = {
         "line_no": line.get("line_no", str(place + 1)),
         "sku": line.get("sku", ""),
         "title": line.get("title", "")[:500],
@@ -136,6 +140,7 @@ def _line(place: int, line: dict[str, str], row: Any) -> dict[str, Any]:
         **{ours: cells.identifier(line[name], f"{path}.{name}") for name, ours in CHANNEL_IDS.items() if name in line},
         "spec": line.get("spec", "")[:500],
     }
+    return made, worth
 
 
 def _line_money(line: dict[str, str], name: str, path: str) -> int | None:
