@@ -29,11 +29,18 @@ COLOURS = ("red", "yellow", "green", "blue", "purple")
 
 
 def write_stock(client: JdClient, rows: Sequence[StockWrite], *, store: str = "") -> list[WriteResult]:
-    """Set absolute stock in one call and return one result for each row; JD may take some SKUs and refuse others.
-    Raises ThrottledError when nothing can be written for now.
+    """Set absolute stock in one call and return one result for each row; JD may take some SKUs and refuse others. A row
+    without a SKU id is not sent. Raises ThrottledError when nothing can be written for now.
 
     The call's idempotency key is made of the rows' keys, so that the same write repeated counts once.
     """
+    named = [row for row in rows if row.sku_id]
+    missing = RefusedError(_("The channel item has no SKU id."))
+    results = [WriteResult(row.key, missing) for row in rows if not row.sku_id]
+    return [*results, *_written(client, named, store)] if named else results
+
+
+def _written(client: JdClient, rows: Sequence[StockWrite], store: str) -> list[WriteResult]:
     params = {
         "req": {
             "updateModel": "fullStockIn",

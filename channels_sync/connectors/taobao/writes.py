@@ -1,7 +1,7 @@
 """What the hub tells a Taobao shop: stock, shipments, memo and flag (protocol reference 1.9 and 1.10)."""
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 
 from django.utils.translation import gettext as _
@@ -25,27 +25,33 @@ FULL_UPDATE = "1"
 FLAGS = {"grey": "0", "none": "0", "red": "1", "yellow": "2", "green": "3", "blue": "4", "purple": "5"}
 """Orange and cyan are not known here: the flag is left as it is."""
 COLOURS = ("red", "yellow", "green", "blue", "purple")
+_StockCall = tuple[str, dict[str, str], list[int]]
+"""Method, parameters, and the places of the rows that it writes."""
 
 
 def write_stock(client: TopClient, rows: Sequence[StockWrite]) -> list[WriteResult]:
     """Set the stock of items; SKUs of one item share a call. One result for each row, in the given order.
 
-    After a refused session or a call limit no further call is made: all that is left gets that error.
+    The platform refuses a call for one bad SKU, so what it refuses is written one by one and only that SKU fails. After
+    a refused session or a call limit no further call is made: all that is left gets that error.
     """
     errors: dict[int, HubError | None] = {}
     by_item: dict[str, list[tuple[int, StockWrite]]] = defaultdict(list)
     for place, row in enumerate(rows):
         by_item[row.item_id].append((place, row))
-    calls = [call for item_id, group in by_item.items() if item_id for call in _stock_calls(item_id, group)]
+    calls = deque(call for item_id, group in by_item.items() if item_id for call in _stock_calls(item_id, group))
     errors |= {place: HubError(_("The channel item has no item id.")) for place, _row in by_item.get("", ())}
     stop_at = time.monotonic() + WRITE_SECONDS
     stop: HubError | None = None
-    for method, params, places in calls:
+    while calls:
+        method, params, places = calls.popleft()
         if stop is None and time.monotonic() > stop_at:
             stop = TemporaryError(_("The platform answers too slowly."))
         error = stop or _refused(client, method, params)
         if isinstance(error, AuthorisationError | ThrottledError):
             stop = error
+        if isinstance(error, RefusedError) and len(places) > 1:
+            calls.extend(_sku_call(rows[place].item_id, [(place, rows[place])]) for place in places)
         errors |= dict.fromkeys(places, error)
     return [WriteResult(row.key, errors[place]) for place, row in enumerate(rows)]
 
@@ -94,21 +100,21 @@ def cut(text: str, most: int) -> str:
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
-def _stock_calls(
-    item_id: str, group: Sequence[tuple[int, StockWrite]]
-) -> list[tuple[str, dict[str, str], list[int]]]:  # fmt: skip
-    """Return method, parameters and row places of each call for one item."""
-    calls: list[tuple[str, dict[str, str], list[int]]] = []
-    common = {"num_iid": item_id, "type": FULL_UPDATE}
+def _stock_calls(item_id: str, group: Sequence[tuple[int, StockWrite]]) -> list[_StockCall]:
     with_sku = [pair for pair in group if pair[1].sku_id]
-    for start in range(0, len(with_sku), SKUS_PER_CALL):
-        part = with_sku[start : start + SKUS_PER_CALL]
-        pairs = ";".join(f"{row.sku_id}:{max(row.quantity, 0)}" for _place, row in part)
-        calls.append((SKU_STOCK, {**common, "skuid_quantities": pairs}, [place for place, _row in part]))
+    starts = range(0, len(with_sku), SKUS_PER_CALL)
+    calls = [_sku_call(item_id, with_sku[start : start + SKUS_PER_CALL]) for start in starts]
     for place, row in group:
         if not row.sku_id:
-            calls.append((ITEM_STOCK, {**common, "quantity": str(max(row.quantity, 0))}, [place]))
+            params = {"num_iid": item_id, "type": FULL_UPDATE, "quantity": str(max(row.quantity, 0))}
+            calls.append((ITEM_STOCK, params, [place]))
     return calls
+
+
+def _sku_call(item_id: str, part: Sequence[tuple[int, StockWrite]]) -> _StockCall:
+    pairs = ";".join(f"{row.sku_id}:{max(row.quantity, 0)}" for _place, row in part)
+    params = {"num_iid": item_id, "type": FULL_UPDATE, "skuid_quantities": pairs}
+    return SKU_STOCK, params, [place for place, _row in part]
 
 
 def _refused(client: TopClient, method: str, params: Mapping[str, str]) -> HubError | None:

@@ -99,6 +99,23 @@ def test_stock_is_set_however_often_it_is_told(side):
     assert [(told["quantity"], told["type"]) for _key, told in side.told("stock")] == [(0, 1), (7, 1), (7, 1)]
 
 
+def test_a_sku_that_is_gone_stops_no_other_of_its_item(side):
+    gone = sku(0, 5, sku_id="4711", key="gone")
+    results = side.connector.write_stock(side.access, [sku(0, 0), gone, sku(1, 6)])
+    assert [(result.key, type(result.error)) for result in results] == [
+        ("k0", type(None)), ("gone", RefusedError), ("k1", type(None)),
+    ]  # fmt: skip
+    assert [told["quantity"] for _key, told in side.told("stock")] == [0, 6]
+
+
+def test_a_call_limit_among_single_skus_is_that_of_all_left(side):
+    side.fault("throttle", method=writes.ITEM_STOCK)
+    gone = sku(0, 5, sku_id="4711", key="gone")
+    results = side.connector.write_stock(side.access, [sku(0, 0), gone, sku(1, 6, sku_id="")])
+    assert [type(result.error) for result in results] == [ThrottledError] * 3
+    assert side.told("stock") == []
+
+
 def test_skus_of_one_item_share_a_call_and_items_without_have_their_own(side):
     rows = [sku(0, 5), sku(0, 5, key="again"), sku(1, 6, sku_id=""), sku(2, 7)]
     side.fault("slow", method=writes.SKU_STOCK, times=99, seconds=0)

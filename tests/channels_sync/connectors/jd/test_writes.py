@@ -35,6 +35,15 @@ def test_some_skus_are_refused_and_the_others_taken(shop, platform):
     assert [body["sku"] for body in told(platform, "stock")] == ["SERUM-30"]
 
 
+def test_an_item_without_a_sku_id_is_refused_by_itself_and_not_sent(shop, platform):
+    nameless = StockWrite(item_id="1", sku_id="", outer_id="SERUM-30", quantity=4, key="x")
+    results = shop.connector.write_stock(shop.access, [nameless, stock("MASK-20", 6, "b")])
+    assert {result.key: type(result.error) for result in results} == {"x": RefusedError, "b": type(None)}
+    assert [body["sku"] for body in told(platform, "stock")] == ["MASK-20"]
+    (refused,) = shop.connector.write_stock(shop.access, [nameless])
+    assert str(refused.error) == "渠道商品没有 SKU 编号。"
+
+
 def test_the_same_write_repeated_counts_once(shop, platform):
     rows = [stock("SERUM-30", 5, "a"), stock("MASK-20", 6, "b")]
     for _ in range(2):
