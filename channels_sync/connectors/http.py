@@ -71,8 +71,13 @@ def watching_clock() -> Iterator[ClockWatch]:
         _CLOCK.reset(token)
 
 
-class StatusError(HubError):
-    """The other side refused with an HTTP `status` that no retry changes."""
+class StatusError(TemporaryError):
+    """Something before the platform (firewall, deployment, wrong address) answered with an HTTP `status` of its own:
+    platforms and warehouses tell their refusals with HTTP 200.
+
+    It passes like a 5xx, but not within seconds. It is not taken as one that stops a whole shop: a firewall that minds
+    the text of one memo must hold up no other.
+    """
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -94,7 +99,7 @@ def post(
 ) -> Answer:  # fmt: skip
     """POST and return the whole answer within `seconds` (default: the setting OUTBOUND_TIMEOUT_SECONDS).
 
-    Raises TemporaryError for time-outs, cut or oversized answers, 429 and 5xx, HubError for every other refusal.
+    Raises TemporaryError for time-outs, cut or oversized answers, 429 and 5xx, StatusError for every other status.
     Texts of errors name the host only and hold none of `secrets`.
     """
     headers = {"content-type": content_type}
@@ -153,8 +158,9 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _soon(error: Exception) -> bool:
-    passes = isinstance(error, HubError) and not error.permanent and not error.concerns_all
-    return passes and not getattr(error, "retry_after", None)
+    if not isinstance(error, HubError) or isinstance(error, StatusError):
+        return False
+    return not error.permanent and not error.concerns_all and not getattr(error, "retry_after", None)
 
 
 def _judged(response: httpx2.Response, body: bytes, host: str) -> Answer:

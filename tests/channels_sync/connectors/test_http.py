@@ -49,15 +49,13 @@ def test_nobody_listening_is_temporary(settings):
 
 
 @pytest.mark.parametrize(
-    ("status", "permanent"),
-    [("500 Oops", False), ("503 Busy", False), ("429 Slow", False), ("408 Late", False), ("403 No", True),
-     ("302 Elsewhere", True)],
-)  # fmt: skip
-def test_statuses_say_whether_a_retry_helps(wire, status, permanent):
+    "status", ["500 Oops", "503 Busy", "429 Slow", "408 Late", "403 No", "404 Gone", "405 Blocked", "302 Elsewhere"]
+)
+def test_no_http_status_is_a_refusal_of_one_object_for_good(wire, status):
     wire.body(b"", status=status)
     with pytest.raises(HubError) as failed:
         post(wire)
-    assert failed.value.permanent is permanent
+    assert (failed.value.permanent, failed.value.concerns_all) == (False, False)
 
 
 def test_retry_after_is_obeyed(wire):
