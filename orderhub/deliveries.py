@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from channels_sync import readers
 from channels_sync.connectors.base import connectors
-from channels_sync.services import news, tokens
+from channels_sync.services import news, refusals, tokens
 from orderhub.core.errors import HubError, TemporaryError
 from orderhub.core.results import IntakeResult, Outcome, RowResult
 from orderhub.core.words import InboxState
@@ -132,6 +132,7 @@ def _read_and_take(item: InboxItem, at_commit: WithCursor | None) -> IntakeResul
         shop=item.shop, rows=readers.read(item.reader, item.body, item.content_type), source=item.source,
         actor=f"intake:{item.source}", inbox_id=item.pk, at_commit=at_commit,
     )  # fmt: skip
+    refusals.settle(item, result)
     inbox.close([(item, result)])
     return result
 

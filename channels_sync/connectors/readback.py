@@ -10,6 +10,11 @@ REFUSED_KEY = "hub_refused"
 """What every connector puts into an order that its platform refuses to show."""
 
 
+def is_refusal(raw_row: bytes) -> bool:
+    """Tell whether a raw row stands for an order that its platform refused to show."""
+    return f'"{REFUSED_KEY}":'.encode() in raw_row
+
+
 @dataclass(slots=True, frozen=True)
 class StockItem:
     """One channel item, by the platform's ids and the merchant's code."""

@@ -9,6 +9,7 @@ from channels_sync.selectors.sync import (
     known_versions,
     pulling_platforms,
     recent_failures,
+    refused_versions,
     retries,
     sync_health,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "known_versions",
     "pulling_platforms",
     "recent_failures",
+    "refused_versions",
     "retries",
     "sellable",
     "sync_health",

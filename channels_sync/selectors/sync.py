@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 
 from channels_sync.connectors import options
 from channels_sync.connectors.base import connectors
+from channels_sync.connectors.readback import is_refusal
 from channels_sync.models import ErrorKind, ShopSync
 from orderhub.models import Reject, Shop
 from orderhub.services.bulk import WANTED, listed
@@ -95,19 +96,27 @@ def known_versions(shop_id: int, versions: Mapping[str, datetime]) -> set[str]:
             [listed(versions), shop_id],
         )
         known = {number for number, modified_at in cursor.fetchall() if modified_at >= versions[number]}
-    return known | _refused_versions(shop_id, {n: at for n, at in versions.items() if n not in known})
+    left = {number: at for number, at in versions.items() if number not in known}
+    return known | refused_versions(shop_id, left, since=timezone.now() - REJECTS_LOOKED_AT)
 
 
-def _refused_versions(shop_id: int, versions: Mapping[str, datetime]) -> set[str]:
-    """An open reject whose raw row carries the same modification time needs no second row in the reject table."""
-    rejects = Reject.objects.filter(
-        shop_id=shop_id, state="open", created_at__gt=timezone.now() - REJECTS_LOOKED_AT, external_no__in=list(versions)
-    )
+def refused_versions(
+    shop_id: int, versions: Mapping[str, datetime], *, since: datetime | None = None
+) -> set[str]:  # fmt: skip
+    """Return the order numbers of which an open reject (made after `since`) holds a row of this version: it carries the
+    same modification time.
+
+    An order that its platform refused to show is none of them: it is asked for as long as overlapping windows list it.
+    """
+    rejects = Reject.objects.filter(shop_id=shop_id, state="open", external_no__in=list(versions))
+    if since:
+        rejects = rejects.filter(created_at__gt=since)
     found = set()
     for reject in rejects.only("external_no", "packed_row")[:500]:
         moment = versions[reject.external_no].astimezone(_SHANGHAI)
         written = (f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment.timestamp():.0f}")
-        if any(text.encode() in reject.raw_row for text in written):
+        raw = reject.raw_row
+        if not is_refusal(raw) and any(text.encode() in raw for text in written):
             found.add(reject.external_no)
     return found
 

@@ -5,7 +5,7 @@ pool yet, and what is not newer must be.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from channels_sync.connectors.base import Connector, RawPage, ShopAccess
 from channels_sync.connectors.readback import REFUSED_KEY
 from channels_sync.models import DifferenceKind, ShopSync
 from channels_sync.readers import ReadRow
-from channels_sync.selectors import sides
+from channels_sync.selectors import refused_versions, sides
 from channels_sync.services.compare import (
     MEMO_FIELDS,
     TRACKING,
@@ -89,7 +89,7 @@ class Comparison:
             if number in known and row.draft is not None
         }
         doubt = [number for number in latest if number not in known or fields.get(number)]
-        waits = sides.waiting(self._shop.pk, doubt)
+        waits = self._waiting([latest[number] for number in doubt])
         untold = sides.untold([known[number].pk for number in doubt if number in known])
         for number, row in latest.items():
             verdict = self._verdict(row, known.get(number), fields.get(number, []), waits, untold, complete_to)
@@ -97,6 +97,14 @@ class Comparison:
             is_newer = verdict.outcome == "differing" and _is_newer_here(verdict)
             if is_newer and not is_second and self._connector.fetches:
                 self._doubtful.add(number)
+
+    def _waiting(self, rows: Sequence[ReadRow]) -> sides.Waiting:
+        """Return what of these orders waits. A reject explains the lack of an order only in the version that it holds:
+        what the platform tells since can be taken in."""
+        found = sides.waiting(self._shop.pk, [row.external_no for row in rows])
+        versions = {row.external_no: row.draft.modified_at for row in rows if row.draft}
+        held = refused_versions(self._shop.pk, versions)
+        return replace(found, rejected=(found.rejected - versions.keys()) | held)
 
     def _verdict(
         self, row: ReadRow, order: Order | None, fields: list[FieldDifference], waits: sides.Waiting,

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -90,14 +90,21 @@ class RejectAdmin(ReadOnlyModelAdmin):
     @admin.action(description=gettext_lazy("Try again"), permissions=["handle"])
     def rerun(self, request: HttpRequest, rows: QuerySet[Reject]) -> HttpResponse | None:
         """Try the selected rows again, each for itself."""
+        asked = _("The platform refused to show this order and is asked again; the row closes when the order comes in.")
 
         def do(reject: Reject) -> str:
-            if not hooks.rerun_reject(reject.pk, actor_of(request)):
+            is_in = hooks.rerun_reject(reject.pk, actor_of(request))
+            if is_in is None:
+                return asked
+            if not is_in:
                 now = Reject.objects.only("field_path", "reason").get(pk=reject.pk)
                 raise HubError(labelled(now.field_path, now.reason) if now.field_path else now.reason)
             return _("taken in")
 
-        return report(self, request, _("Try again"), each_row(rows.defer("packed_row"), do))
+        outcomes = each_row(rows.defer("packed_row"), do)
+        if any(outcome.message == asked for outcome in outcomes):
+            messages.info(request, asked)
+        return report(self, request, _("Try again"), outcomes)
 
     @admin.action(description=gettext_lazy("Set aside…"), permissions=["handle"])
     def dismiss(self, request: HttpRequest, rows: QuerySet[Reject]) -> HttpResponse | None:

@@ -34,8 +34,9 @@ class Hook(Generic[P, R]):
 process_inbox: Hook[[int], IntakeResult] = Hook("process_inbox")
 """Take one stored delivery in: `process_inbox(item_id)`."""
 
-rerun_reject: Hook[[int, str], bool] = Hook("rerun_reject")
-"""Try a rejected row again: `rerun_reject(reject_id, actor)`; true when it was taken in."""
+rerun_reject: Hook[[int, str], bool | None] = Hook("rerun_reject")
+"""Try a rejected row again: `rerun_reject(reject_id, actor)`; true when it was taken in, None when its platform is
+asked for the order once more."""
 
 retriage: Hook[[Sequence[int], str], int] = Hook("retriage")
 """Judge orders again: `retriage(order_ids, actor)`; returns how many were judged."""

@@ -181,10 +181,21 @@ def test_orders_at_the_gate_or_among_the_rejects_are_not_missing(world):
         shop=world.shop, external_no=parked, modified_at=now, ship_by=now, packed_row=pack(b"{}"), reader="draft",
         source="poll",
     )  # fmt: skip
-    Reject.objects.create(shop=world.shop, external_no=rejected, reason="no", packed_row=pack(b"{}"))
+    (page,) = connectors.get(world.platform).fetch(shop_access(world.shop), [rejected])
+    Reject.objects.create(shop=world.shop, external_no=rejected, reason="no", packed_row=pack(page.body))
     job = compare(world.shop)
     assert (job.held, job.rejected, job.differing, told(job)) == (1, 1, 0, [])
     assert job.platform_orders == job.pool_orders + 2
+
+
+@on_each
+@pytest.mark.parametrize("row", [b'{"modified":"2020-01-01 00:00:00"}', b'{"hub_refused":"no such order"}'])
+def test_a_reject_of_another_version_or_of_a_refusal_hides_no_missing_order(world, row):
+    (missing,) = world.plain(world.platform, 1)
+    Order.objects.filter(external_no=missing).delete()
+    Reject.objects.create(shop=world.shop, external_no=missing, reason="no", packed_row=pack(row))
+    job = compare(world.shop)
+    assert (job.rejected, [(kind, number) for kind, number, *_rest in told(job)]) == (0, [("missing_in_pool", missing)])
 
 
 @on_each
