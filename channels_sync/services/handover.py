@@ -14,7 +14,7 @@ from channels_sync.services.push import set_aside
 from channels_sync.warehouses.base import Confirmed, Step, StockChanged
 from orderhub.core.status_graph import has_left
 from orderhub.core.words import EffectKind, Source, Status
-from orderhub.models import Effect, Shop, Warehouse
+from orderhub.models import Effect, Shop, StockLevel, Warehouse
 from orderhub.services import shipments, stock
 from orderhub.services.bulk import records
 from orderhub.services.outbox import NewEffect, add_effects
@@ -87,25 +87,21 @@ def _told_of_whole(told: Sequence[Told]) -> tuple[list[Told], list[Told], list[C
     return [one for one in told if one not in parts], parts, claims
 
 
-def change_stock(*, warehouse: Warehouse, changes: Sequence[StockChanged]) -> None:
-    """Book pieces that came or went for other reasons than orders; an article without a level gets one."""
+def change_stock(*, warehouse: Warehouse, changes: Sequence[StockChanged]) -> set[str]:
+    """Book pieces that came or went for other reasons than orders of the hub, and return the articles of which nobody
+    has counted what is there: a difference makes no level, or two damaged pieces of 500 would show as −2."""
     if not changes:
-        return
-    rows = [{"sku": sku, "warehouse": warehouse.code} for sku in sorted({change.sku for change in changes})]
+        return set()
+    wanted = {change.sku for change in changes}
+    counted = set(
+        StockLevel.objects.filter(warehouse=warehouse.code, sku__in=wanted).values_list("sku", flat=True)
+    )  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH rows AS (SELECT * FROM json_to_recordset(%s::json) AS r(sku text, warehouse text)),
-            articles AS (
-                INSERT INTO orderhub_sku (code, title) SELECT sku, '' FROM rows ORDER BY sku ON CONFLICT DO NOTHING)
-            INSERT INTO orderhub_stocklevel (sku, warehouse, on_hand, reserved, updated_at)
-            SELECT sku, warehouse, 0, 0, now() FROM rows ORDER BY sku ON CONFLICT DO NOTHING
-            """,
-            [records(rows)],
-        )
         for reason in sorted({change.reason for change in changes}):
-            moves = [stock.Moved(c.sku, warehouse.code, -c.delta, 0) for c in changes if c.reason == reason]
+            told = [change for change in changes if change.reason == reason and change.sku in counted]
+            moves = [stock.Moved(change.sku, warehouse.code, -change.delta, 0) for change in told]
             stock.move(cursor, moves, cause=reason, actor=f"warehouse:{warehouse.code}")
+    return wanted - counted
 
 
 def _of_present(told: Sequence[Told], actor: str) -> list[Told]:

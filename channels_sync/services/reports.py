@@ -5,7 +5,7 @@ refuses is halved until the bad report stands alone. A report of an order that t
 about an hour and then set aside, where people see it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -139,8 +139,9 @@ def _halve(reports: Sequence[Read]) -> list[tuple[WarehouseReport, HubError]]:
 def _one_transaction(reports: Sequence[Read]) -> list[tuple[WarehouseReport, HubError]]:
     mine = _still_mine([report.row.pk for report in reports])
     reports = [report for report in reports if report.row.pk in mine]
-    found = find_orders([(r.row.warehouse, r.row.order_code) for r in reports if _is_of_order(r.said)])
+    found = find_orders([(r.row.warehouse, r.row.order_code) for r in reports if _names_order(r.said)])
     unknown = [r for r in reports if _is_of_order(r.said) and (r.row.warehouse_id, r.row.order_code) not in found]
+    _close([report.row.pk for report in reports if report not in unknown])
     for warehouse in {report.row.warehouse for report in reports}:
         told = [
             _told(r.row, r.said, found[r.row.warehouse_id, r.row.order_code])
@@ -148,13 +149,30 @@ def _one_transaction(reports: Sequence[Read]) -> list[tuple[WarehouseReport, Hub
             if r.row.warehouse_id == warehouse.pk and isinstance(r.said, Step | Confirmed) and r not in unknown
         ]
         handover.book(warehouse=warehouse, told=told)
-        changes = [r.said for r in reports if r.row.warehouse_id == warehouse.pk and isinstance(r.said, StockChanged)]
-        handover.change_stock(warehouse=warehouse, changes=changes)
-    _close([report.row.pk for report in reports if report not in unknown])
+        _change_stock(warehouse, [r for r in reports if r.row.warehouse_id == warehouse.pk], found)
     return [
         (r.row, TemporaryError(_("The hub knows no order %(code)s of this warehouse.") % {"code": r.row.order_code}))
         for r in unknown
     ]
+
+
+def _change_stock(
+    warehouse: Warehouse, reports: Sequence[Read], found: Mapping[tuple[int, str], DeliveryOrder]
+) -> None:
+    """Book the changes of stock that no confirmation of an order of the hub tells, and note on their reports those of
+    articles that nobody has counted. A count that is taken in later holds them already: they are not tried again."""
+    changes = {
+        r.row.pk: r.said
+        for r in reports
+        if isinstance(r.said, StockChanged)
+        and not (r.said.for_order and (not r.row.order_code or (warehouse.pk, r.row.order_code) in found))
+    }
+    uncounted = handover.change_stock(warehouse=warehouse, changes=list(changes.values()))
+    ids = [pk for pk, change in changes.items() if change.sku in uncounted]
+    if ids:
+        text = _("Not booked: nobody has counted this article in this warehouse yet. Import its stock.")
+        WarehouseReport.objects.filter(pk__in=ids).update(last_error=text)
+        log.warning("stock changes of articles that nobody counted", warehouse=warehouse.code, count=len(ids))
 
 
 def _told(row: WarehouseReport, said: Step | Confirmed, of: DeliveryOrder) -> handover.Told:
@@ -163,6 +181,10 @@ def _told(row: WarehouseReport, said: Step | Confirmed, of: DeliveryOrder) -> ha
 
 def _is_of_order(said: Report) -> bool:
     return isinstance(said, Step | Confirmed)
+
+
+def _names_order(said: Report) -> bool:
+    return _is_of_order(said) or (isinstance(said, StockChanged) and said.for_order)
 
 
 def _still_mine(ids: Sequence[int]) -> set[int]:

@@ -131,11 +131,13 @@ class Confirmed:
 
 @dataclass(slots=True, frozen=True)
 class StockChanged:
-    """Sellable pieces that came (+) or went (-) for another reason than an order of the hub."""
+    """Sellable pieces that came (+) or went (-). With `for_order` they went with a delivery order, of the hub perhaps:
+    those are taken off by its confirmation."""
 
     sku: str
     delta: int
     reason: str
+    for_order: bool = False
 
 
 Report = Step | Confirmed | StockChanged | None

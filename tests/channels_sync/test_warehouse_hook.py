@@ -427,17 +427,34 @@ def test_stock_that_came_and_went_is_counted_once_by_article(client, order):
     items = [
         {"outBizCode": "S1", "itemCode": "A", "quantity": "5", "inventoryType": "ZP", "orderType": "CGRK"},
         {"outBizCode": "S2", "itemCode": "A", "quantity": "-3", "inventoryType": "ZP", "orderType": "QTCK"},
-        {"outBizCode": "S3", "itemCode": "A", "quantity": "-2", "inventoryType": "ZP", "orderType": "JYCK"},
+        {"outBizCode": "S3", "itemCode": "A", "quantity": "-2", "orderType": "JYCK", "orderCode": CODE},
         {"outBizCode": "S4", "itemCode": "A", "quantity": "9", "inventoryType": "CC", "orderType": "CGRK"},
-        {"outBizCode": "S5", "itemCode": "NEW", "quantity": "7", "orderType": "CGRK"},
     ]
     for some in (items, items[:2], items[1:]):
         assert post(client, "stockchange.report", stock(*some)) == ("success", "0")
         reports.drain()
-    assert (level(), level("NEW")) == ((12, 2), (7, 0))
-    assert sorted(StockChange.objects.values_list("sku", "delta", "cause")) == [
-        ("A", 2, "stock change"), ("NEW", 7, "stock change"),
-    ]  # fmt: skip
+    assert level() == (12, 2)
+    assert list(StockChange.objects.values_list("sku", "delta", "cause")) == [("A", 2, "stock change")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "left"),
+    [("JYCK", CODE, 10), ("JYCK", "", 10), ("JYCK", "ERP-77", 7), ("HHCK", "ERP-78", 7), ("BFCK", CODE, 7)],
+)
+def test_what_leaves_with_orders_of_others_is_booked(client, order, kind, code, left):
+    item = {"outBizCode": "S1", "itemCode": "A", "quantity": "-3", "orderType": kind, "orderCode": code}
+    post(client, "stockchange.report", stock(item))
+    assert (reports.drain(), level()) == (1, (left, 2))
+
+
+@pytest.mark.parametrize("quantity", ["-2", "7"])
+def test_a_difference_of_what_nobody_counted_makes_no_level(client, order, quantity):
+    post(client, "stockchange.report", stock({"outBizCode": "S1", "itemCode": "NEW", "quantity": quantity}))
+    reports.drain()
+    assert (StockLevel.objects.count(), StockChange.objects.count()) == (1, 0)
+    assert list(WarehouseReport.objects.values_list("state", "last_error")) == [
+        ("done", "Not booked: nobody has counted this article in this warehouse yet. Import its stock."),
+    ]
 
 
 def test_a_stock_take_adds_its_differences_once(client, order):

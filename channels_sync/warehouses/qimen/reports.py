@@ -58,8 +58,9 @@ nothing of where the order stands."""
 PROBLEMS = frozenset({"EXCEPTION", "REJECT", "CANCELED", "CLOSED", "REFUSE", "TMSCANCELFAILED"})
 NOT_SHIPPED = frozenset({"NEW", "ACCEPT", "EXCEPTION", "CANCELED", "CLOSED", "REJECT", "CANCELEDFAIL"})
 """States of a confirmation that hands nothing over."""
-OWN_ORDERS = frozenset({"JYCK", "HHCK", "BFCK"})
-"""Stock that left with an order of the hub: its confirmation takes it off already."""
+SOLD = "JYCK"
+"""What leaves with a delivery order of the kind that the hub sends; exchanges (HHCK) and what is sent once more (BFCK)
+are never the hub's."""
 SELLABLE = frozenset({"", "ZP"})
 MOST_PIECES = 1_000_000
 
@@ -214,10 +215,11 @@ def _stock(root: Element, method: str) -> Report:
     sku = text_of(item, "itemCode")
     if not 0 < len(sku) <= 100:
         raise FieldError("items.itemCode", _("must be a text of 1 to 100 characters"))
-    if text_of(item, "inventoryType") not in SELLABLE or text_of(item, "orderType") in OWN_ORDERS:
+    if text_of(item, "inventoryType") not in SELLABLE:
         return None
     delta = _whole(text_of(item, "quantity"), "items.quantity", least=-MOST_PIECES)
-    return StockChanged(sku, delta, "stock take" if method == STOCK_TAKE else "stock change") if delta else None
+    reason = "stock take" if method == STOCK_TAKE else "stock change"
+    return StockChanged(sku, delta, reason, for_order=text_of(item, "orderType") == SOLD) if delta else None
 
 
 def _whole(text: str, path: str, *, least: int) -> int:
