@@ -170,6 +170,9 @@ class Connector:
     """How long before its end a session is renewed."""
     learns_end: bool = False
     """A renewal costs nothing, so that it is asked for when the end of a session is not known."""
+    history: timedelta | None = None
+    """How far back the platform lists changes, where it says so: a day less than it lists, for the length of months and
+    the time that a pull takes."""
     reread_minutes: int = 0
     """How often open orders are read again, because some changes move no modification time; 0: never."""
     hidden_facts: Mapping[str, Hidden] = {}

@@ -1,4 +1,5 @@
-"""Windows that came short: their platform counted more orders than its list showed, however often it was read.
+"""Windows that came short: their platform counted more orders than its list showed, however often it was read. And
+spans that it does not list any more.
 
 The cursor goes on, so that one wrong count does not stop a shop. The window is read again by a back-fill of its own, a
 few times with growing pauses; then a person is asked. Windows overlap, so one order that is missing makes several come
@@ -61,6 +62,21 @@ def note(shop: Shop, window: Window, counted: int, seen: int) -> str:
     return sentence
 
 
+def note_left_out(shop: Shop, start: datetime, end: datetime) -> str:
+    """Note for people a span that is further back than the platform lists, and return the sentence. Reading it again
+    would be in vain; a run that fails meets it once more, and it grows."""
+    words = {"start": _day(start), "end": _day(end)}
+    sentence = _("What changed from %(start)s to %(end)s is missing: the platform does not list it any more.") % words
+    values = {"end": end, "last_error": sentence, "finished_at": timezone.now()}
+    new = {"position": start, "slice_seconds": FIRST_SLICE, "slices_total": slices(end - start, FIRST_SLICE)}
+    Backfill.objects.update_or_create(
+        shop=shop, actor=ACTOR, start=start, state=JobState.FAILED, counted=None, defaults=values,
+        create_defaults=values | new,
+    )  # fmt: skip
+    log.warning("a span is out of reach", shop=shop.code, start=start.isoformat(), end=end.isoformat())
+    return sentence
+
+
 def revive(shop_id: int, *, since: datetime) -> int:
     """Let ranges that were given up try again, since the platform lists what it counts now: those that end after
     `since`, so that an old one for which that changes nothing stays with people. Return how many there were."""
@@ -96,6 +112,10 @@ def _missing(numbers: tuple[int, int]) -> int:
 def _words(window: Window, counted: int, seen: int) -> str:
     values = {"seen": seen, "counted": counted, "start": _time(window.start), "end": _time(window.end)}
     return _("%(seen)s of %(counted)s orders seen from %(start)s to %(end)s.") % values
+
+
+def _day(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}"
 
 
 def _time(moment: datetime) -> str:

@@ -122,7 +122,7 @@ class PullRun:
         self._longest = SLICE_IN_TROUBLE if self._is_in_trouble() else LONGEST_SLICE
         self._cursor_to: datetime | None = None
         self._complete_to: datetime | None = None
-        self._short: list[str] = []
+        self._short: list[str] = self._left_out()
         self.log = self._open_log()
         self._pages = PageLog(shop.pk, run_id=self.log.pk)
 
@@ -192,10 +192,16 @@ class PullRun:
         return time.monotonic() - self._began >= (RUN_SECONDS if has_moved else HARD_SECONDS)
 
     def _first_moment(self) -> datetime:
-        if self.sync.cursor is not None:
-            return self.sync.cursor - OVERLAP
         hours = options.number(self.shop.settings, "look_back_hours", LOOK_BACK_HOURS, 0.05, 24 * 90)
-        return self._end - timedelta(hours=hours)
+        start = self.sync.cursor - OVERLAP if self.sync.cursor else self._end - timedelta(hours=hours)
+        history = self._connector.history
+        return max(start, self._end - history) if history else start
+
+    def _left_out(self) -> list[str]:
+        """Note what lies between the cursor and the first moment that the platform still lists, and return it in words:
+        a shop that rested for months goes on from there."""
+        cursor = self.sync.cursor
+        return [gaps.note_left_out(self.shop, cursor, self._start)] if cursor and cursor < self._start else []
 
     def _slice(self, start: datetime) -> Generator[RawPage, None, datetime]:
         """Yield the pages of one window from `start` and return where the next one begins; a window that holds too

@@ -38,6 +38,7 @@ class JdConnector(Connector):
     renews_within = tokens.RENEW_BEFORE - timedelta(minutes=10)
     stock_batch = writes.STOCK_BATCH
     takes_parts = False
+    history = timedelta(days=88)
     credential_fields = (
         CredentialField("app_key", _("App key")),
         CredentialField("app_secret", _("App secret"), is_secret=True),

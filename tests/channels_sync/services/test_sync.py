@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 
 from channels_sync import selectors
 from channels_sync.connectors.taobao import pull, refunds
-from channels_sync.models import ErrorKind, RunState, ShopSync, SyncRun, TokenState
+from channels_sync.models import Backfill, ErrorKind, JobState, RunState, ShopSync, SyncRun, TokenState
 from channels_sync.services import health, sync
 from orderhub import deliveries, pulls
 from orderhub.core.errors import HubError, TemporaryError
@@ -99,6 +99,23 @@ def test_a_long_gap_is_read_in_slices_of_half_an_hour(platform, taobao_shop, rul
     assert [window.span <= timedelta(minutes=30) for window in windows] == [True] * 3
     assert all(a.end == b.start for a, b in itertools.pairwise(windows))
     assert stored() == visible(platform)
+
+
+def test_a_shop_that_rested_longer_than_its_platform_lists_goes_on_and_the_gap_is_noted(
+    platform, taobao_shop, rules, windows, monkeypatch, time_machine
+):  # fmt: skip
+    time_machine.move_to(timezone.now(), tick=False)
+    monkeypatch.setattr(sync, "RUN_SECONDS", 0.0)
+    cursor = timezone.now() - timedelta(days=200)
+    ShopSync.objects.create(shop=taobao_shop, cursor=cursor)
+    pulls.pull_shop(taobao_shop.pk)
+    begins = windows[0].start
+    assert begins == timezone.now().replace(microsecond=0) - sync.DELAY - timedelta(days=88)
+    gap = Backfill.objects.get()
+    assert (gap.start, gap.end, gap.state, gap.actor) == (cursor, begins, JobState.FAILED, "pull")
+    assert gap.last_error == SyncRun.objects.get().error
+    pulls.pull_shop(taobao_shop.pk, force=True)
+    assert (Backfill.objects.count(), windows[1].start) == (1, begins + timedelta(minutes=25))
 
 
 def test_after_a_failure_windows_are_short(platform, taobao_shop, rules, windows):
