@@ -1,4 +1,5 @@
-"""Open orders follow a changed mapping: they take the path of the pipeline once more, with the SKUs of today."""
+"""Open orders follow a changed mapping or a status word that somebody entered: they take the path of the pipeline once
+more, with the SKUs and words of today."""
 
 import sys
 import time
@@ -8,6 +9,7 @@ from django.conf import settings
 
 from channels_sync.selectors.listings import open_orders
 from channels_sync.services import remap as following
+from channels_sync.services import status_words
 from channels_sync.services.remap import OpenOrdersOnly, orders_to_change
 from orderhub.core.results import Outcome
 from orderhub.models import Shop
@@ -41,4 +43,15 @@ def remap_changed() -> int:
     changed, left = remap(listing_ids, "hub", sys.maxsize)
     if not left:
         following.done(listing_ids=listing_ids, began=began)
+    return changed
+
+
+def let_go_known_words() -> int:
+    """Let orders go on that were held for a status word which their shop knows by now, and return how many changed."""
+    changed, size = 0, settings.HUB_BATCH_SIZE
+    for shop, order_ids in status_words.waiting().items():
+        for start in range(0, len(order_ids), size):
+            door = status_words.HeldOrders(order_ids[start : start + size], shop)
+            told = take_batch(Intake(shop, "hub", "hub", door, is_again=True), ())
+            changed += sum(row.outcome is Outcome.CHANGED for row in told)
     return changed

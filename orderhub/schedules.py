@@ -150,10 +150,12 @@ def drain_outbox() -> None:
 
 
 def listings() -> None:
-    """Match channel items whose code is known by now, suggest SKUs for the others, let open orders follow."""
+    """Match channel items whose code is known by now, suggest SKUs for the others, let open orders follow; those that
+    waited for a status word, too."""
     mapping.match_known()
     suggestions.suggest()
     remapping.remap_changed()
+    remapping.let_go_known_words()
 
 
 def prune() -> None:

@@ -42,12 +42,22 @@ class WebhookConnector(Connector):
             raise PushRefusedError("orders come by POST", status=405)
         _verify(access, request)
         orders = _orders(request.body)
-        words = access.settings.get("statuses")
-        body = _translated(orders, words if isinstance(words, Mapping) else {}) or request.body
+        body = _translated(orders, known_words(access.settings)) or request.body
         answer = PushAnswer(orjson.dumps({"received": len(orders)}))
         if not orders:
             return [], answer
         return [Pushed(f"webhook:{hashlib.sha256(request.body).hexdigest()}", body, reader="draft")], answer
+
+
+def known_words(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the status words of the other system that a shop's settings know, with what they mean."""
+    words = settings.get("statuses")
+    return words if isinstance(words, Mapping) else {}
+
+
+def unknown_hold(word: str) -> str:
+    """Return the hold of an order whose status word nobody has mapped."""
+    return f"unknown:{word}"[:64]
 
 
 def _verify(access: ShopAccess, request: PushRequest) -> None:
@@ -100,7 +110,8 @@ def _order(order: Any, words: Mapping[str, Any]) -> Any:
         return {**told, "status": words[word]}
     if word in _KNOWN:
         return order
-    return {**told, "status": Status.PAID.value, "channel_hold": f"unknown:{word}"[:64]}
+    # A hold of the other system's own must not end with the word.
+    return {**told, "status": Status.PAID.value, "channel_hold": order.get("channel_hold") or unknown_hold(word)}
 
 
 connectors.add(WebhookConnector.key, WebhookConnector())

@@ -127,6 +127,11 @@ def test_status_words_become_the_hubs_and_unknown_ones_hold_their_order():
     assert shown == [("paid", "PAID", None), ("paid", None, None), ("paid", "FROZEN", "unknown:FROZEN")]
 
 
+def test_a_hold_of_the_other_system_is_kept_beside_an_unknown_word():
+    events, _ = push(json.dumps(draft("W1", status="FROZEN", channel_hold="fraud")).encode())
+    assert [(o["status"], o["channel_hold"]) for o in orders(events)] == [("paid", "fraud")]
+
+
 def test_rows_that_are_no_orders_are_left_to_the_reader():
     events, _ = push(json.dumps([7, {"status": 5}, draft("W1", status="X")]).encode())
     assert orders(events)[:2] == [7, {"status": 5}]
