@@ -166,6 +166,8 @@ class Connector:
     """A person lets the hub in on a page of the platform; `obtain_token` exchanges the code that comes of it."""
     session_field: str = "access_token"
     """The credential that the calls carry."""
+    account_field: str = ""
+    """The credential that names the account at the platform; empty where a session does not tell whose it is."""
     renews_within: timedelta = timedelta(minutes=30)
     """How long before its end a session is renewed."""
     learns_end: bool = False

@@ -157,7 +157,7 @@ def note_refused(shop: Shop, error: AuthorisationError) -> None:
 def obtain(*, shop_id: int, code: str, actor: str) -> datetime | None:
     """Exchange the code of an authorisation for a session, store it, and return when it ends (None: not told).
 
-    Raises HubError with the platform's reason; nothing is changed then.
+    Raises HubError with the platform's reason, or for the session of another account; nothing is changed then.
     """
     shop = Shop.objects.get(pk=shop_id)
     connector = abilities_of(shop.platform)
@@ -170,6 +170,7 @@ def obtain(*, shop_id: int, code: str, actor: str) -> datetime | None:
         if lease is None:
             raise HubError(_("The session of this shop is being renewed just now; try again in a minute."))
         changes = connector.obtain_token(shop_access(shop), code)
+        _check_account(shop, connector, changes)
         _store(shop, connector, changes, used=None)
     log.info("shop authorised", shop=shop.code, actor=actor)
     return ends_at(Shop.objects.get(pk=shop_id).credentials, connector)
@@ -232,6 +233,19 @@ def _renew(shop: Shop, refused: str | None, *, force: bool) -> Renewal:
     except HubError as error:
         return _note_failure(shop, connector, error, lost)
     return Renewal.STORED if _store(shop, connector, changes, used=shop.credentials) else Renewal.CURRENT
+
+
+def _check_account(shop: Shop, connector: Connector, changes: Mapping[str, Any]) -> None:
+    """Raise HubError for the session of another account: its orders would come in under this shop, and this
+    shop's stock and parcels would go there."""
+    known, told = (str(values.get(connector.account_field) or "").strip() for values in (shop.credentials, changes))
+    if known and told and known != told:
+        text = _(
+            "The platform authorised the account %(told)s, but this shop is %(known)s: nothing was changed. Log in "
+            "there with the right account. Should the shop have moved to the other one, forget its stored credentials "
+            "first."
+        )
+        raise HubError(text % {"told": told, "known": known})
 
 
 @transaction.atomic

@@ -35,6 +35,7 @@ class DouyinConnector(Connector):
     reads_stock = True
     stock_batch = 20
     authorises = learns_end = masks = True
+    account_field = "shop_id"
     history = timedelta(days=89)
     renews_within = timedelta(minutes=50)
     reread_minutes = 10

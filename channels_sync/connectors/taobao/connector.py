@@ -42,6 +42,7 @@ class TaobaoConnector(Connector):
     pulls = fetches = rereads = keeps_events = writes_stock = ships = writes_memo = True
     refreshes = authorises = reveals = True
     session_field = "session"
+    account_field = tokens.USER
     history = timedelta(days=88)
     renews_within = timedelta(hours=12)
     one_number_a_line = True

@@ -363,6 +363,19 @@ def test_other_platforms_exchange_codes_too(platform, code, request):
     assert stored(shop)[field] != before[field]
 
 
+@pytest.mark.parametrize(
+    ("platform", "code", "field"),
+    [("taobao", "authorization_code", "taobao_user_id"), ("douyin", "douyin_code", "shop_id")],
+)
+def test_the_session_of_another_account_is_refused(platform, code, field, request):
+    shop = request.getfixturevalue(platform)
+    shop.credentials = before = {**shop.credentials, field: "4711"}
+    shop.save()
+    with pytest.raises(HubError, match=r"this shop is 4711: nothing was changed"):
+        tokens.obtain(shop_id=shop.pk, code=getattr(SANDBOX, code), actor="boss")
+    assert stored(shop) == before
+
+
 def test_a_platform_without_codes_says_so(db, sandbox):
     shop = shop_of("wechat", app_id="x")
     with pytest.raises(HubError, match="no session for a code"):
