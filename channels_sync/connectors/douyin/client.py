@@ -57,12 +57,13 @@ class DouyinClient:
         self._secret = secret
         self._access_token = access_token
 
-    def call(self, method: str, params: Params) -> dict[str, Any]:
+    def call(self, method: str, params: Params, *, tries: int = http.TRIES) -> dict[str, Any]:
         """Return the `data` of one call (`order.searchList`).
 
-        What passes soon is tried again on the spot; raises HubError for the rest, ThrottledError for call limits.
+        What passes soon is tried again on the spot (`tries` is 1 for what works once or is metered); raises HubError
+        for the rest, ThrottledError for call limits.
         """
-        return http.retrying(lambda: self._once(method, params))
+        return http.retrying(lambda: self._once(method, params), tries=tries)
 
     def _once(self, method: str, params: Params) -> dict[str, Any]:
         secrets = [secret for secret in (self._secret, self._access_token) if secret]
@@ -114,9 +115,9 @@ class Gateway:
         self._workers = int(options.number(access.settings, "detail_workers", WORKERS, 1, 16))
         self._budget: CallBudget = access.budget(f"douyin:{app_key}", rate)
 
-    def call(self, method: str, params: Params) -> dict[str, Any]:
-        """Return the data of one call. Raises HubError."""
-        answer = self.many(method, [params])[0]
+    def call(self, method: str, params: Params, *, tries: int = http.TRIES) -> dict[str, Any]:
+        """Return the data of one call, with the `tries` of the client's. Raises HubError."""
+        answer = _object_answer(self.answers(method, [params], tries=tries)[0])
         if isinstance(answer, HubError):
             raise answer
         return answer
@@ -126,7 +127,9 @@ class Gateway:
         as its error. Raises HubError for everything else."""
         return [_object_answer(answer) for answer in self.answers(method, wanted)]
 
-    def answers(self, method: str, wanted: Sequence[Params]) -> list[dict[str, Any] | HubError]:
+    def answers(
+        self, method: str, wanted: Sequence[Params], *, tries: int = http.TRIES
+    ) -> list[dict[str, Any] | HubError]:
         """Make many calls like `many`, but return every error in its place. Raises ThrottledError only."""
         found: dict[int, dict[str, Any] | HubError] = {}
         throttled: ThrottledError | None = None
@@ -135,7 +138,7 @@ class Gateway:
             if not left:
                 break
             throttled = None
-            for place, answer in zip(left, self._volley(method, [wanted[place] for place in left]), strict=True):
+            for place, answer in zip(left, self._volley(method, [wanted[place] for place in left], tries), strict=True):
                 if isinstance(answer, ThrottledError):
                     throttled = answer
                 else:
@@ -146,17 +149,17 @@ class Gateway:
             raise throttled
         return [found[place] for place in range(len(wanted))]
 
-    def _volley(self, method: str, wanted: Sequence[Params]) -> list[dict[str, Any] | HubError]:
+    def _volley(self, method: str, wanted: Sequence[Params], tries: int) -> list[dict[str, Any] | HubError]:
         starts = self._budget.take(len(wanted))
         if len(wanted) == 1:
-            return [self._guarded(method, wanted[0], starts[0])]
+            return [self._guarded(method, wanted[0], tries, starts[0])]
         with ThreadPoolExecutor(max_workers=self._workers) as pool:
-            return list(pool.map(lambda params, start: self._guarded(method, params, start), wanted, starts))
+            return list(pool.map(lambda params, start: self._guarded(method, params, tries, start), wanted, starts))
 
-    def _guarded(self, method: str, params: Params, start: float) -> dict[str, Any] | HubError:
+    def _guarded(self, method: str, params: Params, tries: int, start: float) -> dict[str, Any] | HubError:
         time.sleep(max(0.0, start - time.monotonic()))
         try:
-            return self._client.call(method, params)
+            return self._client.call(method, params, tries=tries)
         except HubError as error:
             return error
 

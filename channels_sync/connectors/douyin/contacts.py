@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from channels_sync.connectors import http
 from channels_sync.connectors.douyin.client import Gateway
 from channels_sync.connectors.douyin.errors import RefusedError
 from channels_sync.connectors.douyin.mapping import number_of
@@ -29,20 +30,21 @@ def sealed_values(order: Mapping[str, Any]) -> list[Sealed]:
 
 def mask(gateway: Gateway, values: Sequence[Sealed]) -> list[Opened]:
     """Return the masked texts, one for each value. Raises HubError."""
-    return _open(gateway, MASK, values)
+    return _open(gateway, MASK, values, tries=http.TRIES)
 
 
 def reveal(gateway: Gateway, values: Sequence[Sealed]) -> list[Opened]:
     """Return the clear texts or virtual numbers, one for each value. Raises HubError."""
-    return _open(gateway, REVEAL, values)
+    # Each try may count against the quota, also one whose answer was lost.
+    return _open(gateway, REVEAL, values, tries=1)
 
 
-def _open(gateway: Gateway, method: str, values: Sequence[Sealed]) -> list[Opened]:
+def _open(gateway: Gateway, method: str, values: Sequence[Sealed], *, tries: int) -> list[Opened]:
     found: list[Opened] = []
     for place in range(0, len(values), LARGEST_BATCH):
         part = values[place : place + LARGEST_BATCH]
         infos = [{"auth_id": value.external_no, "cipher_text": value.cipher} for value in part]
-        data = gateway.call(method, {"cipher_infos": infos})
+        data = gateway.call(method, {"cipher_infos": infos}, tries=tries)
         rows = data.get("decrypt_infos")
         answers = {(str(row.get("auth_id")), str(row.get("cipher_text"))): row
                    for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict)}  # fmt: skip

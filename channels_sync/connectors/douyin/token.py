@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from channels_sync.connectors import http
 from channels_sync.connectors.base import AuthorisationError, ShopAccess
 from channels_sync.connectors.douyin.client import DouyinClient
 from orderhub.core.errors import HubError, TemporaryError
@@ -32,7 +33,7 @@ def new_token(access: ShopAccess) -> dict[str, Any]:
     refusal: HubError | None = None
     for method, params in _ways(access.credentials):
         try:
-            data = client.call(method, params)
+            data = client.call(method, params, tries=1 if params.get("code") else http.TRIES)
         except HubError as error:
             if not error.permanent:
                 raise
@@ -47,7 +48,8 @@ def new_token(access: ShopAccess) -> dict[str, Any]:
 def obtain(access: ShopAccess, code: str) -> dict[str, Any]:
     """Return the credentials that change with the token for a code: valid ten minutes, used once. Raises HubError."""
     client = DouyinClient(access.credential("app_key"), access.credential("app_secret"))
-    data = client.call("token.create", {"grant_type": "authorization_code", "code": code})
+    # Never repeated on the spot: a call that seems lost may have used the code up.
+    data = client.call("token.create", {"grant_type": "authorization_code", "code": code}, tries=1)
     return _credentials(data, datetime.now(UTC))
 
 

@@ -69,6 +69,15 @@ def test_a_platform_that_is_away_is_temporary(shop):
         shop.connector.reveal(shop.access, values)
 
 
+@pytest.mark.parametrize(("method", "calls"), [("order.batchDecrypt", 1), ("order.batchSensitive", 3)])
+def test_what_the_quota_counts_is_not_repeated_on_the_spot(shop, platform, method, calls):
+    values = sealed(shop, shop.make())
+    shop.fault("http500", method, times=99)
+    with pytest.raises(TemporaryError):
+        (shop.connector.reveal if calls == 1 else shop.connector.mask)(shop.access, values)
+    assert [fault["fired"] for fault in platform.faults.listing()] == [calls]
+
+
 def test_texts_never_show_in_logs(shop):
     number = shop.make()
     values = sealed(shop, number)

@@ -64,6 +64,16 @@ def test_the_code_of_an_authorisation_is_used_once(shop):
     assert (found["authorization_code"], found["shop_id"]) == ("", SANDBOX.douyin_shop_id)
 
 
+def test_a_code_is_not_sent_again_on_the_spot(shop, platform):
+    shop.fault("http500", "token.create", times=99)
+    with pytest.raises(TemporaryError):
+        shop.connector.obtain_token(shop.access, SANDBOX.douyin_code)
+    shop.credentials |= {"refresh_token": "", "authorization_code": SANDBOX.douyin_code}
+    with pytest.raises(TemporaryError):
+        refresh(shop)
+    assert [fault["fired"] for fault in platform.faults.listing()] == [2]
+
+
 def test_a_withdrawn_authorisation_needs_a_person(shop, platform):
     platform.douyin.tokens.is_revoked = True
     with pytest.raises(AuthorisationError):
