@@ -154,6 +154,7 @@ class _Run:
             raise TemporaryError("another worker has taken this shop over")
         self.log.pages += 1
         self.log.rows += page.rows
+        inbox.fetch_later(self._shop, page.later)
         if not news.has_news(self._shop, page):
             self.log.unchanged += page.rows
             return

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from channels_sync.connectors.base import connectors
 from channels_sync.models import ShopSync, SyncPage, SyncRun
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.server import Options, Sandbox
@@ -80,6 +82,18 @@ def test_a_remark_that_moves_no_time_comes_by_reading_again(platform, shop):
     assert (order.seller_remark, order.flag) == ("改地址", "red")
     assert TimelineEntry.objects.filter(order=order, kind="change").count() == 1
     assert runs() == [("done", 1)]
+
+
+def test_an_order_that_cannot_be_shown_just_now_is_fetched_by_itself(platform, shop, monkeypatch):
+    number = pulled(platform, shop)[0]
+    connector = connectors.get("douyin")
+    shown = connector.reread
+    monkeypatch.setattr(
+        connector, "reread", lambda access, window: (replace(page, later=[number]) for page in shown(access, window))
+    )
+    assert reread.run_shop(shop.pk)["changed"] == 0
+    later = InboxItem.objects.filter(delivery_key__startswith="later:")
+    assert list(later.values_list("headers", "state")) == [({"numbers": [number]}, "new")]
 
 
 def test_a_remark_that_goes_back_comes_back(platform, shop):
