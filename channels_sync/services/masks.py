@@ -4,7 +4,7 @@ A pull asks for them itself; what failed there, or came another way, is filled i
 masked name and phone instead of nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from msgspec.structs import replace
 
 from channels_sync.connectors.base import connectors
-from channels_sync.connectors.exchange import Opened
+from channels_sync.connectors.exchange import Opened, Sealed
 from channels_sync.services import health, tokens
 from orderhub.core.draft import OrderDraft
 from orderhub.core.errors import HubError
@@ -84,32 +84,36 @@ def _fill(shop: Shop, order_ids: Sequence[int]) -> int:
     ids = {number: pk for number, pk, _extra in rows}
     sealed = [value for number, _pk, extra in rows for value in connector.sealed_of(number, extra or {}, "")]
     opened = tokens.calling(shop, lambda access: connector.mask(access, sealed)) if sealed else []
-    return _store({ids[number]: texts for number, texts in _by_order(opened).items()})
+    return _store(shop, {ids[number]: texts for number, texts in _by_order(opened).items()})
 
 
-def _by_order(opened: Iterable[Opened]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _by_order(opened: Iterable[Opened]) -> dict[str, list[Opened]]:
+    found: dict[str, list[Opened]] = {}
     for row in opened:
         if row.text:
-            found.setdefault(row.sealed.external_no, {})[row.sealed.part] = row.text
+            found.setdefault(row.sealed.external_no, []).append(row)
     return found
 
 
 @transaction.atomic
-def _store(texts: dict[int, dict[str, str]]) -> int:
-    """Write masked receivers; one that changed meanwhile is left alone."""
+def _store(shop: Shop, texts: Mapping[int, Sequence[Opened]]) -> int:
+    """Write masked receivers; one that changed meanwhile is left alone, and so is one that holds other cipher texts by
+    now: the order is locked, so that no new address comes in while the masks of the old one are written."""
+    sealed_of = connectors.get(shop.platform).sealed_of
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT order_id FROM orderhub_receiver WHERE order_id = ANY(%s) AND kind = 'cipher'"
-            " ORDER BY order_id FOR NO KEY UPDATE",
-            [list(texts)],
-        )
-        drafts = drafts_of([row[0] for row in cursor.fetchall()])
-        order_ids = sorted(drafts)
-        shops_of = dict(Order.objects.filter(pk__in=order_ids).values_list("pk", "shop_id"))
-        rows = list(receiver_rows([(pk, shops_of[pk], _masked(drafts[pk], texts[pk])) for pk in order_ids]))
+        locked = Order.objects.filter(pk__in=list(texts), receiver__kind=ContactKind.CIPHER).order_by("external_no")
+        orders = list(locked.select_for_update(no_key=True, of=("self",)).only("external_no", "extra"))
+        same = [
+            order.pk for order in orders if _is_of(texts[order.pk], sealed_of(order.external_no, order.extra or {}, ""))
+        ]
+        drafts = drafts_of(same)
+        rows = list(receiver_rows([(pk, shop.pk, _masked(drafts[pk], texts[pk])) for pk in sorted(drafts)]))
         cursor.execute(_UPDATE, _columns(rows))
-    return len(order_ids)
+    return len(drafts)
+
+
+def _is_of(texts: Sequence[Opened], sealed: Sequence[Sealed]) -> bool:
+    return all(opened.sealed in sealed for opened in texts)
 
 
 _UPDATE = """
@@ -126,5 +130,6 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
     return {name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)}
 
 
-def _masked(draft: OrderDraft, texts: dict[str, str]) -> OrderDraft:
-    return replace(draft, receiver=replace(draft.receiver, **texts, kind=ContactKind.MASKED.value))
+def _masked(draft: OrderDraft, texts: Sequence[Opened]) -> OrderDraft:
+    shown = {opened.sealed.part: opened.text for opened in texts}
+    return replace(draft, receiver=replace(draft.receiver, **shown, kind=ContactKind.MASKED.value))

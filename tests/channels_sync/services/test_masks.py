@@ -109,13 +109,27 @@ def test_a_receiver_that_changed_meanwhile_is_left_alone(platform, shop, monkeyp
     sealed_orders(platform, shop, 1)
     store = masks._store
 
-    def later(texts):
+    def later(shop, texts):
         Receiver.objects.update(kind="plain", name_masked="李**")
-        return store(texts)
+        return store(shop, texts)
 
     monkeypatch.setattr(masks, "_store", later)
     assert masks.fill() == 0
     assert Receiver.objects.get().name_masked == "李**"
+
+
+def test_masks_of_an_old_address_do_not_land_on_a_new_one(platform, shop, monkeypatch):
+    sealed_orders(platform, shop, 2)
+    moved, store = Order.objects.order_by("pk").first(), masks._store
+
+    def later(shop, texts):
+        Order.objects.filter(pk=moved.pk).update(extra={**moved.extra, "sealed": {"detail": "#another#address#1##"}})
+        return store(shop, texts)
+
+    monkeypatch.setattr(masks, "_store", later)
+    assert masks.fill() == 1
+    receiver = Receiver.objects.get(order=moved)
+    assert (receiver.kind, receiver.detail_masked) == ("cipher", "")
 
 
 def test_the_statements_do_not_grow_with_the_orders(platform, shop, django_assert_max_num_queries):
