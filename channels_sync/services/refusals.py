@@ -32,7 +32,8 @@ def settle(item: InboxItem, result: IntakeResult) -> None:
 
 def ask_again(reject: Reject) -> bool:
     """Have the order of a reject fetched anew; false for a row that its platform did show, which is read again."""
-    if not (is_refusal(reject.raw_row) and abilities_of(reject.shop.platform).fetches):
+    can_ask = bool(reject.external_no) and abilities_of(reject.shop.platform).fetches
+    if not (can_ask and is_refusal(reject.raw_row)):
         return False
     inbox.fetch_later(reject.shop, [reject.external_no])
     Reject.objects.filter(pk=reject.pk).update(attempts=F("attempts") + 1)

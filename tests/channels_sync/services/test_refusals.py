@@ -51,6 +51,13 @@ def test_it_is_asked_for_with_the_next_pulls_and_its_reject_closes_when_it_comes
     assert (states(), Order.objects.filter(external_no=number).count()) == ([(number, "taken")], 1)
 
 
+def test_a_reject_that_no_data_key_opens_stops_nothing(world):
+    number = paid(world)
+    Reject.objects.create(shop=world.shops["taobao"], external_no=number, reason="no money", packed_row=b"\x01gone")
+    world.pull()
+    assert (states(), Order.objects.filter(external_no=number).count()) == ([(number, "open")], 1)
+
+
 def test_other_rejects_of_an_order_stay(world):
     number = paid(world)
     reject = Reject(shop=world.shops["taobao"], external_no=number, reason="no money")
