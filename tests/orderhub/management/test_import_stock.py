@@ -107,7 +107,7 @@ def test_a_table_goes_in_as_ndjson_does(tmp_path, capsys):
     call_command("import_stock", str(path))
     told = capsys.readouterr()
     assert told.out.splitlines()[0] == "rows 1, levels changed 1, campaign prices 1, refused 1"
-    assert told.err == "row 3: on_hand: not a whole number\n"
+    assert told.err == "row 3: on_hand：not a whole number\n"
     assert list(StockLevel.objects.values_list("sku", "on_hand")) == [("A", 5)]
     assert (Sku.objects.get().list_price_fen, CampaignPrice.objects.get().price_fen) == (12900, 9900)
 
