@@ -212,53 +212,6 @@ def test_signed_for_is_delivered_on_order_and_parcel(client, order):
     assert Parcel.objects.get().delivered_at == datetime(2026, 11, 11, 10, tzinfo=UTC)
 
 
-FIRST = (CONFIRM, confirm(CODE, ("YTO", "YT1", [("1", "A", 1)]), key="1", final=False))
-LAST = (CONFIRM, confirm(CODE, ("YTO", "YT2", [("1", "A", 1)]), key="2"))
-
-
-def signed(number, hour=18, node="SIGN"):
-    return STEP, step(CODE, node, f"2026-11-11 {hour}:00:00", expressCode=number)
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-@pytest.mark.parametrize(
-    ("events", "status"),
-    [
-        ([FIRST, signed("YT1")], "packed"),
-        ([FIRST, signed("YT1"), LAST], "in_transit"),
-        ([FIRST, LAST, signed("YT2")], "in_transit"),
-        ([FIRST, LAST, signed("YT2"), signed("YT1", 19)], "delivered"),
-        ([LAST, signed("YT2"), signed("YT1", 19), FIRST], "delivered"),
-        ([FIRST, LAST, signed("YT1"), signed("YT2", 19, "REFUSE")], "in_transit"),
-        ([FIRST, LAST, signed("")], "delivered"),
-        ([LAST, signed("YT2", 19, "REFUSE")], "returning"),
-    ],
-)
-def test_the_end_of_one_parcel_is_not_that_of_the_order(client, order, events, status, at_once):
-    for event in events:
-        post(client, *event)
-        if not at_once:
-            reports.drain()
-    reports.drain()
-    assert state(order)[0] == status
-
-
-def test_a_parcel_that_was_signed_for_while_the_rest_is_packed_takes_nothing_off_the_stock(client, order):
-    for event in (FIRST, signed("YT1")):
-        post(client, *event)
-    reports.drain()
-    assert level() == (9, 1)
-    assert Parcel.objects.get().delivered_at == datetime(2026, 11, 11, 10, tzinfo=UTC)
-    assert TimelineEntry.objects.latest("pk").data == {"node": "SIGN", "tracking_no": "YT1"}
-
-
-def test_a_last_word_after_all_parcels_were_signed_for_ends_the_order(client, order):
-    for event in (FIRST, signed("YT1"), (CONFIRM, confirm(CODE, key="3"))):
-        post(client, *event)
-        reports.drain()
-    assert state(order) == ("delivered", "delivered")
-
-
 def test_an_order_that_the_warehouse_gives_back_waits_for_a_person_with_its_words(client, order):
     effect = Effect.objects.create(
         shop=order.shop, order=order, kind="wms_push", key="wms:T-1", state="done", due_at=order.created_at,
