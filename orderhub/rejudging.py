@@ -15,7 +15,7 @@ from orderhub.selectors.shortages import orders_to_restock
 from orderhub.services import stock
 from orderhub.services.pool_door import PoolDoor
 from triage.selectors.outdated import outdated_price_findings
-from triage.selectors.siblings import unmarked_repeats, unmarked_siblings
+from triage.selectors.siblings import unmarked_repeats, unmarked_siblings, unseen_clusters
 from triage.selectors.stops import orders_past_their_stop
 from triage.services import accept_findings
 
@@ -39,11 +39,12 @@ def retriage(order_ids: Sequence[int], actor: str) -> int:
 def recheck_siblings() -> int:
     """Judge orders again that look different by what came after them, and return how many.
 
-    The first orders of a cluster once the later ones have shown it; one that repeats a purchase which was taken in at
-    the same time, or after it; prices held against the list price before the
+    The first orders of a cluster once the later ones have shown it, and clusters that came in batches at once; one that
+    repeats a purchase which was taken in at the same time, or after it; prices held against the list price before the
     shop's own mean was known; orders held by a shipping stop that has ended.
     """
-    found = [*unmarked_siblings(), *unmarked_repeats(), *outdated_price_findings(), *orders_past_their_stop()]
+    found = [*unmarked_siblings(), *unseen_clusters(), *unmarked_repeats(), *outdated_price_findings()]
+    found += orders_past_their_stop()
     return retriage(list(dict.fromkeys(found)), "hub")
 
 

@@ -13,7 +13,9 @@ from orderhub.services.status import change_status
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_order, make_shop
 from triage.models import Finding, ShippingStop
+from triage.selectors import context
 from triage.selectors.findings import marks_of
+from triage.selectors.siblings import unseen_clusters
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
 
@@ -178,12 +180,37 @@ def test_a_frozen_order_needs_the_right_to_release_frozen_ones(shop):
     assert (order.status, order.lane) == ("ready", "regular")
 
 
-def test_the_first_orders_of_a_cluster_are_held_once_the_fifth_has_come(shop):
-    def placed(n):
-        buyer = {"id": f"u-{n % 4}", "nickname": "n", "ip": "203.0.113.9"}
-        lines = [line(sku=f"S-{n}")]
-        return draft(f"T{n}", buyer=buyer, lines=lines, created_at=f"2026-11-11T00:{n:02d}:07+08:00")
+def placed(n):
+    """Return the nth order of one address; four buyers place them by turns."""
+    buyer = {"id": f"u-{n % 4}", "nickname": "n", "ip": "203.0.113.9"}
+    return draft(f"T{n}", buyer=buyer, lines=[line(sku=f"S-{n}")], created_at=f"2026-11-11T00:{n:02d}:07+08:00")
 
+
+@pytest.mark.parametrize(("second", "judged"), [((4, 5, 6), 6), ((4,), 0)])
+def test_a_cluster_that_came_in_two_batches_at_once_is_held_by_the_next_look(shop, monkeypatch, second, judged):
+    with monkeypatch.context() as patch:
+        patch.setattr(context, "_ip_orders", lambda *told: {})
+        deliver(shop, *(placed(n) for n in (1, 2, 3)))
+        deliver(shop, *(placed(n) for n in second))
+    assert set(Order.objects.values_list("lane", flat=True)) == {"regular"}
+    assert recheck_siblings() == judged
+    assert set(Order.objects.values_list("lane", flat=True)) == {"abnormal" if judged else "regular"}
+    assert recheck_siblings() == 0
+
+
+def test_who_saw_the_others_of_an_address_for_sure_is_not_judged_again(shop, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(context, "_ip_orders", lambda *told: {})
+        deliver(shop, *(placed(n) for n in (1, 2, 3)))
+        Order.objects.update(triaged_at=timezone.now() - timedelta(seconds=40))
+        deliver(shop, *(placed(n) for n in (4, 5, 6)))
+    last = Order.objects.filter(external_no__in=["T4", "T5", "T6"])
+    assert set(unseen_clusters()) == set(Order.objects.values_list("pk", flat=True)) - set(
+        last.values_list("pk", flat=True)
+    )
+
+
+def test_the_first_orders_of_a_cluster_are_held_once_the_fifth_has_come(shop):
     for n in range(1, 6):
         deliver(shop, placed(n))
     assert dict(Order.objects.values_list("external_no", "lane")) == {

@@ -5,7 +5,7 @@ from django.db import connection
 
 from triage.predicates import duplicate
 from triage.predicates.base import Need
-from triage.predicates.ip import WINDOW
+from triage.predicates.ip import BUYERS, ORDERS, WINDOW
 from triage.selectors.rules import current_rules
 
 CODE, REPEAT = "ip_cluster", "duplicate_order"
@@ -17,7 +17,8 @@ STILL_HERE = ("ready", "short", "in_triage_hold")
 def unmarked_siblings(*, minutes: int = 15, limit: int = 500) -> list[int]:
     """Return orders within an hour of a recently found cluster order of their address that lack the finding.
 
-    They were judged before the cluster was complete. Two index look-ups for each recent finding.
+    They were judged before the cluster was complete, or beside it: a batch that began half a minute earlier may still
+    have been at work. Two index look-ups for each recent finding.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -28,7 +29,7 @@ def unmarked_siblings(*, minutes: int = 15, limit: int = 500) -> list[int]:
                 AND o.created_at > s.created_at - make_interval(secs => %s)
                 AND o.created_at < s.created_at + make_interval(secs => %s)
             WHERE f.code = %s AND f.found_at > now() - make_interval(mins => %s) AND f.cleared_at IS NULL
-                AND o.status = ANY(%s) AND o.triaged_at < f.found_at
+                AND o.status = ANY(%s) AND o.triaged_at < f.found_at + interval '30 seconds'
                 AND NOT EXISTS (
                     SELECT FROM triage_finding other
                     WHERE other.shop_id = o.shop_id AND other.order_id = o.id AND other.code = f.code)
@@ -36,6 +37,42 @@ def unmarked_siblings(*, minutes: int = 15, limit: int = 500) -> list[int]:
             """,
             [WINDOW.total_seconds(), WINDOW.total_seconds(), CODE, minutes, list(STILL_HERE), limit],
         )
+        return [order_id for (order_id,) in cursor.fetchall()]
+
+
+def unseen_clusters(*, minutes: int = 15, limit: int = 500) -> list[int]:
+    """Return orders that came lately from one address, as many as a cluster has, in batches at once: neither saw what
+    the other held, so that none of them has the finding.
+
+    Whom an order saw for sure are those of its own batch and those that were judged half a minute before. Addresses of
+    very many are left out: there somebody saw the others.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH recent AS MATERIALIZED (
+                SELECT id, shop_id, status, ip_index, buyer_id, created_at, triaged_at FROM orderhub_order
+                WHERE received_at > now() - make_interval(mins => %(minutes)s) AND ip_index IS NOT NULL
+                    AND triaged_at IS NOT NULL),
+            many AS (
+                SELECT ip_index FROM recent GROUP BY ip_index
+                HAVING count(*) BETWEEN %(orders)s AND %(most)s AND count(DISTINCT buyer_id) >= %(buyers)s
+                    AND count(DISTINCT triaged_at) > 1)
+            SELECT o.id FROM recent o JOIN many USING (ip_index) JOIN recent s ON s.ip_index = o.ip_index
+                AND s.created_at > o.created_at - make_interval(secs => %(window)s)
+                AND s.created_at < o.created_at + make_interval(secs => %(window)s)
+            WHERE o.status = ANY(%(here)s) AND NOT EXISTS (
+                SELECT FROM triage_finding f WHERE f.shop_id = o.shop_id AND f.order_id = o.id AND f.code = %(code)s)
+            GROUP BY o.id
+            HAVING count(*) >= %(orders)s AND count(DISTINCT s.buyer_id) >= %(buyers)s AND count(*) FILTER (
+                WHERE s.triaged_at = o.triaged_at OR s.triaged_at < o.triaged_at - interval '30 seconds') < %(orders)s
+            LIMIT %(limit)s
+            """,
+            {
+                "minutes": minutes, "orders": ORDERS, "most": 40 * ORDERS, "buyers": BUYERS, "here": list(STILL_HERE),
+                "window": WINDOW.total_seconds(), "code": CODE, "limit": limit,
+            },
+        )  # fmt: skip
         return [order_id for (order_id,) in cursor.fetchall()]
 
 
