@@ -6,6 +6,34 @@ from xml.etree.ElementTree import fromstring
 from channels_sync.sandbox.credentials import SANDBOX
 from channels_sync.sandbox.replies import element
 from channels_sync.sandbox.signatures import expected_sign
+from orderhub.models import OrderLine, Sku, StockLevel
+from tests.factories import make_order, make_shop
+
+STEP, CONFIRM = "orderprocess.report", "taobao.qimen.deliveryorder.confirm"
+CODE = "t-b-T-1"
+"""The delivery order of `accepted_order`."""
+
+
+def accepted_order(warehouse):
+    """Make an order that the warehouse has accepted: two pieces of article A, both reserved of ten."""
+    made = make_order(
+        make_shop("t-b", platform="taobao", warehouse=warehouse), external_no="T-1", status="wms_accepted"
+    )
+    OrderLine.objects.update(sku="A", quantity=2, reserved=2, warehouse="WH01")
+    Sku.objects.create(code="A")
+    StockLevel.objects.create(sku="A", warehouse="WH01", on_hand=10, reserved=2)
+    return made
+
+
+def state(order):
+    """Return the order's status and the warehouse's word as they are now."""
+    order.refresh_from_db()
+    return order.status, order.warehouse_claim
+
+
+def level(sku="A"):
+    """Return the pieces of an article on hand and reserved."""
+    return StockLevel.objects.values_list("on_hand", "reserved").get(sku=sku)
 
 
 def address(method, body, *, code="WH01", secret=SANDBOX.qimen_secret, customer=SANDBOX.customer_id):

@@ -17,15 +17,26 @@ from orderhub.models import (
     Order,
     OrderLine,
     Parcel,
-    Sku,
     StockChange,
     StockLevel,
     TimelineEntry,
     Warehouse,
     WarehouseReport,
 )
-from tests.channels_sync.callbacks import address, confirm, post, step, stock
-from tests.factories import make_order, make_shop
+from tests.channels_sync.callbacks import (
+    CODE,
+    CONFIRM,
+    STEP,
+    accepted_order,
+    address,
+    confirm,
+    level,
+    post,
+    state,
+    step,
+    stock,
+)
+from tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
 
@@ -38,34 +49,16 @@ def english(settings):
         yield
 
 
-STEP, CONFIRM = "orderprocess.report", "taobao.qimen.deliveryorder.confirm"
-
-
 @pytest.fixture
 def order(taobao_shop):
-    shop = make_shop("t-b", platform="taobao", warehouse=taobao_shop.warehouse)
-    made = make_order(shop, external_no="T-1", status="wms_accepted")
-    OrderLine.objects.update(sku="A", quantity=2, reserved=2, warehouse="WH01")
-    Sku.objects.create(code="A")
-    StockLevel.objects.create(sku="A", warehouse="WH01", on_hand=10, reserved=2)
-    return made
+    return accepted_order(taobao_shop.warehouse)
 
 
-CODE = "t-b-T-1"
 LACK = (
     "<request><deliveryOrderCode>t-b-T-1</deliveryOrderCode><outBizCode>L1</outBizCode>"
     "<items><item><itemCode>A</itemCode><lackQty>1</lackQty></item></items></request>"
 )
 WHOLE = ("YTO", "YT1", [("1", "A", 2)])
-
-
-def state(order):
-    order.refresh_from_db()
-    return order.status, order.warehouse_claim
-
-
-def level(sku="A"):
-    return StockLevel.objects.values_list("on_hand", "reserved").get(sku=sku)
 
 
 def test_a_callback_is_stored_answered_and_worked_on_afterwards(client, order):

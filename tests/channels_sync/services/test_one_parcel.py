@@ -5,33 +5,15 @@ from datetime import UTC, datetime
 import pytest
 
 from channels_sync.services import reports
-from orderhub.models import OrderLine, Parcel, Sku, StockLevel, TimelineEntry
-from tests.channels_sync.callbacks import confirm, post, step
-from tests.factories import make_order, make_shop
+from orderhub.models import Parcel, TimelineEntry
+from tests.channels_sync.callbacks import CODE, CONFIRM, STEP, accepted_order, confirm, level, post, state, step
 
 pytestmark = pytest.mark.django_db
-
-STEP, CONFIRM = "orderprocess.report", "taobao.qimen.deliveryorder.confirm"
-CODE = "t-b-T-1"
 
 
 @pytest.fixture
 def order(taobao_shop):
-    shop = make_shop("t-b", platform="taobao", warehouse=taobao_shop.warehouse)
-    made = make_order(shop, external_no="T-1", status="wms_accepted")
-    OrderLine.objects.update(sku="A", quantity=2, reserved=2, warehouse="WH01")
-    Sku.objects.create(code="A")
-    StockLevel.objects.create(sku="A", warehouse="WH01", on_hand=10, reserved=2)
-    return made
-
-
-def state(order):
-    order.refresh_from_db()
-    return order.status, order.warehouse_claim
-
-
-def level(sku="A"):
-    return StockLevel.objects.values_list("on_hand", "reserved").get(sku=sku)
+    return accepted_order(taobao_shop.warehouse)
 
 
 FIRST = (CONFIRM, confirm(CODE, ("YTO", "YT1", [("1", "A", 1)]), key="1", final=False))
