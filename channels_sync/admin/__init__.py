@@ -2,6 +2,7 @@
 
 from channels_sync.admin import (
     board,
+    by_hand,
     card,
     channel,
     channel_actions,
@@ -18,6 +19,7 @@ from channels_sync.admin import (
 
 __all__ = [
     "board",
+    "by_hand",
     "card",
     "channel",
     "channel_actions",

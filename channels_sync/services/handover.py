@@ -73,7 +73,7 @@ def book(*, warehouse: Warehouse, told: Sequence[Told]) -> None:
     steps = [(one, one.said) for one in whole if isinstance(one.said, Step)]
     _note([*parts, *(one for one, step in steps if step.is_problem and not step.status)], actor)
     set_aside(order_ids=[one.order_id for one, step in steps if step.status == Status.WMS_FAILED])
-    _tell_channels(handed)
+    tell_channels(handed)
 
 
 def _told_of_whole(told: Sequence[Told]) -> tuple[list[Told], list[Told], list[Claim]]:
@@ -195,7 +195,7 @@ def _mark_delivered(told: Sequence[Told]) -> None:
         )
 
 
-def _tell_channels(handed: Sequence[Handed]) -> None:
+def tell_channels(handed: Sequence[Handed]) -> None:
     """Queue one effect for each parcel whose channel wants to know; the last parcel says that the order is complete."""
     shops = Shop.objects.in_bulk({item.shop_id for item in handed})
     wanted = [item for item in handed if abilities_of(shops[item.shop_id].platform).ships]

@@ -43,6 +43,7 @@ KINDS: dict[str, str | Promise] = {
     "parcel": pgettext_lazy("timeline", "Parcel handed to the carrier"),
     "handed_over": pgettext_lazy("timeline", "Everything handed to the carrier"),
     "part_handed_over": pgettext_lazy("timeline", "A part handed to the carrier"),
+    "shipped_by_hand": pgettext_lazy("timeline", "Shipped by hand"),
     "shipment": pgettext_lazy("timeline", "Channel told of the parcel"),
     "memo": pgettext_lazy("timeline", "Remark or flag edited"),
     "memo_told": pgettext_lazy("timeline", "Remark and flag told to the channel"),

@@ -174,7 +174,8 @@ def drifts(
     if channel_claim in {S.CANCELLED, S.REFUNDED} and status not in {S.CANCELLED, S.REFUNDED, S.REFUNDING}:
         return True
     if channel_shipped and not handed_over:
-        return bool(warehouse_claim or status in _NOT_SENT or RANK.get(S(status), 99) < RANK[S.IN_TRANSIT])
+        waits = warehouse_claim not in {"", S.WMS_FAILED}
+        return waits or status in _NOT_SENT or RANK.get(S(status), 99) < RANK[S.IN_TRANSIT]
     return (
         handed_over and bool(channel_claim) and RANK.get(S(channel_claim), 99) <= RANK[S.PAID] and bool(carrier_claim)
     )

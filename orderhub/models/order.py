@@ -136,6 +136,7 @@ class Order(models.Model):
             ("release_order", _("Can release a held order")),
             ("release_abnormal", _("Can release a frozen (abnormal) order")),
             ("edit_memo", _("Can edit the seller's remark and flag")),
+            ("ship_by_hand", _("Can ship an order by hand")),
         ]
 
     def __str__(self) -> str:

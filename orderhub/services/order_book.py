@@ -45,6 +45,8 @@ class OrderBook:
     known_parcels: set[int] = field(default_factory=set)
     excess: dict[int | None, int] = field(default_factory=dict)
     """Pieces told of a parcel beyond what was ordered, as of a parcel that was told once more under another number."""
+    is_by_hand: bool = False
+    """A person says where pieces are taken from; else they leave from where they are reserved."""
 
     def put(self, parcel_id: int | None, told: Iterable[Pieces], warehouse: str) -> int:
         """Put pieces into a parcel and take off the stock what is not off it yet; returns how many pieces were told.
@@ -119,7 +121,8 @@ class OrderBook:
         """Take pieces off the stock, first those that are off it already without a parcel."""
         self.touched.add(key)
         line = next((line for line in self.lines if line.line_no == key[1] and line.sku == key[2]), None)
-        house = self.houses[key] = (line.warehouse if line else "") or warehouse
+        kept = line.warehouse if line else ""
+        house = self.houses[key] = warehouse if self.is_by_hand else kept or warehouse
         loose = (NO_PARCEL, key[1], key[2])
         known = min(self.gone.get(loose, 0), count) if key[0] is not NO_PARCEL else 0
         if known:
@@ -130,4 +133,4 @@ class OrderBook:
         if line:
             line.reserved -= freed
         if off:
-            self.moves.append(("shipped", Moved(key[2], house, off, freed)))
+            self.moves += [("shipped", Moved(key[2], house, off, 0)), ("shipped", Moved(key[2], kept, 0, freed))]

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
 from orderhub.core.errors import HubError, TemporaryError, words_of
-from orderhub.core.words import Source
+from orderhub.core.words import EffectState, Source
 from orderhub.services.bulk import Table, json_text, records, stamp
 from orderhub.services.repeats import steadily
 from orderhub.services.retries import MAX_ATTEMPTS, put_off
@@ -167,19 +167,22 @@ def try_again(cursor: CursorWrapper, *, kind: str, order_ids: Sequence[int]) -> 
 
 
 def drop_others(
-    cursor: CursorWrapper, *, kinds: Collection[str], order_ids: Sequence[int], wanted: Iterable[NewEffect]
-) -> None:
+    cursor: CursorWrapper, *, kinds: Collection[str], order_ids: Sequence[int], wanted: Iterable[NewEffect],
+    dead_too: bool = False,
+) -> None:  # fmt: skip
     """Cancel effects of the given kinds and orders that wait and are not among the wanted ones: they were for a state
-    of the order that is over."""
+    of the order that is over. `dead_too` takes dead letters as well, with which nobody has to do anything any more."""
     if not order_ids:
         return
+    states = [EffectState.PENDING, EffectState.DEAD] if dead_too else [EffectState.PENDING]
+    keys = [effect.key for effect in wanted if effect.kind in kinds]
     cursor.execute(
         """
         UPDATE orderhub_effect SET state = 'cancelled', finished_at = now() WHERE id IN (
-            SELECT id FROM orderhub_effect WHERE order_id = ANY(%s) AND kind = ANY(%s) AND state = 'pending'
-                AND key <> ALL(%s) ORDER BY id FOR NO KEY UPDATE)
+            SELECT id FROM orderhub_effect WHERE order_id = ANY(%s) AND kind = ANY(%s)
+                AND state = ANY(%s) AND key <> ALL(%s) ORDER BY id FOR NO KEY UPDATE)
         """,
-        [list(order_ids), list(kinds), [effect.key for effect in wanted if effect.kind in kinds]],
+        [list(order_ids), list(kinds), states, keys],
     )
 
 

@@ -27,7 +27,7 @@ ROLES = (
         _("Supervisor"),
         (
             *_WORK,
-            "orderhub.release_abnormal",
+            "orderhub.release_abnormal", "orderhub.ship_by_hand",
             "orderhub.view_*",
             "orderhub.set_gate", "orderhub.change_reject", "orderhub.change_inboxitem", "orderhub.change_effect",
             "orderhub.change_warehousereport",
@@ -51,7 +51,8 @@ ROLES = (
         "warehouse",
         _("Warehouse lead"),
         (
-            "orderhub.view_order", "orderhub.reveal_personal_data", *_STOCK, "orderhub.view_parcel",
+            "orderhub.view_order", "orderhub.ship_by_hand", "orderhub.reveal_personal_data", *_STOCK,
+            "orderhub.view_parcel",
             "orderhub.view_effect", "orderhub.change_effect", "orderhub.view_warehouse", "channels_sync.view_listing",
             "orderhub.view_warehousereport", "orderhub.change_warehousereport",
         ),

@@ -23,7 +23,11 @@ from orderhub.services.timeline import Entry, record
 
 @dataclass(slots=True, frozen=True)
 class HandOver:
-    """One hand-over of one order; more is to come unless `is_final`. `lines` are the pieces of all its parcels."""
+    """One hand-over of one order; more is to come unless `is_final`. `lines` are the pieces of all its parcels.
+
+    What a warehouse tells leaves the stock where it is reserved. A person (`source`) says where it was taken from, with
+    an empty `warehouse` for pieces that never were in a stock of ours.
+    """
 
     order_id: int
     at: datetime
@@ -31,6 +35,7 @@ class HandOver:
     warehouse: str
     parcels: Sequence[ToldParcel] = ()
     lines: Sequence[Pieces] = ()
+    source: Source = Source.WAREHOUSE
 
 
 @dataclass(slots=True)
@@ -150,6 +155,7 @@ def _book_one(
     book: OrderBook, item: HandOver, ids: dict[tuple[int, str, str], int], actor: str, entries: list[Entry]
 ) -> Handed:
     handed = Handed(item, book.order_id, book.shop_id, book.external_no)
+    book.is_by_hand = item.source == Source.PERSON
     unsaid: list[int] = []
     for parcel in item.parcels:
         parcel_id = ids[book.shop_id, parcel.carrier, parcel.tracking_no]
@@ -198,7 +204,7 @@ def _entry(book: OrderBook, item: HandOver, parcel: ToldParcel, pieces: int, act
     data: dict[str, Any] = {"carrier": parcel.carrier, "tracking_no": parcel.tracking_no}
     if pieces:
         data["pieces"] = pieces
-    return Entry(book.shop_id, book.order_id, item.at, "parcel", Source.WAREHOUSE, actor, data=data)
+    return Entry(book.shop_id, book.order_id, item.at, "parcel", item.source, actor, data=data)
 
 
 def _problem(
@@ -208,7 +214,7 @@ def _problem(
     parcel_id, pieces = excess
     told = next(one for one in item.parcels if ids[book.shop_id, one.carrier, one.tracking_no] == parcel_id)
     data = {"carrier": told.carrier, "tracking_no": told.tracking_no, "too_many": pieces}
-    return Entry(book.shop_id, book.order_id, item.at, "warehouse_problem", Source.WAREHOUSE, actor, data=data)
+    return Entry(book.shop_id, book.order_id, item.at, "warehouse_problem", item.source, actor, data=data)
 
 
 def _write_books(cursor: CursorWrapper, books: Iterable[OrderBook], actor: str) -> None:

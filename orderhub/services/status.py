@@ -175,10 +175,10 @@ def _is_old_news(state: dict[str, Any], claim: Claim) -> bool:
 
 def _keep_claim(state: dict[str, Any], claim: Claim) -> bool:
     """Store the claim beside the status unless a newer one of the same department is there; true when it is new."""
+    _keep_leaving(state, claim)
     column = CLAIM_COLUMN.get(Source(claim.source))
     if column is None:
         return False
-    _keep_leaving(state, claim)
     known, known_at = state[column], state[f"{column}_at"]
     if known_at is not None and not _is_later(known, known_at, claim):
         return False

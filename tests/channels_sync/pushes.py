@@ -9,9 +9,9 @@ from orderhub.models import Effect, Order, Warehouse
 from orderhub.services.outbox import NewEffect, add_effects
 
 
-def queue(*orders):
+def queue(*orders, kind="wms_push"):
     due = timezone.now() - timedelta(hours=1)
-    effects = [NewEffect(order.shop_id, order.pk, "wms_push", f"wms:{order.external_no}", due) for order in orders]
+    effects = [NewEffect(order.shop_id, order.pk, kind, f"{kind}:{order.external_no}", due) for order in orders]
     with connection.cursor() as cursor:
         add_effects(cursor, effects)
 

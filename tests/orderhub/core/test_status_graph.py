@@ -66,6 +66,8 @@ def test_shipped_by_the_channel_but_not_packed_is_drift():
     assert not drifts("ready", "paid", "", "")
     assert drifts("packed", "cancelled", "packed", "")
     assert drifts("short", "in_transit", "", "") and drifts("wms_failed", "in_transit", "", "")
+    assert drifts("in_transit", "in_transit", "wms_accepted", "")
+    assert not drifts("in_transit", "in_transit", "wms_failed", "")
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,13 @@ def test_what_sets_the_roles_apart(role, may, may_not):
 
 @pytest.mark.parametrize(
     ("permission", "roles"),
-    [("release_order", {"supervisor", "agent", "risk"}), ("release_abnormal", {"supervisor", "risk"})],
+    [
+        ("release_order", {"supervisor", "agent", "risk"}),
+        ("release_abnormal", {"supervisor", "risk"}),
+        ("ship_by_hand", {"supervisor", "warehouse"}),
+    ],
 )
-def test_who_releases_what(permission, roles):
+def test_who_moves_orders(permission, roles):
     sync_roles()
     assert {role.name for role in ROLES if f"orderhub.{permission}" in granted(role.name)} == roles
 
