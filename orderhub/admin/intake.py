@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -23,6 +24,7 @@ from orderhub.console.filters import ShopFilter, TimeFilter
 from orderhub.console.model_admin import ReadOnlyModelAdmin
 from orderhub.console.origins import CAME_BY
 from orderhub.console.paging import Keyset
+from orderhub.console.reject_words import field_words, reason_words
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
 from orderhub.core.wording import labelled
@@ -54,23 +56,36 @@ class RejectAdmin(ReadOnlyModelAdmin):
         SavedView("dismissed", RejectState.DISMISSED.label, _state(RejectState.DISMISSED)),
         SavedView("all", gettext_lazy("All")),
     )
-    list_display = ("external_no", "shop", "field_path", "why", "attempts", "state_pill", "created_at", "closed")
+    list_display = ("external_no", "shop", "place", "why", "attempts", "state_pill", "created_at", "closed")
     list_select_related = ("shop",)
     list_filter = (ShopFilter, ("created_at", TimeFilter))
     number_columns = ("attempts",)
-    text_columns = ("why", "field_path")
+    text_columns = ("why", "place")
     deferred = ("packed_row",)
     fields = (
-        "external_no", "shop", "field_path", "reason", "row", "reader", "state_pill", "attempts", "created_at",
+        "external_no", "shop", "place", "told", "row", "reader", "state_pill", "attempts", "created_at",
         "closed_at", "closed",
     )  # fmt: skip
-    readonly_fields = ("state_pill", "closed")
+    readonly_fields = ("place", "told", "state_pill", "closed")
     actions = ("rerun", "dismiss")
+
+    @admin.display(description=gettext_lazy("field"))
+    def place(self, reject: Reject) -> SafeString | str:
+        """The field in words; where these are ours, with its path as the source writes it."""
+        words = field_words(reject.field_path)
+        if words == reject.field_path:
+            return words or columns.NOTHING
+        return format_html('{} <span class="dim num">{}</span>', words, reject.field_path)
 
     @admin.display(description=gettext_lazy("reason"))
     def why(self, reject: Reject) -> SafeString:
         """The reason, cut."""
-        return columns.truncated(reject.reason)
+        return columns.truncated(reason_words(reject.reason))
+
+    @admin.display(description=gettext_lazy("reason"))
+    def told(self, reject: Reject) -> str:
+        """The whole reason."""
+        return reason_words(reject.reason)
 
     @admin.display(description=gettext_lazy("state"))
     def state_pill(self, reject: Reject) -> SafeString:
@@ -98,7 +113,8 @@ class RejectAdmin(ReadOnlyModelAdmin):
                 return asked
             if not is_in:
                 now = Reject.objects.only("field_path", "reason").get(pk=reject.pk)
-                raise HubError(labelled(now.field_path, now.reason) if now.field_path else now.reason)
+                reason = reason_words(now.reason)
+                raise HubError(labelled(field_words(now.field_path), reason) if now.field_path else reason)
             return _("taken in")
 
         outcomes = each_row(rows.defer("packed_row"), do)
