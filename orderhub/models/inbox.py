@@ -107,7 +107,7 @@ class Reject(models.Model):
         indexes = [models.Index(fields=["created_at", "id"], name="reject_open", condition=Q(state="open"))]
 
     def __str__(self) -> str:
-        return f"{self.external_no} {self.field_path}"
+        return self.external_no or f"#{self.pk}"
 
     @property
     def raw_row(self) -> bytes:
