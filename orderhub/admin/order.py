@@ -108,6 +108,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
     )
     list_display_links = ("order_no",)
     number_columns = ("amount", "item_count")
+    text_columns = ("feature_findings",)
     list_filter = (("status", ManyFilter), "lane", "is_urgent", ShopFilter, ("created_at", TimeFilter))
     actions = ("release", "judge_again")
 

@@ -44,7 +44,7 @@ class EffectAdmin(ReadOnlyModelAdmin):
     list_select_related = ("shop",)
     list_filter = ("kind", ShopFilter)
     number_columns = ("attempts",)
-    text_columns = ("error",)
+    text_columns = ("key", "error")
     deferred = ("payload",)
     fields = (
         "key", "kind", "order_link", "shop", "state_pill", "attempts", "created_at", "due_at", "finished_at",

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from orderhub.models import Reveal
 from orderhub.services.roles import sync_roles
 from tests.factories import make_order, make_shop, make_user
+from triage.models import Finding, RuleSet
 from triage.services import load_defaults
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -61,6 +62,23 @@ def test_the_dashboard_draws_its_chart_and_has_it_as_a_table(console, scheme):
     page.locator("#dashboard details summary").first.click()
     expect(page.locator("#dashboard details table").first).to_contain_text("旗舰店")
     assert inside(page)
+
+
+@pytest.mark.parametrize(("width", "scrolls"), [(1600, False), (1366, False), (400, True)])
+def test_a_list_never_moves_the_page_sideways(console, orders, width, scrolls):
+    rules = RuleSet.objects.latest("number")
+    for order in orders:
+        for code in ("address_vague", "phone_bad", "remark_change"):
+            Finding.objects.create(
+                shop=order.shop, order=order, code=code, rule_set_id=rules.pk, severity=2, lane="to_confirm",
+                values={}, facts_key=1,
+            )  # fmt: skip
+    page = console("/ops/orderhub/order/", width=width)
+    expect(page.locator("tr[data-href]")).to_have_count(3)
+    box = page.locator(".table-wrap")
+    assert inside(page)
+    assert box.evaluate("box => box.scrollWidth > box.clientWidth") is scrolls
+    assert box.evaluate("box => getComputedStyle(box).overflowX") == ("auto" if scrolls else "visible")
 
 
 def test_the_keyboard_walks_the_list_and_opens_an_order(console):

@@ -193,6 +193,14 @@ document.addEventListener("submit", (event) => {
         event.target.dataset.sent = "1";
     }
 });
+// A table that does not fit its box is moved inside it; the others keep their heads in view, which needs a box that shows all.
+function fitTables() {
+    for (const box of document.querySelectorAll(".table-wrap")) {
+        box.classList.remove("wide");
+        box.classList.toggle("wide", box.scrollWidth > box.clientWidth);
+    }
+}
+addEventListener("resize", fitTables);
 addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
 document.addEventListener("visibilitychange", () => { if (document.hidden) hideRevealed(); });
 
@@ -203,6 +211,8 @@ document.addEventListener("DOMContentLoaded", () => {
     drawCharts();
     tick();
     fillCounts();
+    fitTables();
+    document.fonts.ready.then(fitTables);
     new MutationObserver(drawCharts).observe(document.documentElement, { attributeFilter: ["class"] });
     document.body.addEventListener("htmx:afterSwap", drawCharts);
 });
