@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from orderhub.core.effects import effect_handlers
 from orderhub.core.registry import Registry
 from orderhub.core.words import GateState
 from orderhub.selectors.gate import gate_overview
@@ -57,7 +58,7 @@ def order_figures() -> Iterable[Figure]:
 @figure_sources.register("queues")
 def queue_figures() -> Iterable[Figure]:
     """Inbox, outbox, rejects and warehouse reports: how many wait, and since when the oldest does. Only partial indexes
-    are read."""
+    are read. Effects that no handler carries out wait for a later version, not for a worker, and count nothing."""
     sql = """
         SELECT 'inbox', state, count(*), extract(epoch FROM now() - min(received_at))
         FROM orderhub_inboxitem WHERE state IN ('new', 'working') GROUP BY state
@@ -66,7 +67,7 @@ def queue_figures() -> Iterable[Figure]:
         FROM orderhub_inboxitem WHERE state = 'dead' AND received_at > now() - interval '7 days'
         UNION ALL
         SELECT 'outbox', 'pending', count(*), greatest(extract(epoch FROM now() - min(due_at)), 0)
-        FROM orderhub_effect WHERE state = 'pending'
+        FROM orderhub_effect WHERE state = 'pending' AND kind = ANY(%s) AND due_at <= now()
         UNION ALL
         SELECT 'outbox', 'sending', count(*), greatest(extract(epoch FROM now() - min(due_at)), 0)
         FROM orderhub_effect WHERE state = 'sending'
@@ -83,12 +84,14 @@ def queue_figures() -> Iterable[Figure]:
         SELECT 'rejects', 'open', count(*), extract(epoch FROM now() - min(created_at))
         FROM orderhub_reject WHERE state = 'open'"""
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(sql, [list(effect_handlers)])
         rows = cursor.fetchall()
     labels = ("queue", "state")
     counts = [((queue, state), float(n)) for queue, state, n, _age in rows]
     ages = [((queue, state), float(age)) for queue, state, _n, age in rows if age is not None]
-    yield Figure("hub_queue_items", "Rows that wait, by queue and state.", labels, counts)
+    yield Figure(
+        "hub_queue_items", "Rows that wait, by queue and state; of pending effects those that are due.", labels, counts
+    )
     yield Figure("hub_queue_oldest_seconds", AGES, labels, ages)
 
 

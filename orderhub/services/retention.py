@@ -1,6 +1,7 @@
-"""Prunes what has done its work: old payloads, done effects, answered requests, and the receivers of orders that ended
-long ago; in small batches, none of it orders."""
+"""Prunes what has done its work: old payloads, done effects, answered requests, and of orders that ended long ago the
+receivers and the effects that nothing carries out; in small batches, none of it orders."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import structlog
@@ -8,8 +9,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
+from orderhub.core.effects import effect_handlers
 from orderhub.core.status_graph import ENDED
-from orderhub.core.words import Status
+from orderhub.core.words import EffectKind, Status
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,9 @@ def plan() -> list[Pruned]:
     # The first condition follows from the second, and there is an index for it: few orders are that old.
     moved = f"modified_at < {old} AND greatest(modified_at, warehouse_claim_at, carrier_claim_at) < {old}"
     ended_long_ago = f"SELECT id FROM orderhub_order WHERE status IN ({over}) AND {moved}"  # noqa: S608
+    kept = ", ".join(f"'{kind}'" for kind in EffectKind.values if kind not in effect_handlers) or "NULL"
+    # Nothing carries these out yet: they are over once their order is.
+    never_sent = f"state = 'pending' AND kind IN ({kept}) AND order_id IN ({ended_long_ago})"
     return [
         Pruned("orderhub_inboxitem", f"state = 'done' AND received_at < {old}", payload_days),
         Pruned("orderhub_warehousereport", f"state = 'done' AND received_at < {old}", payload_days),
@@ -54,6 +59,7 @@ def plan() -> list[Pruned]:
         Pruned("orderhub_warehousereport", f"state = 'dead' AND received_at < {old}", receiver_days, "packed_body"),
         Pruned("orderhub_reject", f"state = 'open' AND created_at < {old}", receiver_days, "packed_row"),
         Pruned("orderhub_effect", f"state IN ('done', 'cancelled') AND created_at < {old}", effect_days),
+        Pruned("orderhub_effect", never_sent, effect_days),
         Pruned("orderhub_idempotentrequest", f"created_at < {old}", 7),
         Pruned("django_q_task", f"stopped < {old}", 7),
         Pruned("orderhub_receiver", f"order_id IN ({ended_long_ago})", receiver_days),
@@ -62,10 +68,12 @@ def plan() -> list[Pruned]:
 
 def prune() -> dict[str, int]:
     """Delete old rows table by table, empty what waits too long, and return how many of each."""
-    counts = {item.name: _prune_table(item) for item in plan()}
+    counts: Counter[str] = Counter()
+    for item in plan():
+        counts[item.name] += _prune_table(item)
     call_command("clearsessions", verbosity=0)
     log.info("pruned", **counts)
-    return counts
+    return dict(counts)
 
 
 def _prune_table(item: Pruned) -> int:

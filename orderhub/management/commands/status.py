@@ -9,6 +9,7 @@ import orjson
 from django.core.management.base import BaseCommand
 
 from channels_sync.selectors import Health, sync_health
+from orderhub.core.effects import effect_handlers
 from orderhub.management.commands.gate import gate_lines
 from orderhub.selectors.books import Difference, differences
 from orderhub.selectors.gate import gate_overview
@@ -59,7 +60,7 @@ def screen(status: HubStatus, shops: list[Health]) -> list[str]:
     lines.append(f"Rejects  {counted(status.rejects)}")
     lines.append(f"Inbox    {counted(status.inbox)}")
     lines.append("Outbox")
-    lines += [f"  {kind:<20} {counted(states)}" for kind, states in sorted(status.outbox.items())] or ["  empty"]
+    lines += [effects(kind, states) for kind, states in sorted(status.outbox.items())] or ["  empty"]
     lines.append("Shops")
     for health in shops:
         lag = f"lag {health.lag_seconds} s" if health.lag_seconds is not None else "lag —"
@@ -70,6 +71,11 @@ def screen(status: HubStatus, shops: list[Health]) -> list[str]:
         result = "ok" if job.is_ok else f"failed: {job.message}"
         lines.append(f"  {job.name:<20} {job.age_seconds:>5} s ago  {job.took_ms:>6} ms  {result}")
     return lines
+
+
+def effects(kind: str, states: Mapping[str, int]) -> str:
+    """Return the line of one kind of effect; one that no handler carries out is no backlog."""
+    return f"  {kind:<20} {counted(states)}{'' if kind in effect_handlers else '  (this version only keeps them)'}"
 
 
 def disagreements(books: list[Difference]) -> list[str]:

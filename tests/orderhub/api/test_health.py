@@ -98,7 +98,7 @@ def test_metrics_tell_orders_queues_and_jobs():
     make_order(lane="regular")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE orderhub_order SET received_at = now()")
-    Effect.objects.create(shop=order.shop, order=order, kind="sms", key="k1", due_at=START, created_at=START)
+    Effect.objects.create(shop=order.shop, order=order, kind="memo", key="k1", due_at=START, created_at=START)
     house = Warehouse.objects.create(code="WH01", name="W")
     for key, state in (("a", "dead"), ("b", "new"), ("c", "done")):
         WarehouseReport.objects.create(warehouse=house, delivery_key=key, method="m", packed_body=b"", state=state)
@@ -127,6 +127,18 @@ def test_the_age_of_an_effect_counts_from_when_it_was_due_or_died():
     states = ("pending", "sending", "dead")
     ages = [told["hub_queue_oldest_seconds", ("queue", "outbox"), ("state", state)] for state in states]
     assert ages == pytest.approx([10, 20, 40], abs=5)
+
+
+def test_effects_that_nothing_carries_out_or_that_are_not_due_yet_are_no_queue():
+    """An SMS that this version only writes down would hide an outage behind an age that grows for ever."""
+    now, order = timezone.now(), make_order()
+    for kind, due in (("sms", 900), ("popup", 800), ("warehouse_heads_up", 700), ("wms_push", -600), ("memo", 30)):
+        due_at = now - timedelta(seconds=due)
+        Effect.objects.create(shop=order.shop, order=order, kind=kind, key=kind, due_at=due_at, created_at=START)
+    told = samples(get("/metrics"))
+    assert told["hub_queue_items", ("queue", "outbox"), ("state", "pending")] == 1
+    age = told["hub_queue_oldest_seconds", ("queue", "outbox"), ("state", "pending")]
+    assert age == pytest.approx(30, abs=5)
 
 
 @pytest.mark.parametrize("rows", [1, 3])

@@ -55,7 +55,8 @@ def test_the_screen_shows_the_same(hub, capsys):
         "  status  ready 2 · in_triage_hold 1 · unpaid 1",
         "  lane    regular 2 · abnormal 1 · none 1",
         "Rejects  open 1",
-        "  sms                  dead 1",
+        "  risk_case            pending 1  (this version only keeps them)",
+        "  sms                  dead 1  (this version only keeps them)",
         "  taobao-1             late     lag —",
     ):
         assert line in text.splitlines()

@@ -90,6 +90,22 @@ def test_effects_that_wait_or_failed_stay_however_old():
     assert Order.objects.count() == 1
 
 
+def test_what_no_handler_carries_out_goes_once_its_order_ended_long_ago():
+    for status, days in (("completed", 181), ("completed", 179), ("in_transit", 500)):
+        order = make_order(external_no=f"{status}-{days}", status=status, modified_at=ago(days))
+        for kind in ("sms", "popup", "risk_case", "warehouse_heads_up", "wms_push", "shipment"):
+            Effect.objects.create(
+                shop=order.shop, order=order, kind=kind, key=f"{kind}:{status}-{days}", due_at=ago(days),
+                created_at=ago(days),
+            )  # fmt: skip
+    Effect.objects.create(shop=order.shop, kind="sms", key="done", state="done", due_at=ago(181), created_at=ago(181))
+    assert retention.prune()["orderhub_effect"] == 5
+    left = [key for key in keys(Effect) if key.endswith("completed-181")]
+    assert left == ["shipment:completed-181", "wms_push:completed-181"]
+    assert Effect.objects.count() == 14
+    assert retention.prune()["orderhub_effect"] == 0
+
+
 def test_open_rejects_stay():
     shop = make_shop()
     for row, state in enumerate(("open", "taken", "dropped")):
