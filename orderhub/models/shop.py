@@ -66,7 +66,14 @@ class Warehouse(SealedSettings):
     name = models.CharField(_("name"), max_length=100)
     adapter = models.CharField(_("adapter"), max_length=50, default="qimen")
     settings = models.JSONField(
-        _("settings"), default=dict, blank=True, help_text=_("Customer id, owner code, sender and default carrier.")
+        _("settings"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            "For Qimen: owner_code, warehouse_code and sender with name, mobile, province, city, district, town, "
+            "detail; if wanted carrier, repeat_words, retry_words. The customer id is a credential. "
+            "See docs/channels/qimen.md."
+        ),
     )
     is_active = models.BooleanField(_("active"), default=True)
 

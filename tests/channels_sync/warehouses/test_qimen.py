@@ -1,4 +1,5 @@
 import hashlib
+import json
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree.ElementTree import fromstring
@@ -74,6 +75,19 @@ def order(**changes):
         "lines": [PushLine("1", "SERUM-30", "精华液", 2, 12900, 24800)],
     }
     return PushOrder(**{**values, **changes})
+
+
+def test_the_example_of_the_documentation_is_all_that_a_warehouse_needs(settings):
+    page = (settings.BASE_DIR / "docs" / "channels" / "qimen.md").read_text(encoding="utf-8")
+    example = json.loads(page.partition("```json")[2].partition("```")[0])
+    root = document(WarehouseAccess("HZ", {}, example), order())
+    assert root.findtext("deliveryOrder/warehouseCode") == "HZ-01"
+    assert root.findtext("deliveryOrder/logisticsCode") == "YTO"
+    assert root.findtext("orderLines/orderLine/ownerCode") == "HEMU"
+    assert {element.tag: element.text for element in root.find("deliveryOrder/senderInfo")} == {
+        "name": "禾木发货组", "mobile": "13800000000", "province": "浙江省", "city": "杭州市", "area": "余杭区",
+        "town": "仓前街道", "detailAddress": "示例路 1 号",
+    }  # fmt: skip
 
 
 def push(order_, **settings):

@@ -28,6 +28,12 @@ def test_the_lists_need_a_fixed_number_of_queries(supervisor, rows, django_asser
             assert supervisor.get(path).content.decode().count("<tr data-href") == rows, path
 
 
+def test_the_form_of_a_warehouse_names_the_keys_of_its_settings(supervisor):
+    body = supervisor.get("/ops/orderhub/warehouse/add/").content.decode()
+    for key in ("owner_code", "warehouse_code", "sender", "district", "carrier", "repeat_words", "retry_words"):
+        assert key in body, key
+
+
 class TestCredentials:
     @pytest.fixture
     def shop(self, db):
