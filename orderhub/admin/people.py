@@ -30,6 +30,10 @@ VERBS = {
 }
 
 
+DESK_ROLE = "agent"
+"""Works at the desk; whether it sees the console too is up to who gives it."""
+
+
 class RoleField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """A choice among roles."""
 
@@ -74,6 +78,14 @@ class UserAdmin(DjangoUserAdmin, ConsoleModelAdmin):  # type: ignore[misc,type-a
         """Nobody changes their own role."""
         own = ("is_active", "is_staff", "groups") if obj == request.user and not request.user.is_superuser else ()
         return (*self.readonly_fields, *own)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Open the console to whoever gets a role that works there; agents have the desk."""
+        super().save_related(request, form, formsets, change)
+        user = form.instance
+        if "groups" in form.changed_data and not user.is_staff and user.groups.exclude(name=DESK_ROLE).exists():
+            user.is_staff = True
+            user.save(update_fields=["is_staff"])
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer roles by what people call them."""

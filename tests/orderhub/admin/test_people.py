@@ -28,6 +28,17 @@ def test_a_supervisor_gives_roles(supervisor):
     assert (user.is_staff, [group.name for group in user.groups.all()]) == (True, ["agent"])
 
 
+@pytest.mark.parametrize(("role", "is_let_in"), [("risk", True), ("warehouse", True), ("agent", False)])
+def test_a_role_that_works_in_the_console_opens_it(supervisor, role, is_let_in):
+    user, group = make_user(), Group.objects.get(name=role)
+    supervisor.post(f"{USERS}{user.pk}/change/", form(user, groups=[group.pk]))
+    user.refresh_from_db()
+    assert user.is_staff is is_let_in
+    supervisor.post(f"{USERS}{user.pk}/change/", form(user, email="a@example.com", groups=[group.pk]))
+    user.refresh_from_db()
+    assert (user.is_staff, user.email) == (False, "a@example.com"), "what was closed by hand stays closed"
+
+
 def test_nobody_but_a_superuser_makes_a_superuser(supervisor):
     user = make_user()
     supervisor.post(f"{USERS}{user.pk}/change/", form(user, is_superuser="on", user_permissions=["1"]))
