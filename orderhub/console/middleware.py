@@ -1,4 +1,5 @@
-"""What depends on the address: which hosts are answered, language, content security policy, what is logged of it."""
+"""What depends on the address: who is believed about https, which hosts are answered, language, content security
+policy, what is logged of it."""
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
@@ -7,13 +8,26 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
 from django.utils import translation
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation.trans_real import check_for_language, get_supported_language_variant
 from django_structlog.middlewares import RequestMiddleware
+
+from orderhub.core.caller import FORWARDED_PROTO, comes_from_proxy
 
 CONSOLE_POLICY = {"script-src": ["'self'", "'unsafe-eval'"], "style-src": ["'self'", "'unsafe-inline'"]}
 """The console theme ships Alpine.js, which evaluates attributes and sets inline styles (unfold issue 2129)."""
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class ProxyMiddleware(MiddlewareMixin):
+    """Believes proxies about https, and nobody else: Django takes the header from any caller."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Hand the header of a proxy on; it stays where it is, by which a proxy without a name gives itself away."""
+        told = request.META.get("HTTP_X_FORWARDED_PROTO")
+        if told is not None and comes_from_proxy(request):
+            request.META[FORWARDED_PROTO[0]] = told
 
 
 class PolicyMiddleware(CSPMiddleware):  # type: ignore[misc]

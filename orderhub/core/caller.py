@@ -5,6 +5,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from django.conf import settings
 from django.http import HttpRequest
 
+FORWARDED_PROTO = ("hub.forwarded_proto", "https")
+"""For `SECURE_PROXY_SSL_HEADER`: a name that no header can have, filled by `ProxyMiddleware` alone."""
+
+
+def comes_from_proxy(request: HttpRequest) -> bool:
+    """Tell whether the peer is one of the proxies that are believed."""
+    return _is_proxy(str(request.META.get("REMOTE_ADDR", "")))
+
 
 def address_of(request: HttpRequest) -> str:
     """Return the address of the client, as the proxies of `HUB_PROXIES` tell it; nobody else is believed.

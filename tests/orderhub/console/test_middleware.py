@@ -1,4 +1,8 @@
+from ipaddress import ip_network
+
 import pytest
+
+from orderhub.core.caller import FORWARDED_PROTO
 
 STRICT = (
     "base-uri 'none'; default-src 'self'; form-action 'self'; frame-ancestors 'self'; img-src 'self' data:;"
@@ -57,3 +61,22 @@ def test_a_request_is_logged_without_what_stands_behind_the_question_mark(client
     assert [line["event"] for line in told] == ["request_started", "request_finished"]
     assert {line["request"] for line in told} == {logged}
     assert not any(word in caplog.text for word in ("13912345678", "s3cret", "signed"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "is_https"),
+    [
+        ("10.0.0.5", "https", True),
+        ("10.0.0.5", "http", False),
+        ("10.0.0.5", None, False),
+        ("203.0.113.9", "https", False),
+        ("203.0.113.9", None, False),
+    ],
+)
+def test_only_a_proxy_is_believed_about_https(client, settings, peer, told, is_https):
+    settings.SECURE_PROXY_SSL_HEADER, settings.SECURE_SSL_REDIRECT = FORWARDED_PROTO, True
+    settings.HUB_PROXIES = [ip_network("10.0.0.0/8")]
+    headers = {"X-Forwarded-Proto": told} if told else {}
+    response = client.get("/static/nothing.css", headers=headers, REMOTE_ADDR=peer)
+    assert response.status_code == (404 if is_https else 301)
+    assert response.wsgi_request.is_secure() is is_https
