@@ -1,15 +1,14 @@
 """The web server, the same on a laptop and in production; `PORT` moves it, `HUB_BIND` opens it to other machines."""
 
-import os
-
+from orderhub.core import env
 from orderhub.core.local import BASE_DIR, read_env_file
 
 read_env_file(BASE_DIR / ".env")
 
-bind = f"{os.environ.get('HUB_BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+bind = f"{env.text('HUB_BIND', '') or '127.0.0.1'}:{env.number('PORT', 8000)}"
 worker_class = "gthread"
-workers = int(os.environ.get("HUB_WEB_PROCESSES", "2"))
-threads = int(os.environ.get("HUB_WEB_THREADS", "8"))
+workers = env.number("HUB_WEB_PROCESSES", 2)
+threads = env.number("HUB_WEB_THREADS", 8)
 timeout = 60
 graceful_timeout = 5
 keepalive = 5
@@ -22,4 +21,4 @@ loglevel = "warning"
 # Another way to give orders to the server; signals are enough.
 control_socket_disable = True
 # Only a proxy on this machine is believed about https.
-forwarded_allow_ips = os.environ.get("HUB_PROXIES", "127.0.0.1,::1")
+forwarded_allow_ips = env.text("HUB_PROXIES", "127.0.0.1,::1")

@@ -26,7 +26,7 @@ def var_dir() -> Path:
 
     A relative one lies in the checkout, wherever a command was started.
     """
-    return (BASE_DIR / (os.environ.get("HUB_VAR_DIR") or "var")).resolve()
+    return (BASE_DIR / (env.text("HUB_VAR_DIR", "") or "var")).resolve()
 
 
 def prepare_environment(argv: list[str]) -> None:

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from channels_sync.sandbox.credentials import Credentials
+from orderhub.core import env
 from orderhub.core.local import embedded_server, var_dir
 from orderhub.core.supervisor import Program, Supervisor
 from orderhub.management.demo import MINI_SHOP, TAOBAO_SHOP, sandbox_token
@@ -39,11 +40,11 @@ BACKLOG = 300
 
 
 class Command(BaseCommand):
-    help = "Run web, jobs, watch and the platform sandbox on this machine, with demo data."
+    help = "Run web, jobs, stock lane, watch and the platform sandbox on this machine, with demo data."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000), help="web port")
-        parser.add_argument("--sandbox-port", type=int, default=int(os.environ.get("SANDBOX_PORT") or 8790))
+        parser.add_argument("--port", type=int, default=env.number("PORT", 8000), help="web port")
+        parser.add_argument("--sandbox-port", type=int, default=env.number("SANDBOX_PORT", 8790), help="sandbox port")
         parser.add_argument("--no-sandbox", action="store_true", help="no demo data and no emulated platforms")
         parser.add_argument("--rate", type=float, default=120, help="sandbox orders a minute")
         parser.add_argument(
