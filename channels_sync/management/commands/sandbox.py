@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
         parser.add_argument("--port", type=int, default=8790)
-        parser.add_argument("--rate", type=float, default=120, help="orders per minute over both shops")
+        parser.add_argument("--rate", type=float, default=120, help="orders per minute over all shops")
         parser.add_argument("--mix", type=Mix.parse, default=Mix(), help="shares, e.g. abnormal=0.07,urgent=0.05")
         parser.add_argument("--taobao-share", type=float, default=0.5, help="part of the orders that go to Taobao")
         parser.add_argument(
