@@ -64,6 +64,14 @@ def test_every_periodic_job_is_told_with_how_often_it_runs():
     assert told == {"job": "every", **jobs}
 
 
+def test_every_figure_is_told_by_name():
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(hub_\w+)`", page[page.index("### Figures") : page.index("## Periodic jobs")]))
+    sources = "".join(path.read_text(encoding="utf-8") for path in product_sources())
+    measured = set(re.findall(r'Figure\(\s*"(hub_\w+)"|\("(hub_job_\w+)", "', sources))
+    assert told == {one or other for one, other in measured}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
