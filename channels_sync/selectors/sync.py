@@ -14,7 +14,6 @@ from channels_sync.connectors import options
 from channels_sync.connectors.base import connectors
 from channels_sync.connectors.readback import is_refusal
 from channels_sync.models import ErrorKind, ShopSync
-from orderhub.core.crypto import UnreadableError
 from orderhub.models import Reject, Shop
 from orderhub.services.bulk import WANTED, listed
 
@@ -108,7 +107,7 @@ def refused_versions(
     same modification time.
 
     An order that its platform refused to show is none of them: it is asked for as long as overlapping windows list it.
-    Nor is one whose reject no data key opens: what the platform shows of it can be read.
+    Nor is one whose reject was erased or no data key opens: what the platform shows of it can be read.
     """
     rejects = Reject.objects.filter(shop_id=shop_id, state="open", external_no__in=list(versions))
     if since:
@@ -117,11 +116,8 @@ def refused_versions(
     for reject in rejects.only("external_no", "packed_row")[:500]:
         moment = versions[reject.external_no].astimezone(_SHANGHAI)
         written = (f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment.timestamp():.0f}")
-        try:
-            raw = reject.raw_row
-        except UnreadableError:
-            continue
-        if not is_refusal(raw) and any(text.encode() in raw for text in written):
+        raw = reject.readable_row()
+        if raw is not None and not is_refusal(raw) and any(text.encode() in raw for text in written):
             found.add(reject.external_no)
     return found
 

@@ -54,7 +54,8 @@ def _all_kept(shop: Shop, rows: Sequence[ReadRow]) -> bool:
     parked = {one.external_no: one for one in ParkedOrder.objects.filter(shop=shop, external_no__in=numbers)}
     refused: dict[str, set[bytes]] = defaultdict(set)
     for reject in Reject.objects.filter(shop=shop, external_no__in=numbers):
-        refused[reject.external_no].add(reject.raw_row)
+        raw = reject.readable_row()
+        refused[reject.external_no].update([] if raw is None else [raw])
     return all(_is_kept(row, parked.get(row.external_no), refused.get(row.external_no)) for row in rows)
 
 

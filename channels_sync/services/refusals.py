@@ -5,7 +5,6 @@ from django.utils import timezone
 
 from channels_sync.connectors.base import abilities_of
 from channels_sync.connectors.readback import is_refusal
-from orderhub.core.crypto import UnreadableError
 from orderhub.core.results import IntakeResult, Outcome
 from orderhub.core.words import RejectState
 from orderhub.models import InboxItem, Reject
@@ -41,7 +40,5 @@ def ask_again(reject: Reject) -> bool:
 
 
 def _is_of_refusal(reject: Reject) -> bool:
-    try:
-        return is_refusal(reject.raw_row)
-    except UnreadableError:
-        return False
+    raw = reject.readable_row()
+    return raw is not None and is_refusal(raw)

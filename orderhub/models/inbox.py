@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from orderhub.core.crypto import open_sealed, seal
+from orderhub.core.crypto import UnreadableError, open_sealed, seal
 from orderhub.core.errors import HubError
 from orderhub.core.words import InboxState, RejectState
 from orderhub.models.shop import Shop
@@ -117,3 +117,10 @@ class Reject(models.Model):
     @raw_row.setter
     def raw_row(self, value: bytes) -> None:
         self.packed_row = pack(value)
+
+    def readable_row(self) -> bytes | None:
+        """Return the rejected row as it came; None where it was erased or no data key opens it."""
+        try:
+            return self.raw_row
+        except (PayloadErasedError, UnreadableError):
+            return None

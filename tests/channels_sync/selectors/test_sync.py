@@ -6,6 +6,8 @@ from django.utils import timezone
 from channels_sync import selectors
 from channels_sync.models import ShopSync
 from channels_sync.services import sync
+from orderhub.models import Reject
+from orderhub.models.inbox import pack
 from tests.factories import make_shop
 
 pytestmark = pytest.mark.django_db
@@ -38,3 +40,10 @@ def test_after_a_failure_the_wait_of_the_failure_counts():
     assert selectors.due_shops() == [shop.pk]
     ShopSync.objects.filter(pk=row.pk).update(next_attempt_at=now + timedelta(minutes=1))
     assert selectors.due_shops() == []
+
+
+def test_an_order_is_refused_in_the_version_that_its_reject_still_holds():
+    shop, now = make_shop("tb", platform="taobao"), timezone.now()
+    for number, stored in (("kept", pack(f"{now.timestamp():.0f}".encode())), ("erased", b""), ("sealed", b"\x01gone")):
+        Reject.objects.create(shop=shop, external_no=number, reason="no", packed_row=stored)
+    assert selectors.refused_versions(shop.pk, dict.fromkeys(("kept", "erased", "sealed"), now)) == {"kept"}

@@ -74,6 +74,11 @@ def test_a_row_that_was_refused_as_it_is_says_nothing_new(shop):
     assert [news.has_news(shop, one) for one in (told, page(draft(flag="red")))] == [False, True]
 
 
+def test_a_row_of_which_a_reject_was_erased_is_news_and_one_that_nobody_can_read_is_not(shop):
+    Reject.objects.create(shop=shop, external_no="T1", reason="no", packed_row=b"")
+    assert [news.has_news(shop, one) for one in (page(draft()), page(draft(paid_fen="many")))] == [True, False]
+
+
 def test_a_page_that_still_waits_is_not_stored_twice(shop):
     first, second = (news.store(shop, page(draft()), source="poll") for _ in range(2))
     assert first.pk == second.pk

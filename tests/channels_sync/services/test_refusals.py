@@ -51,9 +51,10 @@ def test_it_is_asked_for_with_the_next_pulls_and_its_reject_closes_when_it_comes
     assert (states(), Order.objects.filter(external_no=number).count()) == ([(number, "taken")], 1)
 
 
-def test_a_reject_that_no_data_key_opens_stops_nothing(world):
+@pytest.mark.parametrize("stored", [b"\x01gone", b""], ids=["no data key", "erased"])
+def test_a_reject_that_cannot_be_read_any_more_stops_nothing(world, stored):
     number = paid(world)
-    Reject.objects.create(shop=world.shops["taobao"], external_no=number, reason="no money", packed_row=b"\x01gone")
+    Reject.objects.create(shop=world.shops["taobao"], external_no=number, reason="no money", packed_row=stored)
     world.pull()
     assert (states(), Order.objects.filter(external_no=number).count()) == ([(number, "open")], 1)
 
