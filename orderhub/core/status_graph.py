@@ -67,6 +67,8 @@ is shown with hand-over evidence of the warehouse or the carrier, never on the c
 REFUND_CLAIMS = frozenset({S.REFUNDING, S.REFUNDED})
 """What a channel says from the asking of a refund on; the time of the first of these is kept (`refund_at`)."""
 
+IN_WAREHOUSE = frozenset(_IN_WAREHOUSE)
+"""One warehouse has the order, or is being told of it: no other one sends its pieces."""
 _NOT_SENT = frozenset({S.SHORT, S.WMS_FAILED})
 ENDED = frozenset({S.CANCELLED, S.REFUNDED, S.COMPLETED})
 PUSHABLE = frozenset({S.READY})

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from orderhub.core.draft import LineDraft
-from orderhub.core.status_graph import HAS_LEFT, HOLDS_STOCK
+from orderhub.core.status_graph import HAS_LEFT, HOLDS_STOCK, IN_WAREHOUSE
 from orderhub.core.told import ignored_lines
 from orderhub.core.words import Status
 from orderhub.services.batch import Batch, Incoming
@@ -21,6 +21,7 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
     """Give every line of the batch its pieces and return the shelf, which `stock.book` makes real at the end.
 
     Orders are served by ship deadline where they compete, then by time of payment: the one that would be late first.
+    What a warehouse has already is sent from there: its lines take no pieces of another one.
     """
     skus = {line.sku for inc in batch.all for line in inc.draft.lines}
     skus |= {line["sku"] for inc in batch.changed if inc.known for line in inc.known.lines}
@@ -33,10 +34,14 @@ def allocate(cursor: CursorWrapper, batch: Batch) -> Shelf:
             lines = [_left(shelf, line, old.pop(line.line_no, None)) for line in incoming.draft.lines]
         else:
             holds, aside = _holds(incoming), ignored_lines(incoming.draft.raw)
+            stays = incoming.known is not None and incoming.known.place in IN_WAREHOUSE
             lines = [
-                _line(shelf, serve, line, old.pop(line.line_no, None), holds=holds and line.line_no not in aside)
+                _line(
+                    shelf, serve, line, old.pop(line.line_no, None), holds=holds and line.line_no not in aside,
+                    stays=stays,
+                )
                 for line in incoming.draft.lines
-            ]
+            ]  # fmt: skip
         incoming.allocations = tuple(lines)
         for line in old.values():
             shelf.give_back(line["sku"], line["warehouse"], line["reserved"])
@@ -102,8 +107,10 @@ def _is_same(line: LineDraft, old: dict[str, Any]) -> bool:
 
 
 def _line(
-    shelf: Shelf, serve: Callable[[LineDraft], Allocation], line: LineDraft, old: dict[str, Any] | None, *, holds: bool
-) -> Allocation:
+    shelf: Shelf, serve: Callable[[LineDraft], Allocation], line: LineDraft, old: dict[str, Any] | None, *,
+    holds: bool, stays: bool,
+) -> Allocation:  # fmt: skip
+    """Return what a line that `holds` pieces gets; where the order `stays` in its warehouse, from there only."""
     if old is not None:
         if holds and _is_same(line, old) and old["reserved"] and not old["short"]:
             return Allocation(old["warehouse"], old["reserved"], 0)
@@ -111,4 +118,6 @@ def _line(
             shelf.give_back(old["sku"], old["warehouse"], old["reserved"])
         if not holds:
             return Allocation(old["warehouse"], 0, 0)
+        if stays and old["warehouse"]:
+            return shelf.serve_from(old["warehouse"], line)
     return serve(line) if holds else NOTHING

@@ -65,11 +65,21 @@ class Shelf:
         if len(levels) > 1:
             levels = [level for level in levels if level[1] in houses] or levels
         level = levels[0] if len(levels) == 1 else self._choose(levels, line.quantity, preferred)
-        got = min(line.quantity, max(level[2], 0))
+        return self._take(level, line.quantity)
+
+    def serve_from(self, warehouse: str, line: LineDraft) -> Allocation:
+        """Take one line's pieces from this warehouse, whatever others have; the line stays its own in any case."""
+        level = next((level for level in self.levels.get(line.sku, ()) if level[1] == warehouse), None)
+        if level is None or line.refund in TAKES_NONE:
+            return Allocation(warehouse)
+        return self._take(level, line.quantity)
+
+    def _take(self, level: list[Any], quantity: int) -> Allocation:
+        got = min(quantity, max(level[2], 0))
         if got:
             level[2] -= got
             self.taken[level[0]] += got
-        return Allocation(level[1], got, line.quantity - got)
+        return Allocation(level[1], got, quantity - got)
 
     @staticmethod
     def _choose(levels: list[list[Any]], quantity: int, preferred: str) -> list[Any]:

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from orderhub import rejudging
 from orderhub.core.errors import HubError
-from orderhub.models import Effect, Order, StockLevel, TimelineEntry
+from orderhub.models import Effect, Order, OrderLine, StockLevel, TimelineEntry
 from orderhub.pipeline import take_batch
 from orderhub.rejudging import recheck_siblings, release_order, restock, retriage
 from orderhub.services import stock
@@ -96,6 +96,22 @@ def test_an_order_that_stays_short_is_judged_once_for_what_came(shop):
     assert restock() == 1
     assert statuses() == {"T1": "ready"}
     assert dict(StockLevel.objects.values_list("warehouse", "reserved")) == {"HZ": 0, "SH": 5}
+
+
+def test_an_order_that_a_warehouse_has_is_served_out_of_that_one_only(shop):
+    for warehouse, pieces in (("SH", 0), ("HZ", 1)):
+        StockLevel.objects.create(sku="SERUM-30", warehouse=warehouse, on_hand=pieces)
+    deliver(shop, draft())
+    Order.objects.update(status="wms_accepted", warehouse_claim="wms_accepted")
+    deliver(shop, draft(lines=[line(refund="agreed")], modified_at=later(1)))
+    deliver(shop, draft("T2"))
+    StockLevel.objects.filter(warehouse="SH").update(on_hand=1)
+    deliver(shop, draft(lines=[line(refund="refused")], modified_at=later(2)))
+    lines = OrderLine.objects.filter(order__external_no="T1").values_list("warehouse", "reserved", "short")
+    assert (statuses()["T1"], lines.get(), restock()) == ("wms_accepted", ("HZ", 0, 1), 0)
+    StockLevel.objects.filter(warehouse="HZ").update(on_hand=2)
+    assert (restock(), lines.get()) == (1, ("HZ", 1, 0))
+    assert dict(StockLevel.objects.values_list("warehouse", "reserved")) == {"HZ": 2, "SH": 0}
 
 
 def test_many_orders_are_judged_again_in_batches_of_one_shop(shop, settings, monkeypatch):

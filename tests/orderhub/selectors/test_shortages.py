@@ -78,6 +78,16 @@ def test_another_warehouse_helps_only_with_more_than_the_line_has(shop, pieces, 
     assert orders_to_restock() == ([order] if helps else [])
 
 
+@pytest.mark.parametrize(("status", "house", "helps"),
+                         [("wms_failed", "HZ", True), ("wms_accepted", "HZ", False), ("wms_accepted", "SH", True),
+                          ("wms_accepted", "", True)])  # fmt: skip
+def test_what_a_warehouse_has_is_helped_by_its_own_pieces_only(shop, status, house, helps):
+    order = short(shop, 1, ("A", 3, 0, house), status=status)
+    free("A", 0)
+    free("A", 3, warehouse="SH")
+    assert orders_to_restock() == ([order] if helps else [])
+
+
 def test_two_lines_of_one_article_stand_in_its_queue_as_one(shop):
     order = short(shop, 1, ("A", 2), ("A", 2))
     free("A", 3)

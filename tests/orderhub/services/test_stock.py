@@ -54,6 +54,15 @@ def test_the_preferred_warehouse_serves_when_it_can_else_the_fullest():
     assert shelf.serve(line(1), "HZ").warehouse == "GZ"
 
 
+def test_one_warehouse_alone_serves_what_it_has():
+    level(on_hand=1, warehouse="HZ")
+    level(on_hand=9, warehouse="GZ")
+    shelf = shelf_of("A")
+    assert shelf.serve_from("HZ", line(5)) == stock.Allocation("HZ", 1, 4)
+    assert shelf.serve_from("HZ", line(5, refund="agreed")) == stock.Allocation("HZ", 0, 0)
+    assert shelf.serve_from("SH", line(5)) == stock.Allocation("SH", 0, 0)
+
+
 def test_the_shops_own_warehouses_serve_alone_where_they_count_the_sku():
     level(on_hand=1, warehouse="HZ")
     level(on_hand=9, warehouse="GZ")
