@@ -2,14 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels_sync.connectors.base import abilities_of, connectors
+from channels_sync import readers
+from channels_sync.connectors.base import Connector, ShopAccess, abilities_of, connectors
 from channels_sync.connectors.exchange import Shipment, ShippedLine
 from channels_sync.services import tokens
 from channels_sync.services.contents import Contents, channel_lines, holds_all
@@ -29,6 +31,8 @@ class Prepared:
     shop: Shop
     shipment: Shipment
     problem: str = ""
+    is_corrected: bool = False
+    """What it holds was told as `earlier` parcels: no platform is told another number, a person enters it there."""
 
 
 class ShipmentTeller:
@@ -40,7 +44,7 @@ class ShipmentTeller:
         """Read parcels, their lines and what else has left of their orders, five queries for all of them.
 
         Left out, so that their effect is cancelled: parcels of shops whose platform takes no shipments, parcels that
-        are gone, and parcels whose pieces travel in another one as far as we know.
+        are gone, and parcels before the last whose pieces travel in another one as far as we know.
         """
         ids = [job.order_id for job in jobs if job.order_id is not None]
         orders = Order.objects.filter(pk__in=ids).select_related("shop").in_bulk()
@@ -55,18 +59,23 @@ class ShipmentTeller:
             order = orders.get(job.order_id or 0)
             if order is None or not abilities_of(order.shop.platform).ships:
                 continue
-            shipment = _shipment(job, order, lines[order.pk], parcels.get(order.pk, []), contents)
+            found = parcels.get(order.pk, [])
+            corrected = _corrected(job, order, found, contents)
+            shipment = corrected or _shipment(job, order, lines[order.pk], found, contents)
             if shipment is not None:
-                prepared[job.effect_id] = _prepared(order.shop, shipment, shops)
+                prepared[job.effect_id] = replace(
+                    _prepared(order.shop, shipment, shops), is_corrected=corrected is not None
+                )
         return prepared
 
     def send(self, prepared: Prepared) -> None:
         """Tell one parcel, with a renewed session where the platform refuses the present one; those of a shop that is
-        switched off wait. Raises HubError."""
+        switched off wait. Of a corrected one it is seen whether the platform shows it. Raises HubError."""
         if prepared.problem:
             raise HubError(prepared.problem)
         connector = connectors.get(prepared.shop.platform)
-        tokens.telling(prepared.shop, lambda access: connector.ship(access, prepared.shipment))
+        tell = partial(_look_for, connector) if prepared.is_corrected else connector.ship
+        tokens.telling(prepared.shop, lambda access: tell(access, prepared.shipment))
 
     def settle(self, done: Sequence[tuple[Job, None]]) -> None:
         """Note in the timelines that the channels know."""
@@ -130,6 +139,35 @@ def _shipment(
         shipped_at=parcel.handed_over_at,
         is_final=is_final,
         earlier=[(one.carrier, one.tracking_no) for one in earlier],
+    )
+
+
+def _corrected(job: Job, order: Order, parcels: Sequence[Parcel], contents: Contents) -> Shipment | None:
+    """Return the last parcel where it holds nothing and others do (`earlier`): the channel knows the pieces by those,
+    as after a waybill that was corrected. Platforms that take an order once say themselves that they have it."""
+    parcel = next((one for one in parcels if one.pk == _parcel_id(job)), None)
+    holding = [one for one in parcels if contents.get((order.pk, one.pk))]
+    is_final = bool((job.payload or {}).get("final"))
+    if parcel is None or parcel in holding or not holding or not is_final:
+        return None
+    if not connectors.get(order.shop.platform).takes_parts:
+        return None
+    earlier = [(one.carrier, one.tracking_no) for one in holding]
+    return Shipment(order.external_no, parcel.carrier, parcel.tracking_no, earlier=earlier)
+
+
+def _look_for(connector: Connector, access: ShopAccess, shipment: Shipment) -> None:
+    """Raise HubError unless the platform shows the parcel's number. Where only the carrier was corrected, the number
+    that it shows may be that of before: a person has to look."""
+    if connector.fetches and shipment.tracking_no not in {number for _carrier, number in shipment.earlier}:
+        for page in connector.fetch(access, [shipment.external_no]):
+            for row in readers.read(page.reader, page.body, page.content_type):
+                if isinstance(row.source, dict) and shipment.tracking_no in connector.tracking_numbers(row.source):
+                    return
+    known = ", ".join(f"{carrier} {number}" for carrier, number in shipment.earlier)
+    raise HubError(
+        _("The channel was told of these pieces as %(known)s: enter %(parcel)s on the platform, then try again.")
+        % {"known": known, "parcel": f"{shipment.carrier} {shipment.tracking_no}"}
     )
 
 

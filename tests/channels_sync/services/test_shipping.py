@@ -154,6 +154,17 @@ def test_a_part_of_a_bundle_after_which_nothing_comes_is_the_whole_order(warehou
     assert (lines_of(shipments["P2"]), shipments["P2"].is_final) == ([], True)
 
 
+def test_of_parcels_whose_pieces_are_in_another_one_the_last_is_asked_about_and_the_others_are_not(warehouse):
+    order = order_of()
+    leave(warehouse, order, "P1", ("1", 3), ("2", 1))
+    leave(warehouse, order, "P2", ("1", 3))
+    leave(warehouse, order, "P3", ("1", 3), ("2", 1), final=True)
+    jobs = [Job(e.pk, e.key, e.shop_id, e.order_id, e.payload, 1) for e in Effect.objects.order_by("pk")]
+    prepared = ShipmentTeller().prepare(jobs).values()
+    assert [(one.shipment.tracking_no, one.is_corrected) for one in prepared] == [("P1", False), ("P3", True)]
+    assert list(told()["P3"].earlier) == [("YTO", "P1")]
+
+
 def test_an_item_that_became_another_sku_is_told_by_the_channels_line(warehouse):
     order = order_of(lines=(("1", "OWN", 2), ("2", "B", 1)), extra=bundle("1", 2, ["1"]))
     leave(warehouse, order, "P1", ("1", 2))
