@@ -151,6 +151,13 @@ class ListingAdmin(OfferColumns):
         is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
         return HttpResponseRedirect(back if is_ours and back else reverse("admin:channels_sync_listing_changelist"))
 
+    def save_model(self, request: HttpRequest, obj: Listing, form: Any, change: bool) -> None:
+        """Write only what the person changed: the stock turn and imports write to the same row meanwhile."""
+        if not change:
+            super().save_model(request, obj, form, change)
+        elif form.changed_data:
+            obj.save(update_fields=form.changed_data)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Say what the item is made of, by the service that lets open orders follow."""
         for formset in formsets:

@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from channels_sync.admin.listing_forms import PartFormSet
 from channels_sync.models import Listing
 from channels_sync.services import mapping
 from channels_sync.services.suggestions import suggest
@@ -202,6 +203,22 @@ def test_saving_without_a_change_is_no_news(log_in, shop):
     saved = Listing.objects.get(pk=listing.pk)
     assert (saved.share_percent, saved.mapped_at) == (40, None)
     assert listing.parts.get().pk == part.pk
+
+
+@pytest.mark.parametrize("share", ["", "40"])
+def test_saving_an_item_leaves_alone_what_the_stock_turn_wrote_meanwhile(log_in, shop, share, monkeypatch):
+    listing = make_listing(shop, ("SERUM-30", 2), item_id="11", sku_id="")
+    clean, meanwhile = PartFormSet.clean, {"shown": 7, "asked": 9, "asked_no": 4, "stock_error": "no such item"}
+
+    def clean_while_told(self):
+        Listing.objects.update(**meanwhile)
+        clean(self)
+
+    monkeypatch.setattr(PartFormSet, "clean", clean_while_told)
+    data = form(("SERUM-30", "2", ""), initial=1, share_percent=share) | {"parts-0-id": listing.parts.get().pk}
+    assert log_in("supervisor").post(f"{LIST}{listing.pk}/change/", data).status_code == 302
+    saved = Listing.objects.values("share_percent", *meanwhile).get()
+    assert saved == {"share_percent": int(share) if share else None, **meanwhile}
 
 
 def test_a_code_is_added_by_hand(log_in, shop):
