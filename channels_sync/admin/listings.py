@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 
 from channels_sync.admin import listing_files
 from channels_sync.admin.listing_forms import PartInline
-from channels_sync.admin.offer_columns import FAILING, OfferColumns, say_what_stays_on_sale
+from channels_sync.admin.offer_columns import FAILING, WAITING, OfferColumns, say_what_stays_on_sale
 from channels_sync.models import Listing, ListingPart, ListingState
 from channels_sync.services import mapping, suggestions
 from orderhub.console import columns
@@ -75,7 +75,7 @@ class ListingAdmin(OfferColumns):
     change_list_template = "channels_sync/listing_list.html"
     keyset = Keyset(("last_seen_at", "id"))
     views = (
-        _view(ListingState.UNMATCHED), _view(ListingState.MATCHED), _view(ListingState.IGNORED), FAILING,
+        _view(ListingState.UNMATCHED), _view(ListingState.MATCHED), _view(ListingState.IGNORED), FAILING, WAITING,
         SavedView("all", gettext_lazy("All"), empty=gettext_lazy("Items appear with the first orders of a channel.")),
     )  # fmt: skip
     list_display = ("name", "ids", "shop", "state_pill", "made_of", "stock", "seen")

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from channels_sync.models import Listing
 from channels_sync.selectors.listings import current
-from channels_sync.selectors.offers import Offer, left_on_sale, offers
+from channels_sync.selectors.offers import Offer, differing, left_on_sale, offers
 from channels_sync.services import stock
 from orderhub.console import columns
 from orderhub.console.change_list import SavedView
@@ -22,6 +22,10 @@ from orderhub.console.model_admin import ConsoleModelAdmin
 FAILING = SavedView(
     "failing", gettext_lazy("Stock refused"), lambda rows: current(rows.exclude(stock_error="")), True,
     gettext_lazy("Every channel took the stock of its items."),
+)  # fmt: skip
+WAITING = SavedView(
+    "waiting", gettext_lazy("Stock waits"), lambda rows: rows.filter(pk__in=differing()), True,
+    gettext_lazy("Every channel shows the stock that it should."),
 )  # fmt: skip
 SUPERSEDED = gettext_lazy("The channel has another merchant code for this item and is told the stock of that one.")
 

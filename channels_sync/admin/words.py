@@ -45,6 +45,7 @@ WORDS: dict[str, str | Promise] = {
     "dead": gettext_lazy("Dead letters"),
     "unmatched": gettext_lazy("Unmatched items"),
     "stock_failing": gettext_lazy("Stock not taken"),
+    "stock_refused": gettext_lazy("Stock not taken"),
     "stock_waiting": gettext_lazy("Stock waits"),
 }
 _KINDS = {
@@ -84,7 +85,7 @@ def tell(trouble: Trouble, facts: ChannelFacts) -> Told:
     what, todo = _TEXTS[trouble.key](trouble, facts)
     link, title = _link(trouble.key, facts)
     own = facts.sync.token_error if facts.sync and trouble.key.startswith("token") else ""
-    if trouble.key == "stock_failing" and facts.stock:
+    if trouble.key in {"stock_failing", "stock_refused"} and facts.stock:
         own = facts.stock.error
     return Told(trouble.key, trouble.level, WORDS[trouble.key], what, todo, link, title, own)
 
@@ -136,10 +137,10 @@ def _link(key: str, facts: ChannelFacts) -> tuple[str, str | Promise]:
             return f"{reverse('admin:orderhub_effect_changelist')}?shop={shop}&view=dead", WORDS["dead"]
         case "no_warehouse":
             return reverse("admin:orderhub_shop_change", args=[shop]), gettext_lazy("Shop settings")
-        case "unmatched" | "stock_failing" | "stock_waiting" if admin.site.is_registered(Listing):
+        case "unmatched" | "stock_failing" | "stock_refused" | "stock_waiting" if admin.site.is_registered(Listing):
+            view = {"unmatched": "unmatched", "stock_failing": "failing"}.get(key, "waiting")
             link = reverse("admin:channels_sync_listing_changelist")
-            view = "&view=unmatched" if key == "unmatched" else ""
-            return f"{link}?shop={shop}{view}", gettext_lazy("Channel items")
+            return f"{link}?shop={shop}&view={view}", gettext_lazy("Channel items")
     return "", ""
 
 
@@ -239,7 +240,13 @@ _TEXTS: dict[str, Teller] = {
     ),
     "stock_failing": lambda t, _f: (
         _("The channel did not take the stock of %(count)s items.") % {"count": f"{t.count:,}"},
-        _("It is tried again. Read the error at the items; a wrong item or SKU id must be corrected there."),
+        _("It is tried again. Read the error at the items; a wrong item or SKU id is corrected on the platform."),
+    ),
+    "stock_refused": lambda t, _f: (
+        _("The channel takes no stock; %(count)s items wait.") % {"count": f"{t.count:,}"}
+        if t.count
+        else _("The channel took no stock when it was last told."),
+        _("It is tried again every few minutes. Read what the platform says and mend the cause there."),
     ),
     "stock_waiting": lambda t, _f: (
         _("%(count)s items show another stock than they should, the last was told %(when)s.")

@@ -62,6 +62,8 @@ FIGURES = f"""
 """Common table expressions, of which others read `terms` of the shops and `figures` (id, shop_id, quantity) of their
 listings."""
 
+DIFFERS = "f.quantity IS NOT NULL AND (l.shown IS DISTINCT FROM f.quantity OR l.asked IS NOT NULL)"
+"""A listing that shows something else than it should, as far as is known."""
 DUE = """
     f.quantity IS NOT NULL
     AND (l.shown IS DISTINCT FROM f.quantity OR l.asked IS NOT NULL OR l.stock_error <> '')
@@ -176,6 +178,18 @@ def left_on_sale(listing_ids: Sequence[int]) -> list[tuple[Listing, int]]:
     return [(row, pieces) for row, pieces in told if pieces]
 
 
+def differing() -> list[int]:
+    """Return the listings that show something else than they should. Two queries."""
+    rows = _rows(
+        f"""
+        WITH {FIGURES.format(narrow="true")}
+        SELECT f.id FROM channels_sync_listing l JOIN figures f USING (id) WHERE {DIFFERS}
+        """,  # noqa: S608  (constant texts)
+        {"terms": as_json(writing_terms())},
+    )
+    return [row[0] for row in rows]
+
+
 def shop_offers(shop_ids: Sequence[int]) -> dict[int, ShopOffers]:
     """Return how the stock of shops does, by shop id; shops that are not told their stock are left out.
 
@@ -185,9 +199,7 @@ def shop_offers(shop_ids: Sequence[int]) -> dict[int, ShopOffers]:
     counts = _rows(
         f"""
         WITH {FIGURES.format(narrow="true")}
-        SELECT l.shop_id, count(*), count(*) FILTER (WHERE f.quantity IS NOT NULL
-                   AND (l.shown IS DISTINCT FROM f.quantity OR l.asked IS NOT NULL)),
-               count(*) FILTER (WHERE l.stock_error <> '')
+        SELECT l.shop_id, count(*), count(*) FILTER (WHERE {DIFFERS}), count(*) FILTER (WHERE l.stock_error <> '')
         FROM channels_sync_listing l JOIN figures f USING (id) GROUP BY l.shop_id
         """,  # noqa: S608
         {"terms": as_json(terms)},

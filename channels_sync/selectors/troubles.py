@@ -137,9 +137,9 @@ def _out(facts: ChannelFacts, now: datetime) -> Iterator[Trouble]:
     stock = facts.stock
     if stock is None:
         return
-    if stock.failing or stock.state == EffectState.DEAD:
+    if stock.failing:
         yield Trouble("stock_failing", Level.WARN, stock.failing)
-    elif stock.differing and stock.error:
-        yield Trouble("stock_failing", Level.WARN, stock.differing)
+    elif stock.state == EffectState.DEAD or (stock.differing and stock.error):
+        yield Trouble("stock_refused", Level.WARN, stock.differing)
     elif stock.differing and facts.told_at is not None and facts.told_at < now - STOCK_PATIENCE:
         yield Trouble("stock_waiting", Level.WARN, stock.differing, facts.told_at)

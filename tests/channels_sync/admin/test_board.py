@@ -1,5 +1,6 @@
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
@@ -9,7 +10,7 @@ from channels_sync.connectors.causes import Cause, because
 from channels_sync.models import Listing, ShopSync
 from channels_sync.services import health
 from orderhub.core.errors import HubError, TemporaryError
-from orderhub.models import Effect, InboxItem, ParkedOrder, Reject, Shop, Warehouse
+from orderhub.models import Effect, InboxItem, ParkedOrder, Reject, Shop, StockLevel, Warehouse
 from orderhub.models.inbox import pack
 from orderhub.services.gate import set_gate
 from tests.factories import make_order, make_shop
@@ -106,6 +107,34 @@ def test_a_shop_without_a_warehouse_says_where_to_set_one(log_in):
     assert "● No warehouse" in text
     assert "its regular orders wait" in text
     assert f"/ops/orderhub/shop/{shop.pk}/change/" in client.get(BOARD).content.decode()
+
+
+def listing_with_stock(shop, number, shown, **values):
+    StockLevel.objects.get_or_create(sku="A", warehouse="WH01", defaults={"on_hand": 5, "reserved": 0})
+    row = Listing.objects.create(
+        shop=shop, item_id=number, title=f"item {number}", state="matched", shown=shown, **values
+    )
+    row.parts.create(sku="A", quantity=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "what", "view", "items"),
+    [
+        ("no such item", "done", "The channel did not take the stock of 1 items.", "failing", ["2"]),
+        ("", "dead", "The channel takes no stock; 2 items wait.", "waiting", ["1", "2"]),
+    ],
+)
+def test_stock_that_was_not_taken_leads_to_its_items(log_in, error, state, what, view, items):
+    client, shop = log_in("supervisor"), make_channel("tb")
+    listing_with_stock(shop, "1", 4)
+    listing_with_stock(shop, "2", None, stock_error=error)
+    listing_with_stock(shop, "3", 5)
+    now = timezone.now()
+    Effect.objects.create(shop=shop, kind="stock", key="stock", state=state, due_at=now, created_at=now)
+    body = unescape(client.get(BOARD).content.decode())
+    link = f"/ops/channels_sync/listing/?shop={shop.pk}&view={view}"
+    assert (what in body, f'href="{link}"' in body) == (True, True)
+    assert sorted(re.findall(r"item (\d)", client.get(link).content.decode())) == items
 
 
 def test_the_figures_of_a_shop(log_in):

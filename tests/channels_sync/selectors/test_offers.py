@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from channels_sync.models import Listing, ListingPart
-from channels_sync.selectors.offers import SPACING_SECONDS, left_on_sale, offers, shop_offers, terms_of
+from channels_sync.selectors.offers import SPACING_SECONDS, differing, left_on_sale, offers, shop_offers, terms_of
 from orderhub.models import Effect, ParkedLine, ParkedOrder, StockLevel, Warehouse
 from tests.factories import make_shop
 
@@ -220,8 +220,7 @@ def test_terms_that_make_no_sense_count_as_not_set(shop, bad):
 def test_the_shop_in_figures(shop):
     stock("A", 10)
     listing(shop, {"A": 1}, shown=10)
-    listing(shop, {"A": 1}, shown=9)
-    listing(shop, {"A": 1}, shown=10, asked=8)
+    waiting = [listing(shop, {"A": 1}, shown=9).pk, listing(shop, {"A": 1}, shown=10, asked=8).pk]
     listing(shop, {"A": 1}, shown=10, stock_error="no such item")
     listing(shop, {"B": 1}, shown=3)
     assert shop_offers([shop.pk])[shop.pk].state == ""
@@ -231,6 +230,7 @@ def test_the_shop_in_figures(shop):
     )  # fmt: skip
     found = shop_offers([shop.pk])[shop.pk]
     assert (found.listings, found.differing, found.failing) == (5, 2, 1)
+    assert sorted(differing()) == waiting
     assert (found.state, found.error, found.due_at) == ("pending", "throttled", shop.created_at)
 
 
