@@ -18,6 +18,7 @@ from orderhub.console.filters import ShopFilter
 from orderhub.console.model_admin import ReadOnlyModelAdmin
 from orderhub.console.origins import actor_word
 from orderhub.console.paging import Keyset
+from orderhub.console.reject_words import row_words
 
 DIFFERENCE_TONES = {
     DifferenceState.OPEN: "amber", DifferenceState.ASKED: "blue", DifferenceState.MENDED: "green",
@@ -45,9 +46,9 @@ class DifferenceAdmin(ReadOnlyModelAdmin):
     text_columns = ("what", "here", "there", "note_text")
     fields = (
         "reconciliation", "shop", "kind_pill", "external_no", "order_link", "ordered_at", "what", "here", "there",
-        "state_pill", "note", "closed_at", "who",
+        "state_pill", "note_words", "closed_at", "who",
     )  # fmt: skip
-    readonly_fields = ("kind_pill", "what", "here", "there", "state_pill", "order_link", "who")
+    readonly_fields = ("kind_pill", "what", "here", "there", "state_pill", "note_words", "order_link", "who")
     actions = ("mend",)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -86,7 +87,12 @@ class DifferenceAdmin(ReadOnlyModelAdmin):
     @admin.display(description=gettext_lazy("what came of it"))
     def note_text(self, row: Difference) -> SafeString:
         """Why it could not be mended, cut."""
-        return columns.truncated(row.note)
+        return columns.truncated(row_words(row.note))
+
+    @admin.display(description=gettext_lazy("what came of it"))
+    def note_words(self, row: Difference) -> str:
+        """Why it could not be mended."""
+        return row_words(row.note) or "—"
 
     @admin.display(description=gettext_lazy("closed by"))
     def who(self, row: Difference) -> str:

@@ -1,5 +1,6 @@
 """Channel items from and to files, in the console."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from channels_sync.admin.offer_columns import say_what_stays_on_sale
-from channels_sync.services.listing_files import Imported, export_items, import_items
+from channels_sync.services.listing_files import Imported, Refused, export_items, import_items
 from channels_sync.tables.sniff import inspect
 from orderhub.console.actions import actor_of
+from orderhub.console.reject_words import field_words, reason_words
 from orderhub.core.errors import HubError
 from orderhub.models import Shop
 
@@ -57,7 +59,7 @@ def import_view(listings: "ListingAdmin", request: HttpRequest) -> HttpResponse:
         "opts": listings.opts,
         "form": form,
         "counts": _counts(result) if result else [],
-        "refused": result.refused[:SHOWN] if result else [],
+        "refused": [_told(row) for row in result.refused[:SHOWN]] if result else [],
         "more": max(len(result.refused) - SHOWN, 0) if result else 0,
         "back": reverse("admin:channels_sync_listing_changelist"),
         "template": f"{reverse('admin:channels_sync_listing_export')}?ending=xlsx",
@@ -74,10 +76,15 @@ def _import(request: HttpRequest, form: ImportForm) -> Imported | None:
         try:
             result = import_items(shop=form.cleaned_data["shop"], facts=inspect(path), actor=actor_of(request))
         except HubError as error:
-            form.add_error("file", str(error))
+            form.add_error("file", reason_words(str(error)))
             return None
     say_what_stays_on_sale(request, result.put_aside)
     return result
+
+
+def _told(row: Refused) -> Refused:
+    """Return a refused row in the reader's language."""
+    return replace(row, field=field_words(row.field), reason=reason_words(row.reason))
 
 
 def _counts(result: Imported) -> list[tuple[str, int]]:

@@ -19,7 +19,6 @@ from channels_sync.services.verdicts import NOT_SHOWN, Verdict, compared
 from orderhub.core import hooks
 from orderhub.core.errors import HubError
 from orderhub.core.results import Outcome
-from orderhub.core.wording import labelled
 from orderhub.models import Order, Shop
 from orderhub.services import inbox, leases
 
@@ -118,7 +117,7 @@ def _take_in_again(shop: Shop, access: ShopAccess, numbers: Sequence[str]) -> di
         )  # fmt: skip
         for row in hooks.process_inbox(item.pk).rows:
             if row.outcome is Outcome.REJECTED:
-                reasons[row.external_no] = labelled(row.field, row.reason) if row.field else row.reason
+                reasons[row.external_no] = f"{row.field}: {row.reason}" if row.field else row.reason
     return reasons
 
 

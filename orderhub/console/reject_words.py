@@ -10,6 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from orderhub.core.wording import labelled
+
 _SOME = r"(?P<value>.+)"
 _REASONS: tuple[tuple[str, str | Promise], ...] = (
     (r"required", gettext_lazy("This is missing.")),
@@ -55,10 +57,33 @@ _REASONS: tuple[tuple[str, str | Promise], ...] = (
     (r"nested too deep", gettext_lazy("The row is nested too deep.")),
     (rf"cannot be stored: {_SOME}", gettext_lazy("It cannot be stored: %(value)s")),
     (r"refused by a rule", gettext_lazy("The database refused the row.")),
+    (rf"there is no SKU {_SOME}", gettext_lazy("There is no SKU %(value)s.")),
+    (r"an ignored item has no SKU", gettext_lazy("An ignored item has no SKU.")),
+    (r"at most (?P<value>\d+) SKUs", gettext_lazy("An item has %(value)s SKUs at most.")),
+    (r"at most (?P<value>\d+) characters", gettext_lazy("The text is longer than %(value)s characters.")),
+    (r"another state than in row (?P<value>\d+)", gettext_lazy("Row %(value)s gives the item another state.")),
+    (rf"{_SOME} appears twice for this item", gettext_lazy("%(value)s is there twice for this item.")),
+    (r"one SKU appears twice", gettext_lazy("One SKU is there twice.")),
+    (r"an item id, a channel SKU id or a merchant code is needed",
+     gettext_lazy("An item id, a channel SKU id or a merchant code is needed.")),
+    (r"each part is an object with sku and quantity", gettext_lazy("Each part is an object with sku and quantity.")),
+    (r"1 to 1000 pieces, not (?P<value>\S+)", gettext_lazy("There are 1 to 1000 pieces, not %(value)s.")),
+    (r"must be a text or a number", gettext_lazy("This must be a text or a number.")),
+    (r"must be an object", gettext_lazy("The row is not built as it should be.")),
+    (r"the file is empty", gettext_lazy("The file is empty.")),
+    (r"columns sku and one of item_id, sku_id, outer_id are needed; the file has: (?P<value>.*)",
+     gettext_lazy("The columns sku and one of item_id, sku_id, outer_id are needed. The file has: %(value)s")),
+    (rf"the workbook cannot be read: {_SOME}", gettext_lazy("The workbook cannot be read (%(value)s).")),
+    (r"a JSON list cannot be read as a stream: write one order per line \(NDJSON\)",
+     gettext_lazy("A JSON list cannot be read. Write one object a line (NDJSON).")),
+    (r"a line is longer than 16 million characters", gettext_lazy("A line is longer than 16 million characters.")),
+    (r"row (?P<value>\d+): .+ \(a quotation mark that is never closed\?\)",
+     gettext_lazy("Row %(value)s cannot be read. Is there a quotation mark that is never closed?")),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern, re.DOTALL), words) for pattern, words in _REASONS)
 _IN_ROW = re.compile(r" \(row (\d+)\)$")
 _LINE = re.compile(r"^lines\[(\d+)\]")
+_WITH_FIELD = re.compile(r"([a-z_][\w.\[\]]*): (.+)", re.DOTALL)
 
 _FIELDS: dict[str, str | Promise] = {
     "external_no": gettext_lazy("order number"),
@@ -96,6 +121,14 @@ _FIELDS: dict[str, str | Promise] = {
     "unit_price_fen": gettext_lazy("unit price"),
     "unit_price": gettext_lazy("unit price"),
     "refund": gettext_lazy("refund"),
+    "item_id": gettext_lazy("item id"),
+    "sku_id": gettext_lazy("channel SKU id"),
+    "outer_id": gettext_lazy("merchant code"),
+    "spec": gettext_lazy("variant"),
+    "state": gettext_lazy("state"),
+    "parts": gettext_lazy("parts"),
+    "value": gettext_lazy("Value of a piece"),
+    "value_fen": gettext_lazy("Value of a piece"),
 }  # fmt: skip
 """Of the hub's own draft and of its tables; the fields of platforms go by the platforms' names."""
 
@@ -105,6 +138,12 @@ def reason_words(reason: str) -> str:
     row = _IN_ROW.search(reason)
     told = _sentence(_IN_ROW.sub("", reason))
     return _("%(reason)s (row %(row)s)") % {"reason": told, "row": row.group(1)} if row else told
+
+
+def row_words(text: str) -> str:
+    """Return a stored `field: reason`, or a reason alone, in the reader's language."""
+    found = _WITH_FIELD.fullmatch(text)
+    return labelled(field_words(found[1]), reason_words(found[2])) if found else reason_words(text)
 
 
 def field_words(path: str) -> str:

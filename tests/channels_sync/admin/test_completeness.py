@@ -121,6 +121,13 @@ def test_settled_differences_leave_the_first_view(supervisor, job):
     assert "DONE-1" in supervisor.get(f"{DIFFERENCES}?view=all").content.decode()
 
 
+def test_why_an_order_could_not_be_taken_in_is_told_in_the_reader_s_language(supervisor, job):
+    row = difference(job, "KEPT-1", state="kept", note="lines[1].quantity: Expected `int` >= 1")
+    supervisor.cookies["django_language"] = "zh-hans"
+    for path in (DIFFERENCES, f"{DIFFERENCES}{row.pk}/change/"):
+        assert "件数（第 2 项明细）：数值不能小于 1。" in supervisor.get(path).content.decode()
+
+
 def test_mending_is_asked_for_and_done_by_the_job(supervisor, job):
     rows = [difference(job, "T1"), difference(job, "T2"), difference(job, "T3", state="mended")]
     page = act(supervisor, DIFFERENCES, "mend", *rows).content.decode()

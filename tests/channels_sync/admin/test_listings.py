@@ -274,13 +274,32 @@ def test_a_file_is_taken_over_and_each_bad_row_named(log_in, shop):
     response = log_in("supervisor").post(f"{LIST}import/", {"shop": shop.pk, "file": upload(text)})
     body = response.content.decode()
     assert re.search(r"new <strong class=\"num\">1</strong>", body)
-    assert "there is no SKU NOPE" in body
+    assert "There is no SKU NOPE." in body
     assert parts_of(Listing.objects.get()) == [("SERUM-30", 2, 9900)]
 
 
-@pytest.mark.parametrize(("text", "reason"), [("", "empty"), ("foo,bar\n1,2\n", "columns sku and one of")])
+def test_bad_rows_are_told_in_the_reader_s_language(log_in, shop):
+    client = log_in("supervisor")
+    client.cookies["django_language"] = "zh-hans"
+    text = "item_id,sku,quantity,state\n12,NOPE,1,\n13,SERUM-30,x,\n14,SERUM-30,1001,\n15,SERUM-30,1,ignored\n"
+    body = client.post(f"{LIST}import/", {"shop": shop.pk, "file": upload(text)}).content.decode()
+    assert re.findall(r'<td class="num">([^<]*)</td><td class="text">([^<]*)</td>', body) == [
+        ("SKU", "没有 SKU NOPE。"), ("件数", "不是整数。"), ("件数", "件数应为 1 至 1000，实际为 1001。"),
+        ("状态", "已忽略的商品不能有 SKU。"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (" \n", "文件为空。"),
+        ("foo,bar\n1,2\n", "需要 sku 列，以及 item_id、sku_id、outer_id 中的至少一列。文件中的列：foo, bar"),
+    ],
+)
 def test_a_file_that_cannot_be_used_is_told_at_its_field(log_in, shop, text, reason):
-    response = log_in("supervisor").post(f"{LIST}import/", {"shop": shop.pk, "file": upload(text)})
+    client = log_in("supervisor")
+    client.cookies["django_language"] = "zh-hans"
+    response = client.post(f"{LIST}import/", {"shop": shop.pk, "file": upload(text)})
     assert (response.status_code, reason in response.content.decode()) == (400, True)
 
 

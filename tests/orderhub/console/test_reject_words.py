@@ -65,6 +65,15 @@ def test_what_a_draft_is_refused_for(values, field, reason):
         "not JSON: Expecting value", "nested too deep", "cannot be stored: Integer exceeds 64-bit range",
         "the number lost its last digits in a spreadsheet; format the column as text", "must be a text",
         "has characters that cannot be read in the file's encoding", "refused by a rule", "expected a list of rows",
+        "there is no SKU A-1", "an ignored item has no SKU", "at most 50 SKUs", "at most 100 characters",
+        "another state than in row 2", "A-1 appears twice for this item", "one SKU appears twice",
+        "an item id, a channel SKU id or a merchant code is needed", "each part is an object with sku and quantity",
+        "1 to 1000 pieces, not 0", "must be a text or a number", "must be an object", "the file is empty",
+        "columns sku and one of item_id, sku_id, outer_id are needed; the file has: ",
+        "the workbook cannot be read: BadZipFile",
+        "a JSON list cannot be read as a stream: write one order per line (NDJSON)",
+        "a line is longer than 16 million characters",
+        "row 3: unexpected end of data (a quotation mark that is never closed?)",
     ],
 )  # fmt: skip
 def test_reasons_of_platforms_files_and_the_database_have_words(reason):
