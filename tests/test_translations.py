@@ -99,6 +99,13 @@ def test_letting_an_order_go_and_accepting_its_reasons_have_one_word_each(catalo
     assert of_it
 
 
+def test_refusing_a_parcel_is_said_of_buyers_alone(catalogue):
+    """拒收 is what a buyer does with a parcel; a row that the hub could not take in is 未入池."""
+    assert [entry.msgid for entry, text in given(catalogue) if "拒收" in text] == [
+        "Refused or returned orders in 90 days"
+    ]
+
+
 def test_no_text_is_there_twice(catalogue):
     keys = [(entry.msgctxt, entry.msgid) for entry in catalogue]
     assert sorted({key for key in keys if keys.count(key) > 1}, key=str) == []

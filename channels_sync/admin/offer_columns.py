@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from channels_sync.models import Listing
 from channels_sync.selectors.listings import current
@@ -77,7 +77,7 @@ class OfferColumns(ConsoleModelAdmin):
         offer = self._offer(listing)
         return columns.when(offer.shown_at) if offer and offer.shown_at else columns.NOTHING
 
-    @admin.display(description=gettext_lazy("stock error"))
+    @admin.display(description=pgettext_lazy("channel item", "stock error"))
     def refused_because(self, listing: Listing) -> SafeString:
         """What the platform said, and when it is tried again."""
         offer = self._offer(listing)

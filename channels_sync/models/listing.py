@@ -51,7 +51,7 @@ class Listing(models.Model):
     )  # fmt: skip
     shown = models.IntegerField(_("quantity shown"), null=True, editable=False)
     shown_at = models.DateTimeField(_("told at"), null=True, editable=False)
-    stock_error = models.TextField(_("stock error"), blank=True, default="", editable=False)
+    stock_error = models.TextField(pgettext_lazy("channel item", "stock error"), blank=True, default="", editable=False)
     stock_retry_at = models.DateTimeField(_("next try"), null=True, editable=False)
     asked = models.IntegerField(null=True, editable=False)
     """The quantity of a write whose answer is not known: what the channel shows is not known either."""

@@ -45,6 +45,9 @@ def test_a_refused_item_has_a_view_a_reason_and_a_way_out(log_in, listing):
     page = client.get(f"{LIST}{listing.pk}/change/").content.decode()
     assert "商品不存在" in page
     assert "tried again" in page
+    client.cookies["django_language"] = "zh-hans"
+    assert "库存回传错误" in client.get(f"{LIST}{listing.pk}/change/").content.decode()
+    client.cookies["django_language"] = "en"
     act(client, listing, "try_stock")
     listing.refresh_from_db()
     assert listing.stock_retry_at is None
