@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -89,6 +90,7 @@ def gate_view(request: HttpRequest) -> HttpResponse:
         "form": form,
         "may_set": request.user.has_perm(SET),
         "changes": recent_changes(),
+        "now": timezone.now(),
         **told(gate_overview()),
     }
     return TemplateResponse(request, "console/gate.html", context, status=400 if form.errors else 200)

@@ -201,3 +201,29 @@ def test_pages_fit_the_window_in_both_colours(console, path, scheme):
     assert inside(page)
     dark = page.evaluate("document.documentElement.classList.contains('dark')")
     assert dark == (scheme == "dark")
+
+
+def read_the_gate_again(page):
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_a_gate_page_that_gets_no_answer_keeps_its_numbers_and_says_so(open_tab, supervisor):
+    tab = open_tab(user=supervisor, language="en")
+    page = tab.open("/ops/gate/")
+    page.route("**/ops/gate/", lambda route: route.abort())
+    read_the_gate_again(page)
+    expect(page.locator("#stale")).to_contain_text("The hub does not answer.")
+    expect(page.locator("#gate .gate-banner")).to_have_count(1)
+    page.unroute("**/ops/gate/")
+    read_the_gate_again(page)
+    expect(page.locator("#stale")).to_be_hidden()
+    assert [text for text in tab.problems if "htmx:sendError" not in text and "ERR_FAILED" not in text] == []
+    tab.problems.clear()
+
+
+def test_who_was_logged_out_at_the_gate_reads_it_and_keeps_the_numbers(open_tab, supervisor):
+    page = open_tab(user=supervisor, language="en").open("/ops/gate/")
+    page.context.clear_cookies(name="sessionid")
+    read_the_gate_again(page)
+    expect(page.locator("#stale")).to_contain_text("You are logged out.")
+    expect(page.locator("#gate .gate-banner")).to_have_count(1)
