@@ -185,7 +185,10 @@ _TEXTS: dict[str, Teller] = {
     "token_refused": lambda _t, f: (_("The platform refuses the shop's authorisation."), _renew(f)),
     "token_over": lambda t, f: (_("The authorisation ended %(when)s.") % {"when": _ago(t.at)}, _renew(f)),
     "token_failing": lambda t, f: (
-        _("The authorisation ends %(when)s and could not be renewed.") % {"when": _ends(t)}, _renew(f),
+        _("The authorisation ends %(when)s and could not be renewed.") % {"when": exact(t.at)}
+        if t.at
+        else _("The authorisation could not be renewed."),
+        _renew(f),
     ),
     "token_soon": lambda t, f: (_("The authorisation ends %(when)s.") % {"when": _ends(t)}, _renew(f)),
     "silent": lambda t, f: (

@@ -171,6 +171,12 @@ def test_how_long_the_authorisation_lasts(log_in):
     assert "Authorisation refused" in tile_of(client, "refused")
 
 
+def test_a_token_without_a_known_end_that_is_not_renewed_is_told_without_a_date(log_in):
+    shop = make_channel("typed", "jd")
+    ShopSync.objects.filter(shop=shop).update(token_error="no refresh token")
+    assert "The authorisation could not be renewed. Press" in tile_of(log_in("supervisor"), "typed")
+
+
 def test_a_gate_that_is_not_open_stands_above_everything(log_in):
     client = log_in("supervisor")
     shop = make_channel("tb")
