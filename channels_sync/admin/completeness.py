@@ -226,5 +226,8 @@ def _sums(platform: int, pool: int) -> SafeString:
 
 
 def _report(request: HttpRequest, count: int) -> None:
+    if not count:
+        messages.warning(request, _("Nothing was changed."))
+        return
     text = ngettext("%(count)d was changed.", "%(count)d were changed.", count)
     messages.success(request, text % {"count": count})

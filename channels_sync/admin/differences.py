@@ -111,10 +111,20 @@ class DifferenceAdmin(ReadOnlyModelAdmin):
     @admin.action(description=gettext_lazy("Fetch again and mend"), permissions=["mend"])
     def mend(self, request: HttpRequest, rows: QuerySet[Difference]) -> None:
         """Have the selected differences mended by the next turn of the job."""
-        count = mend.ask(difference_ids=list(rows.values_list("pk", flat=True)), actor=actor_of(request))
-        text = ngettext(
-            "%(count)d difference is mended within a minute or two.",
-            "%(count)d differences are mended within a minute or two.",
-            count,
-        )
-        messages.success(request, text % {"count": count})
+        ids = list(rows.values_list("pk", flat=True))
+        count = mend.ask(difference_ids=ids, actor=actor_of(request))
+        left = len(ids) - count
+        if count:
+            text = ngettext(
+                "%(count)d difference is mended within a minute or two.",
+                "%(count)d differences are mended within a minute or two.",
+                count,
+            )
+            messages.success(request, text % {"count": count})
+        if left:
+            text = ngettext(
+                "%(count)d difference is settled or being mended already.",
+                "%(count)d differences are settled or being mended already.",
+                left,
+            )
+            messages.warning(request, text % {"count": left})

@@ -118,9 +118,10 @@ class RejectAdmin(ReadOnlyModelAdmin):
             return _("taken in")
 
         outcomes = each_row(rows.defer("packed_row"), do)
-        if any(outcome.message == asked for outcome in outcomes):
+        told = [outcome for outcome in outcomes if outcome.message != asked]
+        if len(told) < len(outcomes):
             messages.info(request, asked)
-        return report(self, request, _("Try again"), outcomes)
+        return report(self, request, _("Try again"), told) if told else None
 
     @admin.action(description=gettext_lazy("Set aside…"), permissions=["handle"])
     def dismiss(self, request: HttpRequest, rows: QuerySet[Reject]) -> HttpResponse | None:

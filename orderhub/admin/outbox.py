@@ -84,8 +84,9 @@ class EffectAdmin(ReadOnlyModelAdmin):
         ids = sorted(rows.values_list("pk", flat=True))
         done = retry_dead(effect_ids=ids, actor=actor_of(request))
         left = len(ids) - done
-        text = ngettext("%(count)d dead letter is tried again.", "%(count)d dead letters are tried again.", done)
-        messages.success(request, text % {"count": done})
+        if done:
+            text = ngettext("%(count)d dead letter is tried again.", "%(count)d dead letters are tried again.", done)
+            messages.success(request, text % {"count": done})
         if left:
             text = ngettext("%(count)d row was no dead letter.", "%(count)d rows were no dead letters.", left)
             messages.warning(request, text % {"count": left})

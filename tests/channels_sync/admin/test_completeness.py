@@ -49,6 +49,10 @@ def act(client, path, action, *rows, **more):
     return client.post(path, {"action": action, "_selected_action": [row.pk for row in rows], **more}, follow=True)
 
 
+def said(response):
+    return [(message.level_tag, str(message)) for message in response.context["messages"]]
+
+
 @pytest.mark.parametrize("path", [BACKFILLS, RECONCILIATIONS, DIFFERENCES])
 @pytest.mark.parametrize(("role", "status"), [("supervisor", 200), ("auditor", 200), ("agent", 403), ("risk", 403)])
 def test_who_may_look(log_in, path, role, status):
@@ -130,8 +134,12 @@ def test_why_an_order_could_not_be_taken_in_is_told_in_the_reader_s_language(sup
 
 def test_mending_is_asked_for_and_done_by_the_job(supervisor, job):
     rows = [difference(job, "T1"), difference(job, "T2"), difference(job, "T3", state="mended")]
-    page = act(supervisor, DIFFERENCES, "mend", *rows).content.decode()
-    assert "2 differences are mended within a minute or two." in page
+    settled = ("warning", "1 difference is settled or being mended already.")
+    everything = f"{DIFFERENCES}?view=all"
+    assert said(act(supervisor, everything, "mend", *rows)) == [
+        ("success", "2 differences are mended within a minute or two."), settled,
+    ]  # fmt: skip
+    assert said(act(supervisor, everything, "mend", rows[2])) == [settled]
     assert list(Difference.objects.order_by("pk").values_list("state", "closed_by")) == [
         ("asked", "the-supervisor"), ("asked", "the-supervisor"), ("mended", ""),
     ]  # fmt: skip
@@ -154,6 +162,8 @@ def test_back_fills_are_stopped_and_go_on(supervisor, shop):
     waiting.refresh_from_db()
     assert waiting.state == JobState.WAITING
     assert "1 was changed." in act(supervisor, BACKFILLS, "stop", waiting, failed, confirmed="1").content.decode()
+    again = act(supervisor, BACKFILLS, "stop", waiting, failed, confirmed="1")
+    assert said(again) == [("warning", "Nothing was changed.")]
     act(supervisor, BACKFILLS, "try_again", waiting, failed)
     waiting.refresh_from_db()
     failed.refresh_from_db()

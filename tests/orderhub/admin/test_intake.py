@@ -63,7 +63,9 @@ def test_a_row_that_can_be_read_now_is_taken_in(supervisor, rules):
 def test_an_order_that_was_not_shown_is_asked_for_again_and_that_is_told(supervisor):
     reject = make_reject(make_shop(platform="jd"), row={"orderId": "T1", "hub_refused": "busy"})
     response = supervisor.post(REJECTS, {"action": "rerun", "_selected_action": [reject.pk]}, follow=True)
-    assert "平台未给出该订单的详情，已重新查询；订单入池后，此行自动关闭。" in response.content.decode()
+    assert [str(message) for message in response.context["messages"]] == [
+        "平台未给出该订单的详情，已重新查询；订单入池后，此行自动关闭。"
+    ]
     assert InboxItem.objects.get().headers == {"numbers": ["T1"]}
 
 

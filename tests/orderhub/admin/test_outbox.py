@@ -44,6 +44,12 @@ def test_dead_letters_are_tried_again_and_others_left_alone(person, role):
     assert (done.state, done.attempts) == ("done", 1)
 
 
+def test_rows_that_are_no_dead_letters_are_no_success(supervisor):
+    done = make_effect(make_order(), "done")
+    page = supervisor.post(LIST, {"action": "retry", "_selected_action": [done.pk]}, follow=True)
+    assert [message.level_tag for message in page.context["messages"]] == ["warning"]
+
+
 def test_an_auditor_cannot_retry(person):
     dead = make_effect(make_order(), "dead")
     person("auditor").post(LIST, {"action": "retry", "_selected_action": [dead.pk]})
