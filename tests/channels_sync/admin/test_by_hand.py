@@ -2,7 +2,8 @@
 
 import pytest
 
-from orderhub.models import Order, Parcel, Warehouse
+from channels_sync.by_hand_form import ByHandForm
+from orderhub.models import Order, Parcel, ParcelLine, Warehouse
 from tests.factories import make_order, make_shop
 
 
@@ -42,6 +43,7 @@ def test_the_form_ships_the_order(log_in, order):
         ({"carrier": ""}, "This field is required"),
         ({"carrier": "XX"}, "Select a valid choice"),
         ({"warehouse": "nowhere"}, "Select a valid choice"),
+        ({"warehouse": ""}, "This field is required"),
         ({"reason": ""}, "This field is required"),
     ],
 )
@@ -50,6 +52,30 @@ def test_what_is_typed_wrong_comes_back_with_why(log_in, order, wrong, told):
     text = answer.content.decode()
     assert (answer.status_code, told in text, Parcel.objects.count()) == (400, True, 0)
     assert next(iter({"tracking_no": "sf 1234 567890", **wrong}.values())) in text
+
+
+def places(order):
+    form = ByHandForm(order)
+    return form.get_initial_for_field(form.fields["warehouse"], "warehouse"), dict(form.fields["warehouse"].choices)
+
+
+def test_the_usual_warehouse_is_offered_though_it_is_switched_off(order):
+    Warehouse.objects.create(code="WH00", name="广州仓", is_active=False)
+    usual = Warehouse.objects.create(code="WH02", name="成都仓", is_active=False)
+    order.shop.warehouse = usual
+    usual_code, offered = places(order)
+    assert (usual_code, list(offered)) == ("WH02", ["", "WH01", "WH02", "elsewhere"])
+
+
+def test_without_a_usual_warehouse_one_must_be_chosen(log_in, order):
+    assert places(order)[0] == ""
+    page = log_in("warehouse").get(f"/ops/orders/{order.pk}/ship/").content.decode()
+    assert '<option value="" selected>—</option>' in page.partition('name="warehouse"')[2]
+
+
+def test_what_was_bought_elsewhere_is_taken_off_no_stock(log_in, order):
+    assert ship(log_in("warehouse"), order, warehouse="elsewhere").status_code == 302
+    assert set(ParcelLine.objects.values_list("warehouse", flat=True)) == {""}
 
 
 def test_an_order_that_went_to_the_warehouse_meanwhile_is_refused(log_in, order):
