@@ -1,6 +1,6 @@
 """Filters of lists: by choice, by time range, and those that features add to the order list from their `admin.py`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -60,8 +60,7 @@ class ManyFilter(FieldListFilter):
         given = ",".join(text for name in self.names for text in request.GET.getlist(name))
         self.chosen = [word for word in dict.fromkeys(given.split(",")) if word]
         super().__init__(field, request, params, model, model_admin, field_path)
-        own = {*self.names, "after", "before", "p"}
-        self.kept = [(name, value) for name, value in request.GET.items() if name not in own]
+        self.kept = _kept(request, self.names)
         self.words = [(str(key), str(label)) for key, label in field.flatchoices if key]
 
     def expected_parameters(self) -> list[str | None]:
@@ -121,8 +120,7 @@ class TimeFilter(FieldListFilter):
         self.field_name = field_path
         super().__init__(field, request, params, model, model_admin, field_path)
         self.from_value, self.to_value = self._value(self.from_name), self._value(self.to_name)
-        own = {*self.expected_parameters(), "after", "before", "p"}
-        self.kept = [(name, value) for name, value in request.GET.items() if name not in own]
+        self.kept = _kept(request, self.names)
 
     def expected_parameters(self) -> list[str | None]:
         """Name the parameters of the address."""
@@ -173,6 +171,12 @@ class TimeFilter(FieldListFilter):
     def _value(self, name: str) -> str:
         values: Any = self.used_parameters.get(name, "")
         return str(values if isinstance(values, str) else (values[-1] if values else ""))
+
+
+def _kept(request: HttpRequest, own: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what of the address a filter's form carries on: all but its own parameters and the page."""
+    left_out = {*own, "after", "before", "p"}
+    return [(name, value) for name, values in request.GET.lists() if name not in left_out for value in values]
 
 
 def _local(text: str) -> datetime | None:

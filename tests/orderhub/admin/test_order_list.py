@@ -274,6 +274,15 @@ def test_several_statuses_at_once(supervisor):
     assert 'href="?is_urgent__exact=1"' in kept
 
 
+def test_a_typed_time_range_keeps_every_ticked_status(supervisor):
+    query = "status__in=short&status__in=ready&lane__in=urgent&lane__in=abnormal"
+    response = supervisor.get(f"{LIST}?{query}")
+    kept = {spec.field_name: spec.kept for spec in response.context["cl"].filter_specs if hasattr(spec, "kept")}
+    lanes = [("lane__in", "urgent"), ("lane__in", "abnormal")]
+    assert kept["status"] == lanes
+    assert kept["created_at"] == [("status__in", "short"), ("status__in", "ready"), *lanes]
+
+
 def test_a_pasted_list_of_numbers_shows_their_orders(supervisor):
     shop, other = make_shop(), make_shop()
     first = make_order(shop, external_no="T2026111100000001")
