@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -152,6 +153,11 @@ class ConsoleChangeList(ChangeList):  # type: ignore[misc]
     def count_text(self) -> str:
         """The number of matching rows as people read it."""
         return count_text(self.result_count)
+
+    @property
+    def whole_view_link(self) -> str:
+        """Address of the saved view without search and filters."""
+        return str(self.get_query_string(remove=[SEARCH_VAR, *self.get_filters_params()]))
 
     @property
     def next_link(self) -> str:

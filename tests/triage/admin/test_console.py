@@ -81,6 +81,12 @@ def test_the_list_says_what_each_rule_does(supervisor):
     assert "Order total is more than ¥5,000.00" in text
 
 
+@pytest.mark.parametrize("query", ["q=nonsense", "q=nonsense&outcome__exact=urgent", "outcome__exact=nonsense"])
+def test_a_list_without_hits_leads_back_to_its_whole_view(supervisor, query):
+    text = supervisor.get(f"{RULES}?view=on&{query}").content.decode()
+    assert 'class="button" href="?view=on"' in text
+
+
 def test_saving_a_rule_publishes_a_version(supervisor):
     rule = Rule.objects.get(code="quantity_high")
     condition = {"fact": "amount.most_of_one_sku", "op": "gt", "value": 20}
