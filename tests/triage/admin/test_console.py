@@ -13,7 +13,7 @@ from orderhub.services.roles import sync_roles
 from tests.factories import make_order, make_user
 from tests.triage.judge import NOW
 from tests.triage.selectors.test_findings import BAD, judged
-from triage.models import CampaignPrice, Finding, Rule, RuleSet, ShippingStop, Vocabulary
+from triage.models import CampaignPrice, Finding, Rule, RuleSet, ShippingStop, Term, Vocabulary
 from triage.services import note_after_push
 
 RULES, LIST = "/ops/triage/rule/", "/ops/orderhub/order/"
@@ -150,6 +150,24 @@ def test_a_term_added_in_the_console_is_published(supervisor):
     answer = supervisor.post(f"/ops/triage/vocabulary/{words.pk}/change/", form)
     assert "Neither a division code" in answer.content.decode()
     assert RuleSet.objects.count() == 2
+
+
+def shown_form(answer):
+    """Return what a page with its inline rows sends back unchanged."""
+    formset = answer.context["inline_admin_formsets"][0].formset
+    forms = [answer.context["adminform"].form, formset.management_form, *formset.forms]
+    fields = {field.html_name: field.value() for form in forms for field in form}
+    return {name: value for name, value in fields.items() if value not in (None, False)}
+
+
+def test_a_long_list_of_words_is_saved(supervisor):
+    words = Vocabulary.objects.get(key="changes")
+    Term.objects.filter(vocabulary=words).delete()
+    Term.objects.bulk_create(Term(vocabulary=words, term=f"改{n}") for n in range(145))
+    page = f"/ops/triage/vocabulary/{words.pk}/change/"
+    form = shown_form(supervisor.get(page))
+    answer = supervisor.post(page, {**form, "terms-144-note": "x"})
+    assert (answer.status_code, words.terms.filter(note="x").count()) == (302, 1)
 
 
 def test_a_campaign_price_is_typed_in_yuan(supervisor):
