@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from orderhub.console import columns
-from orderhub.console.actions import actor_of, asked_reason, each_row, report
+from orderhub.console.actions import actor_of, asked_reason, at_most, each_row, report
 from orderhub.console.change_list import SavedView
 from orderhub.console.filters import ShopFilter, TimeFilter
 from orderhub.console.model_admin import ReadOnlyModelAdmin
@@ -117,7 +117,7 @@ class RejectAdmin(ReadOnlyModelAdmin):
                 raise HubError(labelled(field_words(now.field_path), reason) if now.field_path else reason)
             return _("taken in")
 
-        outcomes = each_row(rows.defer("packed_row"), do)
+        outcomes = each_row(at_most(request, rows.defer("packed_row")), do)
         told = [outcome for outcome in outcomes if outcome.message != asked]
         if len(told) < len(outcomes):
             messages.info(request, asked)
@@ -241,7 +241,7 @@ class InboxAdmin(ReadOnlyModelAdmin):
             counts = hooks.process_inbox(item.pk).counts()
             return " · ".join(f"{OUTCOMES.get(name, name)} {count}" for name, count in counts.items())
 
-        return report(self, request, _("Take in now"), each_row(rows.defer(*self.deferred), do))
+        return report(self, request, _("Take in now"), each_row(at_most(request, rows.defer(*self.deferred)), do))
 
 
 OUTCOMES = {

@@ -17,6 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from orderhub.console.paging import COUNT_CAP, count_text
 from orderhub.core.errors import HubError, words_of
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,19 @@ class Answer:
 def actor_of(request: HttpRequest) -> str:
     """Return the name under which a person's writes are recorded."""
     return request.user.get_username()
+
+
+def at_most(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the first MOST of the rows that an action is to work on; the person is told how many stay."""
+    left = rows.values("pk")[MOST : MOST + COUNT_CAP + 1].count()
+    if left:
+        text = ngettext(
+            "Only %(most)s rows are taken at once: %(left)s more stays as it is. Do the same again for it.",
+            "Only %(most)s rows are taken at once: %(left)s more stay as they are. Do the same again for them.",
+            left,
+        )
+        messages.warning(request, text % {"most": f"{MOST:,}", "left": count_text(left)})
+    return rows[:MOST]
 
 
 def each_row(rows: Iterable[Model], do: Callable[[Any], str]) -> list[RowOutcome]:

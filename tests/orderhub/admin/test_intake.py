@@ -156,3 +156,14 @@ def test_the_content_of_a_delivery_is_not_shown(supervisor):
     body = supervisor.get(f"{INBOX}{item.pk}/change/").content.decode()
     assert "13912345678" not in body
     assert "secret-token" not in body
+
+
+def test_of_all_rows_no_more_are_worked_on_than_one_answer_reaches(supervisor, rules, monkeypatch):
+    monkeypatch.setattr("orderhub.console.actions.MOST", 1)
+    shop = make_shop()
+    for number in ("T1", "T2"):
+        make_reject(shop, row={**ROW, "external_no": number}, external_no=number)
+        make_item(shop, delivery_key=number, state="dead", reader="draft")
+    for url, action, model, state in ((REJECTS, "rerun", Reject, "taken"), (INBOX, "take_in", InboxItem, "done")):
+        supervisor.post(url, {"action": action, "select_across": "1", "_selected_action": [model.objects.first().pk]})
+        assert model.objects.filter(state=state).count() == 1, action
