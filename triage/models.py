@@ -250,6 +250,16 @@ class CampaignPrice(models.Model):
     def __str__(self) -> str:
         return self.sku
 
+    def clean(self) -> None:
+        """Say at its field what the constraints would refuse."""
+        errors: dict[str, str] = {}
+        if self.price_fen is not None and self.price_fen <= 0:
+            errors["price_fen"] = str(_("must be above ¥0"))
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            errors["ends_at"] = str(_("must be later than the start"))
+        if errors:
+            raise ValidationError(errors)
+
 
 class ShippingStop(models.Model):
     """A region that one courier, or every courier, does not take parcels to, from one moment to another."""

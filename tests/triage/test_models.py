@@ -6,7 +6,7 @@ from django.utils.translation import override
 
 from orderhub.models import Warehouse
 from tests.triage.judge import NOW
-from triage.models import IpListing, Rule, ShippingStop, Term, Vocabulary
+from triage.models import CampaignPrice, IpListing, Rule, ShippingStop, Term, Vocabulary
 
 
 def test_starter_rules_are_clean(rules):
@@ -80,3 +80,26 @@ def test_the_courier_of_a_stop_is_kept_as_its_code(db, typed, code):
     with override("zh-hans"):
         made.full_clean()
     assert made.courier == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        ({}, {}),
+        ({"price_fen": 0}, {"price_fen": ["must be above ¥0"]}),
+        ({"ends_at": NOW}, {"ends_at": ["must be later than the start"]}),
+        (
+            {"price_fen": -1, "ends_at": NOW - timedelta(days=1)},
+            {"price_fen": ["must be above ¥0"], "ends_at": ["must be later than the start"]},
+        ),
+    ],
+)
+def test_a_campaign_price_says_at_the_field_what_is_wrong(db, changes, errors):
+    row = CampaignPrice(**{"sku": "A", "price_fen": 100, "starts_at": NOW, "ends_at": NOW + timedelta(1), **changes})
+    with override("en"):
+        try:
+            row.full_clean()
+        except ValidationError as error:
+            assert error.message_dict == errors
+        else:
+            assert errors == {}
