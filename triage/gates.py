@@ -46,7 +46,7 @@ HOLDS: Mapping[str, Gate] = {
     Hold.CASH_ON_DELIVERY: Gate(
         _("Cash on delivery"),
         _("Cash on delivery: the hub tells no warehouse what the courier must collect"),
-        _("Somebody ships it by hand on the platform, or the buyer pays online"),
+        _("Somebody ships it by hand here, or the buyer pays online"),
     ),
     Hold.PART_REFUNDED: Gate(
         _("Refunded in part"),
