@@ -198,7 +198,7 @@ CONTENT_SECURITY_POLICY = {
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
-# The page of a word list sends up to nine fields a term, for as many terms as a form takes (2,000).
+# The page of a word list sends eight or nine fields a term, for as many terms as a form takes (2,000).
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
 HUB_WORKERS = env.number("HUB_WORKERS", 4)

@@ -15,6 +15,7 @@ from orderhub.console.actions import actor_of
 from orderhub.console.change_list import by_time
 from orderhub.console.credentials import PlatformField, platforms
 from orderhub.console.filters import ShopFilter
+from orderhub.console.fresh import FreshForm
 from orderhub.console.model_admin import ConsoleModelAdmin
 from orderhub.core.words import DeadlineSource
 from orderhub.models import Order, ShipRule
@@ -32,6 +33,7 @@ class ShipRuleAdmin(ConsoleModelAdmin):
     search_fields = ("name",)
     text_columns = ("name",)
     number_columns = ("ship_hours",)
+    form = FreshForm
     fields = ("name", ("shop", "platform"), "ship_hours", "starts_at", "ends_at", "is_active")
     empty_text = gettext_lazy("Without a rule the channel's own time counts, else the hours of the shop.")
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from orderhub.console import columns
 from orderhub.console.change_list import SavedView
 from orderhub.console.fields import YuanField
+from orderhub.console.fresh import FreshForm
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
 from orderhub.console.origins import warehouse_names
 from orderhub.console.paging import Keyset
@@ -90,6 +91,7 @@ class SkuAdmin(ConsoleModelAdmin):
     search_help_text = gettext_lazy("SKU or title")
     number_columns = ("list_price", "floor_price")
     text_columns = ("title",)
+    form = FreshForm
     fields = ("code", "title", "list_price_fen", "floor_price_fen")
     empty_text = gettext_lazy("Articles appear with the first stock import.")
 

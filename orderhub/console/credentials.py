@@ -24,6 +24,7 @@ from unfold.widgets import (
 )
 
 from orderhub.console.columns import exact
+from orderhub.console.fresh import FreshForm
 from orderhub.console.model_admin import ConsoleModelAdmin
 from orderhub.core.registry import Registry
 from orderhub.models.shop import SealedSettings
@@ -114,6 +115,7 @@ def _state(name: str, stored: Mapping[str, Any], set_at: Mapping[str, datetime])
 class SealedAdmin(ConsoleModelAdmin):
     """Pages of shops and warehouses: stored credentials are never shown, an empty field keeps what is stored."""
 
+    form = FreshForm
     kinds: Registry[SystemKind]
     kind_field: str
 

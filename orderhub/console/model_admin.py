@@ -23,10 +23,12 @@ class ConsoleModelAdmin(ThemeModelAdmin):  # type: ignore[misc]
     """A list and a form in the console's look.
 
     A list over a table that grows sets `keyset`; then it pages by key, counts at most 10,000 rows and is not sorted by
-    other columns. `number_columns` are right-aligned, `text_columns` may break into lines.
+    other columns. `number_columns` are right-aligned, `text_columns` may break into lines. A page that several people
+    edit sets `form = FreshForm` (`orderhub/console/fresh.py`) and names its fields.
     """
 
     change_list_template: ClassVar[str] = "console/change_list.html"
+    change_form_before_template = "console/seen.html"
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER

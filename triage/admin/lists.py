@@ -15,6 +15,7 @@ from orderhub.console.actions import actor_of
 from orderhub.console.change_list import SavedView, by_time
 from orderhub.console.fields import YuanField
 from orderhub.console.filters import ShopFilter
+from orderhub.console.fresh import FreshForm
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
 from orderhub.console.paging import Keyset
 from orderhub.core.carriers import carrier_name
@@ -41,6 +42,7 @@ class BuyerListingAdmin(ConsoleModelAdmin):
     search_fields = ("buyer__startswith",)
     search_help_text = gettext_lazy("Buyer id")
     text_columns = ("note",)
+    form = FreshForm
     fields = ("shop", "buyer", "kind", "expires_at", "note")
     empty_text = gettext_lazy("Nobody is listed.")
 
@@ -61,6 +63,7 @@ class IpListingAdmin(ConsoleModelAdmin):
     list_display = ("network", "note", "expires_at", "created_at")
     search_fields = ("network__startswith", "note")
     text_columns = ("note",)
+    form = FreshForm
     fields = ("network", "expires_at", "note")
     empty_text = gettext_lazy("Enter offices and campuses, so that many orders from there are no alarm.")
 
@@ -77,6 +80,7 @@ class CampaignPriceAdmin(ConsoleModelAdmin):
     search_fields = ("sku__startswith",)
     search_help_text = gettext_lazy("SKU")
     number_columns = ("price", "max_quantity")
+    form = FreshForm
     fields = ("sku", "shop", "price_fen", "starts_at", "ends_at", "max_quantity")
     empty_text = gettext_lazy("Enter campaign prices before the campaign begins, so that they are no alarm.")
 
@@ -105,6 +109,7 @@ class ShippingStopAdmin(ConsoleModelAdmin):
     list_display = ("region", "courier_shown", "starts_at", "ends_at", "reason", "is_active", "set_by")
     search_fields = ("region", "reason")
     text_columns = ("reason",)
+    form = FreshForm
     fields = ("region", "courier", "starts_at", "ends_at", "reason", "is_active")
     empty_text = gettext_lazy("Enter regions that couriers do not serve for the moment, so that no parcel gets stuck.")
 

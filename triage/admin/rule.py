@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 from orderhub.console import columns
 from orderhub.console.actions import actor_of
 from orderhub.console.change_list import SavedView
+from orderhub.console.fresh import FreshForm
 from orderhub.console.model_admin import ConsoleModelAdmin, ReadOnlyModelAdmin
 from orderhub.console.origins import actor_word
 from orderhub.core.errors import FieldError
@@ -68,7 +69,7 @@ class ConditionField(forms.JSONField):
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 
-class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
+class RuleForm(FreshForm):
     """One rule."""
 
     condition = ConditionField(label=gettext_lazy("condition"))

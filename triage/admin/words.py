@@ -1,5 +1,6 @@
 """Word lists with their terms; each save publishes the next version."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,6 +10,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from orderhub.console.actions import actor_of
+from orderhub.console.fresh import FreshForm
 from orderhub.console.model_admin import ConsoleModelAdmin, ConsoleTabularInline
 from triage.models import Term, Vocabulary
 from triage.services.publishing import publish_rules
@@ -51,8 +53,13 @@ class TermInline(ConsoleTabularInline):
     """The terms of one list."""
 
     model = Term
+    form = FreshForm
     fields = ("term", "match", "weight", "is_active", "note")
     hide_title = True
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        """Add the mark of what was shown; who only looks would see it as a column."""
+        return (*self.fields, "seen") if self.has_change_permission(request, obj) else self.fields
 
 
 @admin.register(Vocabulary)
@@ -63,6 +70,7 @@ class VocabularyAdmin(ConsoleModelAdmin):
     search_fields = ("name", "key", "terms__term")
     number_columns = ("term_count",)
     text_columns = ("sample", "purpose")
+    form = FreshForm
     fields = ("name", "key", "help")
     readonly_fields = ("key",)
     inlines = (TermInline,)

@@ -1,9 +1,13 @@
+import json
+
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 
 from orderhub.admin.shop import ShopAdmin
 from orderhub.models import AgentGroup, Shop, Warehouse
 from tests.factories import make_shop, make_user
+from tests.orderhub.admin.answers import shown_form
 
 SHOPS = "/ops/orderhub/shop/"
 FORM = {"name": "旗舰店", "merge_window_seconds": 600, "ship_hours": 48, "settings": "{}", "is_active": "on"}
@@ -113,3 +117,32 @@ def test_saving_a_shop_keeps_a_session_that_was_renewed_since_its_page_was_read(
     supervisor.post(f"{SHOPS}{shop.pk}/change/", {**FORM, "credential_app_key": "5678"})
     shop.refresh_from_db()
     assert shop.credentials == {"app_key": "5678", "session": "new"}
+
+
+def test_a_shop_that_was_switched_off_meanwhile_is_not_switched_on_by_a_page_shown_before(supervisor):
+    shop = make_shop("tb", platform="taobao", name="旗舰店")
+    page = f"{SHOPS}{shop.pk}/change/"
+    supervisor.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    shown = shown_form(supervisor.get(page))
+    Shop.objects.filter(pk=shop.pk).update(is_active=False, settings={"safety": 5})
+    refused = supervisor.post(page, {**shown, "name": "旗舰店二"})
+    (told,) = refused.context["adminform"].form.non_field_errors()
+    assert told.startswith("“旗舰店” was changed by somebody else meanwhile: look at it and save again. ")
+    assert told.endswith('Stored now: Name: 旗舰店; Settings: {"safety": 5}; Active: no.')
+    shop.refresh_from_db()
+    assert (shop.name, shop.is_active, shop.settings) == ("旗舰店", False, {"safety": 5})
+    supervisor.post(page, {**shown_form(refused), "is_active": "", "settings": '{"safety": 5}'})
+    shop.refresh_from_db()
+    assert (shop.name, shop.is_active, shop.settings) == ("旗舰店二", False, {"safety": 5})
+
+
+def test_a_session_that_was_renewed_meanwhile_is_no_change_of_the_page(supervisor):
+    shop = make_shop("tb", platform="taobao")
+    page = f"{SHOPS}{shop.pk}/change/"
+    shown = shown_form(supervisor.get(page))
+    shop.credentials = {"session": "new"}
+    shop.save()
+    assert supervisor.post(page, {**shown, "name": "旗舰店二"}).status_code == 302
+    shop.refresh_from_db()
+    assert (shop.name, shop.credentials) == ("旗舰店二", {"session": "new"})
+    assert json.loads(LogEntry.objects.get().change_message) == [{"changed": {"fields": ["Name"]}}]

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from orderhub.models import TimelineEntry
 from orderhub.services.roles import sync_roles
 from tests.factories import make_order, make_user
+from tests.orderhub.admin.answers import shown_form
 from tests.triage.judge import NOW
 from tests.triage.selectors.test_findings import BAD, judged
 from triage.models import CampaignPrice, Finding, Rule, RuleSet, ShippingStop, Term, Vocabulary
@@ -152,14 +153,6 @@ def test_a_term_added_in_the_console_is_published(supervisor):
     assert RuleSet.objects.count() == 2
 
 
-def shown_form(answer):
-    """Return what a page with its inline rows sends back unchanged."""
-    formset = answer.context["inline_admin_formsets"][0].formset
-    forms = [answer.context["adminform"].form, formset.management_form, *formset.forms]
-    fields = {field.html_name: field.value() for form in forms for field in form}
-    return {name: value for name, value in fields.items() if value not in (None, False)}
-
-
 def test_a_long_list_of_words_is_saved(supervisor):
     words = Vocabulary.objects.get(key="changes")
     Term.objects.filter(vocabulary=words).delete()
@@ -168,6 +161,45 @@ def test_a_long_list_of_words_is_saved(supervisor):
     form = shown_form(supervisor.get(page))
     answer = supervisor.post(page, {**form, "terms-144-note": "x"})
     assert (answer.status_code, words.terms.filter(note="x").count()) == (302, 1)
+
+
+def test_a_rule_that_was_switched_off_meanwhile_is_not_switched_on_by_a_page_shown_before(supervisor):
+    rule = Rule.objects.get(code="phone_invalid")
+    page = f"{RULES}{rule.pk}/change/"
+    shown = shown_form(supervisor.get(page))
+    supervisor.post(RULES, {"action": "switch_off", "_selected_action": [rule.pk]})
+    refused = supervisor.post(page, {**shown, "name_en": "Bad phone"})
+    (told,) = refused.context["adminform"].form.non_field_errors()
+    assert told.startswith("“Invalid phone” was changed by somebody else meanwhile: look at it and save again. ")
+    assert told.endswith("Stored now: Name (English): Invalid phone; State: Off.")
+    rule.refresh_from_db()
+    assert (rule.state, rule.name_en, RuleSet.objects.count()) == ("off", "Invalid phone", 2)
+    again = shown_form(refused)
+    assert (again["seen"] != shown["seen"], again["name_en"], again["state"]) == (True, "Bad phone", "on")
+    assert f'name="seen" value="{again["seen"]}"' in refused.content.decode()
+    supervisor.post(page, {**again, "state": "off"})
+    rule.refresh_from_db()
+    assert (rule.state, rule.name_en, RuleSet.objects.count()) == ("off", "Bad phone", 3)
+
+
+def test_a_term_that_was_switched_off_meanwhile_is_not_switched_on_by_a_page_shown_before(supervisor):
+    words = Vocabulary.objects.get(key="changes")
+    page = f"/ops/triage/vocabulary/{words.pk}/change/"
+    shown = supervisor.get(page)
+    form, term = shown_form(shown), words.terms.get(pk=shown_form(shown)["terms-0-id"])
+    assert f'name="terms-0-seen" value="{form["terms-0-seen"]}"' in shown.content.decode()
+    Term.objects.filter(pk=term.pk).update(is_active=False)
+    refused = supervisor.post(page, {**form, "terms-0-note": "x"})
+    assert f"“{term}” was changed by somebody else meanwhile" in refused.content.decode()
+    assert list(words.terms.filter(pk=term.pk).values_list("is_active", "note")) == [(False, term.note)]
+    supervisor.post(page, {**shown_form(refused), "terms-0-note": "x"})
+    assert list(words.terms.filter(pk=term.pk).values_list("is_active", "note")) == [(True, "x")]
+
+
+def test_who_only_looks_at_a_list_of_words_sees_no_mark(person):
+    words = Vocabulary.objects.get(key="changes")
+    text = person("auditor").get(f"/ops/triage/vocabulary/{words.pk}/change/").content.decode()
+    assert ("-seen" in text, "column-seen" in text) == (False, False)
 
 
 def test_a_campaign_price_is_typed_in_yuan(supervisor):
