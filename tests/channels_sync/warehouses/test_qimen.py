@@ -205,11 +205,18 @@ def test_each_answer_has_its_consequence(wire, body, error, permanent):
     [
         ("S003 发货单已存在: mini-T1", "order"), ("订单已存在", "order"), ("单号重复", "order"), ("此单重复", "order"),
         ("delivery order already exists", "order"), ("DUPLICATE deliveryOrderCode", "order"),
-        ("order mini-T1 already exists in line-sku-item", "no"), ("S001 明细行商品编码重复", "no"),
+        ("order mini-T1 already exists in line-sku-item", "unnamed"), ("S001 明细行商品编码重复", "no"),
         ("订单明细已存在", "no"), ("编码重复", "no"), ("duplicate itemCode in order", "no"), ("duplicate SKU", "no"),
         ("duplicate orderLineNo", "no"), ("运单号重复", "no"), ("库存不足", "no"), ("订单行重复", "no"),
         ("订单编码重复", "order"), ("该单已存在，执行中", "order"),
         ("请勿重复提交", "unnamed"), ("duplicate request", "unnamed"),
+        ("订单号T-1已存在,仓库编码:WH01", "order"), ("货主编码[A]下订单[T-1]已存在", "order"),
+        ("单号重复: T-1 客户编码 C9", "order"), ("订单已存在，运单号YT123", "order"), ("订单已存在(2行)", "order"),
+        ("订单已存在,请勿重复推送商品", "unnamed"), ("ITEM_CHECK: order already exists", "unnamed"),
+        ("单号重复: T-1 商品编码 A", "unnamed"), ("商品编码A在订单T-1中重复", "unnamed"),
+        ("商品编码[A]重复", "no"), ("订单T-1下商品编码[A]重复", "no"), ("订单T-1的商品编码(A)重复", "no"),
+        ("订单创建失败，商品编码:A已存在", "no"), ("订单存在重复的商品编码", "no"), ("order has duplicate items", "no"),
+        ("订单已存在重复商品", "no"), ("运单号YT1已存在,订单T-1", "no"),
     ],
 )  # fmt: skip
 def test_a_refusal_is_a_repeat_only_where_it_names_the_order(said, twice):
