@@ -18,6 +18,10 @@ def order(taobao_shop):
 
 FIRST = (CONFIRM, confirm(CODE, ("YTO", "YT1", [("1", "A", 1)]), key="1", final=False))
 LAST = (CONFIRM, confirm(CODE, ("YTO", "YT2", [("1", "A", 1)]), key="2"))
+WHOLE = (CONFIRM, confirm(CODE, ("YTO", "YT1", [("1", "A", 2)]), key="4"))
+CORRECTED = (CONFIRM, confirm(CODE, ("YTO", "YT2", [("1", "A", 2)]), key="5"))
+CORRECTED_LAST = (CONFIRM, confirm(CODE, ("YTO", "YT3", [("1", "A", 1)]), key="6"))
+UNSAID = (CONFIRM, confirm(CODE, ("YTO", "YT1", []), ("YTO", "YT2", []), key="7"))
 
 
 def signed(number, hour=18, node="SIGN"):
@@ -36,6 +40,11 @@ def signed(number, hour=18, node="SIGN"):
         ([FIRST, LAST, signed("YT1"), signed("YT2", 19, "REFUSE")], "in_transit"),
         ([FIRST, LAST, signed("")], "delivered"),
         ([LAST, signed("YT2", 19, "REFUSE")], "returning"),
+        ([WHOLE, CORRECTED, signed("YT2")], "delivered"),
+        ([FIRST, LAST, CORRECTED_LAST, signed("YT1")], "in_transit"),
+        ([FIRST, LAST, CORRECTED_LAST, signed("YT3"), signed("YT1", 19)], "delivered"),
+        ([UNSAID, signed("YT2")], "in_transit"),
+        ([UNSAID, signed("YT2"), signed("YT1", 19)], "delivered"),
     ],
 )
 def test_the_end_of_one_parcel_is_not_that_of_the_order(client, order, events, status, at_once):
