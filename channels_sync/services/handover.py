@@ -78,12 +78,20 @@ def book(*, warehouse: Warehouse, told: Sequence[Told]) -> None:
 
 def _told_of_whole(told: Sequence[Told]) -> tuple[list[Told], list[Told], list[Claim]]:
     """Return what is said of whole orders, what of single parcels, and the ends of orders whose last word came after
-    all their parcels had been signed for."""
-    finals = {one.order_id for one in told if isinstance(one.said, Confirmed) and one.said.is_final}
+    all their parcels had been signed for or had come back."""
+    finals = {one.order_id: one.at for one in told if isinstance(one.said, Confirmed) and one.said.is_final}
     parcels = parcels_of({one.order_id for one in told}, complete=finals)
+    for one in told:
+        if isinstance(one.said, Step) and one.said.status == Status.RETURNING:
+            parcels[one.order_id].came_back(one.said.tracking_no, one.at)
     parts = [one for one in told if isinstance(one.said, Step) and parcels[one.order_id].is_part(one.said)]
-    ends = [(order_id, at) for order_id in sorted(finals) if (at := parcels[order_id].delivered_at)]
-    claims = [Claim(order_id, Source.WAREHOUSE, Status.DELIVERED, at, KIND) for order_id, at in ends]
+    claims = []
+    for order_id, at in sorted(finals.items()):
+        if delivered_at := parcels[order_id].delivered_at:
+            claims.append(Claim(order_id, Source.WAREHOUSE, Status.DELIVERED, delivered_at, KIND))
+        elif returned_at := parcels[order_id].returned_at:
+            # Nothing comes back that has not left: not before the word that it has.
+            claims.append(Claim(order_id, Source.WAREHOUSE, Status.RETURNING, max(returned_at, at), KIND))
     return [one for one in told if one not in parts], parts, claims
 
 
@@ -160,9 +168,17 @@ def _note(told: Sequence[Told], actor: str) -> None:
         cursor.execute("SELECT id, shop_id FROM orderhub_order WHERE id = ANY(%s)", [[one.order_id for one in told]])
         shops = dict(cursor.fetchall())
         record(cursor, [
-            Entry(shops[one.order_id], one.order_id, one.at, _kind(one.said), Source.WAREHOUSE, actor, data=_facts(one))
+            Entry(
+                shops[one.order_id], one.order_id, one.at, _kind(one.said), Source.WAREHOUSE, actor,
+                data=_facts(one) | _came_back(one.said),
+            )
             for one in told
         ])  # fmt: skip
+
+
+def _came_back(said: Step | Confirmed) -> dict[str, Any]:
+    """Return the mark of a parcel that came back, by which the last one to do so ends its order."""
+    return {"says": said.status} if isinstance(said, Step) and said.status == Status.RETURNING else {}
 
 
 def _kind(said: Step | Confirmed) -> str:

@@ -1,11 +1,12 @@
 """Several parcels of one order: what is said of one of them is the order's only once it is true of all."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from channels_sync.warehouses.base import Step
 from orderhub.core.status_graph import has_left, place_of
@@ -16,9 +17,11 @@ _ENDS = frozenset({Status.DELIVERED, Status.RETURNING})
 
 @dataclass(slots=True)
 class Parcels:
-    """The parcels of one order: when each was signed for, by tracking number, and whether they are all there are."""
+    """The parcels of one order: when each was signed for or came back, by tracking number, and whether they are all
+    there are."""
 
     signed: dict[str, datetime | None] = field(default_factory=dict)
+    back: dict[str, datetime] = field(default_factory=dict)
     doubled: set[str] = field(default_factory=set)
     """Those that brought pieces beyond what was ordered and nothing else: one that was told before under another number
     as a rule, so that of the two only one has an end."""
@@ -27,16 +30,28 @@ class Parcels:
     @property
     def delivered_at(self) -> datetime | None:
         """When the last of them was signed for; None until then."""
-        times = [at for at in self.signed.values() if at is not None]
-        return max(times) if self.is_all and times and len(times) >= len(self.signed) - len(self.doubled) else None
+        return self._last(at for at in self.signed.values() if at is not None)
+
+    @property
+    def returned_at(self) -> datetime | None:
+        """When the last of them came back; None until then."""
+        return self._last(self.back.values())
+
+    def came_back(self, number: str, at: datetime) -> None:
+        """Note that one of them came back; an unknown number is none of them."""
+        if number in self.signed:
+            self.back[number] = at
 
     def is_part(self, step: Step) -> bool:
         """Tell whether `step` is the end of one parcel only. Of an order whose parcels nobody told, and where no parcel
         is named, it is the end of the order."""
         if step.status not in _ENDS or not step.tracking_no or not self.signed:
             return False
-        is_only = self.is_all and self.signed.keys() == {step.tracking_no}
-        return not is_only and not (step.status == Status.DELIVERED and self.delivered_at)
+        return (self.delivered_at if step.status == Status.DELIVERED else self.returned_at) is None
+
+    def _last(self, ends: Iterable[datetime]) -> datetime | None:
+        times = list(ends)
+        return max(times) if self.is_all and times and len(times) >= len(self.signed) - len(self.doubled) else None
 
 
 def parcels_of(order_ids: Collection[int], *, complete: Collection[int]) -> dict[int, Parcels]:
@@ -58,18 +73,26 @@ def parcels_of(order_ids: Collection[int], *, complete: Collection[int]) -> dict
             place = place_of(status, under_refund)
             found[order_id].is_all = order_id in complete or has_left(place) or place == Status.RETURNING
             found[order_id].signed[number] = signed_at
-        cursor.execute(
-            """
-            SELECT DISTINCT l.order_id, p.tracking_no FROM orderhub_parcel_orders l
-            JOIN orderhub_parcel p ON p.id = l.parcel_id
-            JOIN orderhub_timelineentry t ON t.order_id = l.order_id
-                AND t.data ->> 'tracking_no' = p.tracking_no AND t.data ->> 'too_many' IS NOT NULL
-            WHERE l.order_id = ANY(%s) AND NOT EXISTS (
+        _read_marks(cursor, found)
+    return found
+
+
+def _read_marks(cursor: CursorWrapper, found: Mapping[int, Parcels]) -> None:
+    """Read from the timelines which parcels came back and which brought only pieces beyond what was ordered."""
+    cursor.execute(
+        """
+        SELECT l.order_id, p.tracking_no, max(t.at) FILTER (WHERE t.data ->> 'says' = %s),
+            bool_or(t.data ->> 'too_many' IS NOT NULL) AND NOT EXISTS (
                 SELECT FROM orderhub_parcelline i
                 WHERE i.order_id = l.order_id AND i.parcel_id = l.parcel_id AND i.quantity > 0)
-            """,
-            [sorted(order_id for order_id, parcels in found.items() if len(parcels.signed) > 1)],
-        )
-        for order_id, number in cursor.fetchall():
+        FROM orderhub_parcel_orders l JOIN orderhub_parcel p ON p.id = l.parcel_id
+        JOIN orderhub_timelineentry t ON t.order_id = l.order_id AND t.data ->> 'tracking_no' = p.tracking_no
+        WHERE l.order_id = ANY(%s) GROUP BY l.order_id, l.parcel_id, p.tracking_no
+        """,
+        [Status.RETURNING.value, sorted(found)],
+    )
+    for order_id, number, back_at, is_doubled in cursor.fetchall():
+        if back_at:
+            found[order_id].back[number] = back_at
+        if is_doubled:
             found[order_id].doubled.add(number)
-    return found
