@@ -14,6 +14,7 @@ from django.db import connection
 from channels_sync import readers
 from channels_sync.connectors.base import RawPage
 from channels_sync.readers import ReadRow
+from orderhub.core.crypto import UnreadableError
 from orderhub.core.words import InboxState
 from orderhub.models import InboxItem, ParkedOrder, Reject, Shop
 from orderhub.services import inbox
@@ -62,9 +63,17 @@ def _all_kept(shop: Shop, rows: Sequence[ReadRow]) -> bool:
 def _is_kept(row: ReadRow, parked: ParkedOrder | None, refused: set[bytes] | None) -> bool:
     if row.draft is None:
         return refused is not None
-    if parked and (parked.modified_at > row.draft.modified_at or parked.raw_row == row.raw):
+    if parked and (parked.modified_at > row.draft.modified_at or _holds(parked, row.raw)):
         return True
     return refused is not None and row.raw in refused
+
+
+def _holds(parked: ParkedOrder, raw: bytes) -> bool:
+    """Tell whether an order waits as this very row; of one that no data key opens nobody knows."""
+    try:
+        return parked.raw_row == raw
+    except UnreadableError:
+        return False
 
 
 def _known(shop_id: int, numbers: Sequence[str]) -> dict[str, tuple[int, datetime]]:

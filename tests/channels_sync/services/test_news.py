@@ -79,6 +79,14 @@ def test_a_row_of_which_a_reject_was_erased_is_news_and_one_that_nobody_can_read
     assert [news.has_news(shop, one) for one in (page(draft()), page(draft(paid_fen="many")))] == [True, False]
 
 
+def test_an_order_before_the_gate_that_nobody_can_open_is_taken_again(shop):
+    set_gate(shop_id=shop.pk, state="paused", reason="flood", actor="boss")
+    take(shop, draft())
+    assert not news.has_news(shop, page(draft()))
+    ParkedOrder.objects.update(packed_row=b"\x01\x03old" + bytes(40))
+    assert news.has_news(shop, page(draft()))
+
+
 def test_a_page_that_still_waits_is_not_stored_twice(shop):
     first, second = (news.store(shop, page(draft()), source="poll") for _ in range(2))
     assert first.pk == second.pk
