@@ -43,7 +43,21 @@ def holds_all(order: Order, inside: Mapping[str, int], lines: Sequence[OrderLine
 def channel_lines(
     order: Order, lines: Sequence[OrderLine], parcels: Sequence[Parcel], contents: Contents
 ) -> list[ShippedLine]:
-    """Return the last parcel's pieces by the channel's own lines. A bundle counts in the parcel that completes it."""
+    """Return the last parcel's pieces by the channel's own lines. A bundle counts in the parcel that completes it.
+
+    What was put aside is in no parcel, but the channel waits for it: it goes with the first that is told at all.
+    """
+    told = _inside(order, lines, parcels, contents)
+    if not told or any(_inside(order, lines, parcels[:place], contents) for place in range(1, len(parcels))):
+        return told
+    aside = ignored_lines(order.extra)
+    waited = [line for line in lines if line.line_no in aside and line.refund != Refund.DONE]
+    return told + [ShippedLine(line.line_no, line.quantity) for line in waited]
+
+
+def _inside(
+    order: Order, lines: Sequence[OrderLine], parcels: Sequence[Parcel], contents: Contents
+) -> list[ShippedLine]:
     ordered = {line.line_no: line.quantity for line in lines}
     notes = [note for note in notes_of(order.extra) if "as" in note]
     parts = {number for note in notes for number in note["as"]}

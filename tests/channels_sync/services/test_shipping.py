@@ -100,6 +100,22 @@ def test_parts_are_told_by_pieces_and_know_each_other(warehouse):
     assert (lines_of(last), last.is_final, list(last.earlier)) == ([("1", 1), ("2", 1)], True, [("YTO", "P1")])
 
 
+@pytest.mark.parametrize(("refund", "told_too"), [("none", [("3", 2)]), ("done", [])])
+def test_an_article_that_was_put_aside_goes_with_the_first_parcel_that_is_told(warehouse, refund, told_too):
+    parts = bundle("7", 1, ["7.1", "7.2"])["channel_lines"]
+    aside = {"channel_lines": [*parts, {"line_no": "3", "ignored": True}]}
+    order = order_of(lines=(("7.1", "A", 1), ("7.2", "B", 1), ("8", "C", 2), ("3", "F", 2)), extra=aside)
+    OrderLine.objects.filter(order=order, line_no="3").update(refund=refund)
+    leave(warehouse, order, "P1", ("7.1", 1))
+    leave(warehouse, order, "P2", ("8", 1))
+    leave(warehouse, order, "P3", ("7.2", 1), final=True)
+    leave(warehouse, order, "P4", ("8", 1))
+    shipments = told()
+    assert shipments["P1"] is None
+    assert lines_of(shipments["P2"]) == [("8", 1), *told_too]
+    assert (lines_of(shipments["P3"]), lines_of(shipments["P4"])) == ([("7", 1)], [("8", 1)])
+
+
 def test_a_platform_that_takes_an_order_once_hears_of_the_last_parcel_only(warehouse):
     order = order_of("jd")
     leave(warehouse, order, "P1", ("1", 2))
