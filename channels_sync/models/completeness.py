@@ -52,6 +52,8 @@ class JobState(models.TextChoices):
     CANCELLED = "cancelled", pgettext_lazy("long job", "Cancelled")
 
 
+BY_PULL = "pull"
+"""In the place of a person's name: the pull itself noted it."""
 OPEN_JOB = (JobState.WAITING.value, JobState.RUNNING.value)
 
 
@@ -124,9 +126,15 @@ class Backfill(RangeJob, Counted):
         ]
 
     @property
+    def is_left_out(self) -> bool:
+        """Whether it only tells people of a span that the platform does not list any more: there is nothing to read."""
+        return self.state == JobState.FAILED and self.actor == BY_PULL and self.counted is None
+
+    @property
     def may_stop(self) -> bool:
-        """Whether people may end it: also when it was given up because the platform lists less than it counts."""
-        return self.is_open or (self.state == JobState.FAILED and self.counted is not None)
+        """Whether people may end it: also when it was given up because the platform lists less than it counts, or tells
+        of a span that is out of reach."""
+        return self.is_open or self.is_left_out or (self.state == JobState.FAILED and self.counted is not None)
 
 
 class StockCompared(models.TextChoices):

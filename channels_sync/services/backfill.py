@@ -65,13 +65,16 @@ def due() -> list[int]:
 def cancel(backfill_id: int, actor: str) -> bool:
     """Stop a back-fill for good; what it brought stays. False when it had ended already.
 
-    One that came short again and again has not: people end it where it is the count that is wrong.
+    One that came short again and again has not: people end it where it is the count that is wrong. Nor has the note of
+    a span that the platform does not list any more.
     """
-    return ranges.cancel(backfill_id, Backfill, actor, also=gaps.GIVEN_UP, closed_by=actor)
+    return ranges.cancel(backfill_id, Backfill, actor, also=gaps.GIVEN_UP | gaps.LEFT_OUT, closed_by=actor)
 
 
 def try_again(backfill_id: int, actor: str) -> bool:
-    """Let a back-fill that failed go on from where it stood."""
+    """Let a back-fill that failed go on from where it stood. False where there is nothing to read any more."""
+    if Backfill.objects.filter(gaps.LEFT_OUT, pk=backfill_id).exists():
+        return False
     Backfill.objects.filter(pk=backfill_id).update(short_tries=0)
     return ranges.try_again(backfill_id, Backfill, actor)
 

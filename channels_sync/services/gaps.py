@@ -18,16 +18,19 @@ from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import Window
 from channels_sync.models import Backfill, JobState
+from channels_sync.models.completeness import BY_PULL
 from channels_sync.services.ranges import FIRST_SLICE, slices
 from orderhub.core.errors import TemporaryError
 from orderhub.models import Shop
 
 log = structlog.get_logger(__name__)
 
-ACTOR = "pull"
+ACTOR = BY_PULL
 WAITS = (60, 300, 900)
 """Seconds before each reading; after the last one a person is asked."""
 GIVEN_UP = Q(state=JobState.FAILED, counted__isnull=False)
+LEFT_OUT = Q(state=JobState.FAILED, counted__isnull=True, actor=ACTOR)
+"""Spans that are further back than their platform lists."""
 
 
 def paused(now: datetime) -> Q:
@@ -64,14 +67,19 @@ def note(shop: Shop, window: Window, counted: int, seen: int) -> str:
 
 def note_left_out(shop: Shop, start: datetime, end: datetime) -> str:
     """Note for people a span that is further back than the platform lists, and return the sentence. Reading it again
-    would be in vain; a run that fails meets it once more, and it grows."""
+    would be in vain; a run that fails meets it once more, and it grows. One that people have ended stays so."""
     words = {"start": _day(start), "end": _day(end)}
     sentence = _("What changed from %(start)s to %(end)s is missing: the platform does not list it any more.") % words
     values = {"end": end, "last_error": sentence, "finished_at": timezone.now()}
-    new = {"position": start, "slice_seconds": FIRST_SLICE, "slices_total": slices(end - start, FIRST_SLICE)}
+    new = {
+        "state": JobState.FAILED,
+        "position": start,
+        "slice_seconds": FIRST_SLICE,
+        "slices_total": slices(end - start, FIRST_SLICE),
+    }
     Backfill.objects.update_or_create(
-        shop=shop, actor=ACTOR, start=start, state=JobState.FAILED, counted=None, defaults=values,
-        create_defaults=values | new,
+        shop=shop, actor=ACTOR, start=start, state__in=[JobState.FAILED, JobState.CANCELLED], counted=None,
+        defaults=values, create_defaults=values | new,
     )  # fmt: skip
     log.warning("a span is out of reach", shop=shop.code, start=start.isoformat(), end=end.isoformat())
     return sentence

@@ -69,6 +69,20 @@ def test_only_a_range_near_by_is_tried_again_when_the_list_is_right_again(shop):
     assert Backfill.objects.values_list("state", "short_tries").get() == (JobState.WAITING, 0)
 
 
+def test_a_span_out_of_reach_is_ended_by_people_and_never_read(shop):
+    gaps.note_left_out(shop, NOW - timedelta(days=120), NOW - timedelta(days=90))
+    job = Backfill.objects.get()
+    assert (job.state, job.is_left_out, job.may_stop) == (JobState.FAILED, True, True)
+    assert not backfill.try_again(job.pk, "meimei")
+    assert backfill.cancel(job.pk, "meimei")
+    gaps.note_left_out(shop, NOW - timedelta(days=120), NOW - timedelta(days=89))
+    job.refresh_from_db()
+    assert (job.state, job.closed_by, job.end, job.may_stop) == (
+        JobState.CANCELLED, "meimei", NOW - timedelta(days=89), False,
+    )  # fmt: skip
+    assert Backfill.objects.count() == 1
+
+
 @pytest.mark.parametrize(("actor", "left"), [("meimei", (None, None)), (gaps.ACTOR, (5, 3))])
 def test_a_slice_that_came_short_is_settled_once_it_is_read_a_noted_window_once_all_is(shop, monkeypatch, actor, left):
     whole = window(-120, 0)
