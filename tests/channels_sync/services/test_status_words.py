@@ -3,6 +3,7 @@
 import pytest
 
 from channels_sync.connectors.webhook import _order
+from channels_sync.services.status_words import waiting
 from orderhub.models import Order, TimelineEntry
 from orderhub.remapping import let_go_known_words
 from tests.drafts import deliver, draft
@@ -46,3 +47,17 @@ def test_a_word_that_means_nothing_lets_nothing_go(shop, words):
 def test_other_holds_stay(shop):
     Order.objects.update(channel_hold="risk")
     assert enter(shop, 已付款="paid", risk="paid") == 0
+
+
+def test_a_hold_of_the_systems_own_stays_when_its_orders_word_is_entered(shop):
+    deliver(shop, _order(draft("C", status="CLOSED", channel_hold="risk"), {}))
+    deliver(shop, _order(draft("D", status="PAID", channel_hold="risk"), {"PAID": "paid"}))
+    assert enter(shop, PAID="paid", CLOSED="cancelled") == 2
+    assert states()[1:] == [("cancelled", "", "CLOSED"), ("cancelled", "risk", "CLOSED"), ("paid", "risk", "PAID")]
+    assert let_go_known_words() == 0
+
+
+def test_a_word_that_means_unpaid_waits_for_the_next_version(shop):
+    assert enter(shop, 已付款="unpaid") == 0
+    assert states()[0] == ("paid", "unknown:已付款", "已付款")
+    assert waiting() == {}
