@@ -1,9 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orderhub.core.words import Lane
-from tests.triage.judge import batch, candidate, line
+from tests.triage.judge import batch, candidate, draft, line
 from triage.conditions import OPERATORS
 from triage.decisions import FoundFinding
 from triage.engine import Column, CompiledRules, Run, compile_condition, decide_lane
@@ -226,6 +227,15 @@ def test_only_facts_of_active_rules_are_computed():
     compiled.judge(made, {})
     assert set(made._columns) == {"amount.total"}
     assert compiled.needs == frozenset()
+
+
+@pytest.mark.parametrize("key", sorted(key for key, fact in facts.items() if fact.explain))
+def test_every_fact_explains_an_order_without_lines_that_are_sold(key):
+    fact = facts.get(key)
+    emptied = batch(candidate(lines=(line(refund="done"),)), candidate(replace(draft(), lines=())))
+    assert len(emptied.column(key)) == 2
+    details = {detail.key for detail in fact.details}
+    assert [set(fact.explain(emptied, i)) - details for i in range(2)] == [set(), set()]
 
 
 def test_shared_conditions_are_answered_once():

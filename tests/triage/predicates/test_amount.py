@@ -41,6 +41,11 @@ def test_refunded_lines_do_not_count():
     assert fact_of("amount.most_of_one_sku", lines=lines[:1]) == 0
 
 
+def test_an_order_of_refunded_lines_only_has_no_sku_to_name():
+    judged = batch(candidate(lines=(line(quantity=12, refund="done"),)))
+    assert facts.get("amount.most_of_one_sku").explain(judged, 0) == {}
+
+
 def test_sums_are_the_channels():
     values = {"total_fen": 500_001, "paid_fen": 400_000, "discount_fen": 100_001}
     assert [fact_of(f"amount.{name}", **values) for name in ("total", "paid", "discount")] == [
