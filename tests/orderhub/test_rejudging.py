@@ -12,10 +12,11 @@ from orderhub.services import stock
 from orderhub.services.status import change_status
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_order, make_shop
-from triage.models import Finding, ShippingStop
+from triage.models import Finding, IpListing, Rule, ShippingStop
 from triage.selectors import context
 from triage.selectors.findings import marks_of
 from triage.selectors.siblings import unseen_clusters
+from triage.services import publish_rules
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rules")]
 
@@ -214,11 +215,43 @@ def test_a_cluster_that_came_in_two_batches_at_once_is_held_by_the_next_look(sho
     assert recheck_siblings() == 0
 
 
+def came(seconds, **which):
+    """Put back by so many seconds when these orders came and were judged."""
+    at = timezone.now() - timedelta(seconds=seconds)
+    Order.objects.filter(**which).update(received_at=at, triaged_at=at)
+
+
+def test_many_of_one_address_where_no_finding_follows_are_judged_again_once(shop):
+    IpListing.objects.create(network="203.0.113.9/32")
+    deliver(shop, *(placed(n) for n in (1, 2, 3, 4)))
+    deliver(shop, *(placed(n) for n in (5, 6)))
+    came(100)
+    came(50, external_no__in=["T5", "T6"])
+    assert [recheck_siblings() for _minute in range(3)] == [4, 0, 0]
+
+
+def test_many_of_one_address_in_two_shops_are_judged_again_once(shop):
+    IpListing.objects.create(network="203.0.113.9/32")
+    deliver(shop, *(placed(n) for n in (1, 2, 3)))
+    deliver(make_shop("other"), *(placed(n) for n in (4, 5, 6)))
+    came(50, shop=shop)
+    came(45, external_no__in=["T4", "T5", "T6"])
+    assert [recheck_siblings() for _minute in range(3)] == [6, 0, 0]
+
+
+def test_where_no_rule_counts_the_orders_of_an_address_nobody_is_judged_again(shop):
+    Rule.objects.filter(code="ip_cluster").update(state="off")
+    publish_rules(actor="boss")
+    deliver(shop, *(placed(n) for n in (1, 2, 3)))
+    deliver(shop, *(placed(n) for n in (4, 5, 6)))
+    assert recheck_siblings() == 0
+
+
 def test_who_saw_the_others_of_an_address_for_sure_is_not_judged_again(shop, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(context, "_ip_orders", lambda *told: {})
         deliver(shop, *(placed(n) for n in (1, 2, 3)))
-        Order.objects.update(triaged_at=timezone.now() - timedelta(seconds=40))
+        came(40)
         deliver(shop, *(placed(n) for n in (4, 5, 6)))
     last = Order.objects.filter(external_no__in=["T4", "T5", "T6"])
     assert set(unseen_clusters()) == set(Order.objects.values_list("pk", flat=True)) - set(

@@ -44,14 +44,15 @@ def unseen_clusters(*, minutes: int = 15, limit: int = 500) -> list[int]:
     """Return orders that came lately from one address, as many as a cluster has, in batches at once: neither saw what
     the other held, so that none of them has the finding.
 
-    Whom an order saw for sure are those of its own batch and those that were judged half a minute before. Addresses of
-    very many are left out: there somebody saw the others.
+    Whom an order saw for sure are those of its own batch and those that came half a minute before it was judged; when
+    they were judged last says nothing, as that moves with each look here. Addresses of very many are left out: there
+    somebody saw the others.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH recent AS MATERIALIZED (
-                SELECT id, shop_id, status, ip_index, buyer_id, created_at, triaged_at FROM orderhub_order
+                SELECT id, shop_id, status, ip_index, buyer_id, created_at, received_at, triaged_at FROM orderhub_order
                 WHERE received_at > now() - make_interval(mins => %(minutes)s) AND ip_index IS NOT NULL
                     AND triaged_at IS NOT NULL),
             many AS (
@@ -65,7 +66,7 @@ def unseen_clusters(*, minutes: int = 15, limit: int = 500) -> list[int]:
                 SELECT FROM triage_finding f WHERE f.shop_id = o.shop_id AND f.order_id = o.id AND f.code = %(code)s)
             GROUP BY o.id
             HAVING count(*) >= %(orders)s AND count(DISTINCT s.buyer_id) >= %(buyers)s AND count(*) FILTER (
-                WHERE s.triaged_at = o.triaged_at OR s.triaged_at < o.triaged_at - interval '30 seconds') < %(orders)s
+                WHERE s.triaged_at = o.triaged_at OR s.received_at < o.triaged_at - interval '30 seconds') < %(orders)s
             LIMIT %(limit)s
             """,
             {
@@ -73,7 +74,8 @@ def unseen_clusters(*, minutes: int = 15, limit: int = 500) -> list[int]:
                 "window": WINDOW.total_seconds(), "code": CODE, "limit": limit,
             },
         )  # fmt: skip
-        return [order_id for (order_id,) in cursor.fetchall()]
+        found = [order_id for (order_id,) in cursor.fetchall()]
+    return _where_asked(found, Need.IP_ORDERS)
 
 
 def unmarked_repeats(*, minutes: int = 15, limit: int = 500) -> list[int]:
@@ -116,5 +118,10 @@ def unmarked_repeats(*, minutes: int = 15, limit: int = 500) -> list[int]:
             },
         )  # fmt: skip
         found = [order_id for (order_id,) in cursor.fetchall()]
-    # Where no rule asks for it, nobody has to be judged again; on a hub that has no rules yet, there is nobody.
-    return found if found and Need.BOUGHT in current_rules().needs else []
+    return _where_asked(found, Need.BOUGHT)
+
+
+def _where_asked(found: list[int], need: Need) -> list[int]:
+    """Return the orders if a rule asks for it, else nobody has to be judged again; on a hub that has no rules yet,
+    there is nobody."""
+    return found if found and need in current_rules().needs else []
