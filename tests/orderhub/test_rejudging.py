@@ -303,6 +303,19 @@ def test_a_purchase_is_looked_for_beside_one_that_the_warehouse_has(shop):
     assert recheck_siblings() == 0
 
 
+def test_a_purchase_is_no_repeat_of_its_own_repeats_that_a_person_let_go(shop):
+    deliver(shop, twice("T1", 1, 1, receiver=RECEIVER | {"phone": "12345"}))
+    repeats = ["T2", "T3"]
+    for minute, number in enumerate(repeats, start=2):
+        deliver(shop, twice(number, minute, minute))
+        let_go(Order.objects.get(external_no=number), "boss")
+    Order.objects.filter(external_no__in=repeats).update(status="wms_queued")
+    retriage([Order.objects.get(external_no="T1").pk], "hub")
+    found = Finding.objects.filter(order__external_no="T1", cleared_at=None).values_list("code", flat=True)
+    assert list(found) == ["phone_invalid"]
+    assert statuses() == {"T1": "in_triage_hold", "T2": "wms_queued", "T3": "wms_queued"}
+
+
 @pytest.mark.parametrize("other", [{"lines": [line(quantity=2)]}, {"status": "cancelled"}, {"lines": [line(sku="B")]}])
 def test_other_purchases_of_the_buyer_have_nobody_judged_again(shop, other):
     deliver(shop, twice("T2", 2, 3))

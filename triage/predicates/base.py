@@ -60,7 +60,8 @@ class ShopFacts:
 
 @dataclass(slots=True, frozen=True)
 class Bought:
-    """One line that the same buyer ordered shortly before or after; `is_gone` once the warehouse has it."""
+    """One line that the same buyer ordered shortly before or after; `is_gone` once the warehouse has it, unless a
+    person let it go as a repeat."""
 
     order_id: int
     at: datetime

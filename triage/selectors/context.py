@@ -120,9 +120,13 @@ def _bought(candidates: Sequence[Candidate], known: list[int]) -> dict[int, list
     seconds = duplicate.WINDOW.total_seconds()
     found: dict[int, list[Bought]] = defaultdict(list)
     with connection.cursor() as cursor:
+        # A repeat that a person let go is wanted beside what it repeats: gone, it makes no repeat of an earlier one.
         cursor.execute(
             """
-            SELECT b.id, o.id, o.created_at, coalesce(o.paid_at, o.created_at), l.sku, l.quantity, o.status <> ALL(%s)
+            SELECT b.id, o.id, o.created_at, coalesce(o.paid_at, o.created_at), l.sku, l.quantity,
+                o.status <> ALL(%s) AND NOT EXISTS (
+                    SELECT FROM triage_finding f WHERE f.shop_id = o.shop_id AND f.order_id = o.id
+                        AND f.accepted_at IS NOT NULL AND f.cleared_at IS NULL AND f.values ? 'duplicate.order')
             FROM json_to_recordset(%s::json) AS b (id bigint, first timestamptz, last timestamptz)
             JOIN orderhub_order o ON o.buyer_id = b.id AND o.created_at > b.first - make_interval(secs => %s)
                 AND o.created_at < b.last + make_interval(secs => %s)
