@@ -22,6 +22,8 @@ STALE = timedelta(minutes=25)
 """Age at which a stored baseline is no longer believed: the job that renews it every ten minutes has stopped."""
 SALES = 200
 """Newest sales of one article that are looked at where no baseline is stored."""
+NEWEST = 100
+"""Orders of a shop that tell which keys its orders had by the end of a day."""
 KEPT_SECONDS, KEPT_PERIODS = 60.0, 50_000
 BUNDLES = f"$.{TOLD}[*] ? (exists (@.{ARTICLE}))"
 """Path, in `Order.extra`, to the notes of lines that became several."""
@@ -179,37 +181,43 @@ def _own_sales(thin: set[Pair], candidates: Sequence[Candidate]) -> dict[Pair, l
 
 
 def _read_sales(periods: Sequence[Period]) -> dict[Period, Sales]:
-    """Read the newest sales of articles. A part of a bundle was not sold at the price that its line has; the numbers of
-    such lines hold a point, which spares the look at the notes of nearly all orders."""
-    hours: dict[Pair, list[int]] = defaultdict(list)
-    for shop, sku, hour in periods:
-        hours[shop, sku].append(hour)
-    wanted = [{"shop": shop, "sku": sku} for shop, sku in hours]
-    first, last = (_day_of(pick(period[2] for period in periods)) for pick in (min, max))
+    """Read the newest sales of articles, of the day of each period. A part of a bundle was not sold at the price that
+    its line has; the numbers of such lines hold a point, which spares the look at the notes of nearly all orders.
+
+    An article may have sold any number before that day and since: its lines are found by the keys of its orders, which
+    rise as orders come. None of that day came before it; the newest of it tell how far the keys had risen by its end.
+    """
+    days = [(*period, *_day_of(period[2])) for period in periods]
+    wanted = [dict(zip(("shop", "sku", "hour", "first", "last"), day, strict=True)) for day in days]
     found = {period: Sales() for period in periods}
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT p.shop, p.sku, floor(extract(epoch FROM o.created_at) / 3600)::bigint, l.unit_price_fen,
-                o.lane <> 'abnormal'
-            FROM json_to_recordset(%s::json) AS p (shop bigint, sku text)
+            SELECT p.shop, p.sku, p.hour, s.unit_price_fen, s.is_good
+            FROM json_to_recordset(%s::json)
+                AS p (shop bigint, sku text, hour bigint, first timestamptz, last timestamptz)
             CROSS JOIN LATERAL (
-                SELECT order_id, line_no, unit_price_fen FROM orderhub_orderline
-                WHERE sku = p.sku AND shop_id = p.shop AND unit_price_fen > 0
-                ORDER BY order_id DESC LIMIT %s) l
-            JOIN orderhub_order o ON o.id = l.order_id
-            WHERE o.created_at >= %s AND o.created_at < %s AND o.status <> ALL(%s)
-              AND NOT (strpos(l.line_no, '.') > 0 AND EXISTS (
-                SELECT FROM jsonb_path_query(o.extra, %s) n WHERE n -> 'as' ? l.line_no))
+                SELECT l.unit_price_fen, o.lane <> 'abnormal' AS is_good
+                FROM orderhub_orderline l JOIN orderhub_order o ON o.id = l.order_id
+                WHERE l.sku = p.sku AND l.shop_id = p.shop AND l.unit_price_fen > 0
+                  AND l.order_id >= (
+                    SELECT id FROM orderhub_order WHERE received_at >= p.first - interval '1 hour'
+                    ORDER BY received_at LIMIT 1)
+                  AND l.order_id <= (
+                    SELECT max(id) FROM (
+                        SELECT id FROM orderhub_order WHERE shop_id = p.shop AND created_at < p.last
+                        ORDER BY created_at DESC, id DESC LIMIT %s) newest)
+                  AND o.created_at >= p.first AND o.created_at < p.last AND o.status <> ALL(%s)
+                  AND NOT (strpos(l.line_no, '.') > 0 AND EXISTS (
+                    SELECT FROM jsonb_path_query(o.extra, %s) n WHERE n -> 'as' ? l.line_no))
+                ORDER BY l.order_id DESC LIMIT %s) s
             """,
-            [records(wanted), SALES, first[0], last[1], [*NOT_BOUGHT, "refunding"], BUNDLES],
+            [records(wanted), NEWEST, [*NOT_BOUGHT, "refunding"], BUNDLES, SALES],
         )
         rows = cursor.fetchall()
-    for shop, sku, sold, price, is_good in rows:
-        for hour in hours[shop, sku]:
-            if hour - HOURS < sold <= hour:
-                sales = found[shop, sku, hour]
-                sales.every.append(price)
-                if is_good:
-                    sales.good.append(price)
+    for shop, sku, hour, price, is_good in rows:
+        sales = found[shop, sku, hour]
+        sales.every.append(price)
+        if is_good:
+            sales.good.append(price)
     return found

@@ -159,6 +159,24 @@ def test_an_order_is_held_against_the_sales_of_its_own_day(shop, now, django_ass
     assert sample(shop, now, young) == 19_900
 
 
+@pytest.mark.parametrize("came_last", ["young", "old"])
+def test_the_sales_of_later_days_leave_those_of_its_own_day(shop, now, monkeypatch, came_last):
+    """… however many there are, and whichever came into the pool first."""
+    monkeypatch.setattr(prices, "SALES", 30)
+    days = [(9_900, 50), (19_900, 2)]
+    for price, ago in days if came_last == "young" else days[::-1]:
+        sell(shop, price, 30, at=now - ago * HOUR)
+    assert sample(shop, now, order(shop, now - 49 * HOUR)) == 9_900
+    assert sample(shop, now, order(shop, now)) == 19_900
+
+
+def test_other_sales_of_the_day_leave_those_that_count(shop, now, monkeypatch):
+    monkeypatch.setattr(prices, "SALES", 30)
+    sell(shop, 9_900, 30, at=now - 3 * HOUR)
+    sell(shop, 1, 30, at=now - 2 * HOUR, status="cancelled")
+    assert sample(shop, now) == 9_900
+
+
 @pytest.mark.parametrize(("hours", "mean"), [(23, None), (25, 10_000)])
 def test_a_campaign_that_is_over_a_day_says_nothing_any_more(shop, now, hours, mean):
     """… of the shop itself; one of another shop says nothing at any time."""
