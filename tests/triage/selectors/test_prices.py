@@ -234,9 +234,12 @@ def test_the_floors_of_parts_are_known(shop, now):
     assert price_book([sold_whole(shop, now, 18_000)], now).floors == {"SERUM-30": 5_000}
 
 
-def held(shop, now, source="list", **values):
-    """Store an order that the price rule holds."""
-    row = make_order(shop, status="in_triage_hold", lane="abnormal", triaged_at=now - timedelta(minutes=5))
+def held(shop, now, source="list", ago=1, **values):
+    """Store an order, placed so many hours ago, that the price rule holds."""
+    row = make_order(
+        shop, status="in_triage_hold", lane="abnormal", created_at=now - ago * HOUR,
+        triaged_at=now - timedelta(minutes=5),
+    )  # fmt: skip
     row.findings.create(
         shop=shop, code="price_off", rule_set_id=1, severity=4, lane="abnormal", facts_key=1,
         values={"price.sku": "SERUM-30", "price.source": source}, **values,
@@ -248,6 +251,7 @@ def test_orders_held_for_the_list_price_are_judged_again_once_the_mean_is_known(
     wanted = held(shop, now)
     held(shop, now, source="sample")
     held(shop, now, accepted_at=now)
+    held(shop, now, ago=25)  # No stored mean says anything about it.
     assert outdated_price_findings() == []
     sell(shop, 12_900, 30, at=now - HOUR)
     refresh_baselines()
