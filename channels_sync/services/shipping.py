@@ -15,6 +15,7 @@ from channels_sync.connectors.base import Connector, ShopAccess, abilities_of, c
 from channels_sync.connectors.exchange import Shipment, ShippedLine
 from channels_sync.services import tokens
 from channels_sync.services.contents import Contents, channel_lines, holds_all
+from channels_sync.services.one_parcel import parcels_of
 from orderhub.core.effects import Job, effect_handlers
 from orderhub.core.errors import HubError
 from orderhub.core.words import EffectKind, Source
@@ -41,7 +42,8 @@ class ShipmentTeller:
     concurrency = 8
 
     def prepare(self, jobs: Sequence[Job]) -> Mapping[int, Prepared]:
-        """Read parcels, their lines and what else has left of their orders, five queries for all of them.
+        """Read parcels, their lines and what else has left of their orders, five queries for all of them and two more
+        where one may be a correction.
 
         Left out, so that their effect is cancelled: parcels of shops whose platform takes no shipments, parcels that
         are gone, and parcels before the last whose pieces travel in another one as far as we know.
@@ -54,18 +56,17 @@ class ShipmentTeller:
             lines[line.order_id].append(line)
         parcels = {order_id: _sorted_parcels(found) for order_id, found in _parcels(ids).items()}
         shops: dict[int, tuple[Shop, str]] = {}
+        corrected = _corrections(jobs, orders, parcels, contents)
         prepared = {}
         for job in jobs:
             order = orders.get(job.order_id or 0)
             if order is None or not abilities_of(order.shop.platform).ships:
                 continue
             found = parcels.get(order.pk, [])
-            corrected = _corrected(job, order, found, contents)
-            shipment = corrected or _shipment(job, order, lines[order.pk], found, contents)
+            shipment = corrected.get(job.effect_id) or _shipment(job, order, lines[order.pk], found, contents)
             if shipment is not None:
-                prepared[job.effect_id] = replace(
-                    _prepared(order.shop, shipment, shops), is_corrected=corrected is not None
-                )
+                is_corrected = job.effect_id in corrected
+                prepared[job.effect_id] = replace(_prepared(order.shop, shipment, shops), is_corrected=is_corrected)
         return prepared
 
     def send(self, prepared: Prepared) -> None:
@@ -140,6 +141,26 @@ def _shipment(
         is_final=is_final,
         earlier=[(one.carrier, one.tracking_no) for one in earlier],
     )
+
+
+def _corrections(
+    jobs: Sequence[Job], orders: Mapping[int, Order], parcels: Mapping[int, list[Parcel]], contents: Contents
+) -> dict[int, Shipment]:
+    """Return, by effect, the last parcels of which the warehouse told pieces that had left with others already. Of one
+    that holds nothing because nobody said what is in which, nothing is wrong."""
+    found = {}
+    for job in jobs:
+        order = orders.get(job.order_id or 0)
+        if order is not None and abilities_of(order.shop.platform).ships:
+            shipment = _corrected(job, order, parcels.get(order.pk, []), contents)
+            if shipment is not None:
+                found[job.effect_id] = order.pk, shipment
+    known = parcels_of({order_id for order_id, _shipment in found.values()}, complete=())
+    return {
+        effect_id: shipment
+        for effect_id, (order_id, shipment) in found.items()
+        if shipment.tracking_no in known[order_id].doubled
+    }
 
 
 def _corrected(job: Job, order: Order, parcels: Sequence[Parcel], contents: Contents) -> Shipment | None:

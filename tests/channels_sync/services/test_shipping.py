@@ -181,6 +181,14 @@ def test_of_parcels_whose_pieces_are_in_another_one_the_last_is_asked_about_and_
     assert list(told()["P3"].earlier) == [("YTO", "P1")]
 
 
+def test_of_parcels_told_together_without_their_contents_none_is_a_correction(warehouse):
+    parcels = [ToldParcel("YTO", number) for number in ("P1", "P2")]
+    book(warehouse=warehouse, told=[Told(order_of().pk, AT, Confirmed(AT, True, parcels))])
+    jobs = [Job(e.pk, e.key, e.shop_id, e.order_id, e.payload, 1) for e in Effect.objects.order_by("pk")]
+    prepared = ShipmentTeller().prepare(jobs).values()
+    assert [(one.shipment.tracking_no, one.is_corrected) for one in prepared] == [("P1", False)]
+
+
 def test_an_item_that_became_another_sku_is_told_by_the_channels_line(warehouse):
     order = order_of(lines=(("1", "OWN", 2), ("2", "B", 1)), extra=bundle("1", 2, ["1"]))
     leave(warehouse, order, "P1", ("1", 2))
