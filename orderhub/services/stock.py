@@ -256,12 +256,19 @@ def import_levels(*, rows: Sequence[Mapping[str, Any]], actor: str) -> int:
             """,  # noqa: S608  (a constant shape)
             [document],
         )
+        # A statement of its own: within the one that writes, rows would be written before others are locked.
+        cursor.execute(
+            f"""
+            SELECT FROM orderhub_stocklevel s JOIN json_to_recordset(%s::json) AS {shape} USING (sku, warehouse)
+            ORDER BY s.id FOR NO KEY UPDATE OF s
+            """,
+            [document],
+        )
         cursor.execute(
             f"""
             WITH rows AS (SELECT * FROM json_to_recordset(%s::json) AS {shape}),
-            old AS MATERIALIZED (
-                SELECT s.sku, s.warehouse, s.on_hand FROM orderhub_stocklevel s JOIN rows USING (sku, warehouse)
-                ORDER BY s.id FOR NO KEY UPDATE OF s),
+            old AS (
+                SELECT s.sku, s.warehouse, s.on_hand FROM orderhub_stocklevel s JOIN rows USING (sku, warehouse)),
             written AS (
                 INSERT INTO orderhub_stocklevel (sku, warehouse, on_hand, reserved, updated_at)
                 SELECT sku, warehouse, on_hand, 0, now() FROM rows ORDER BY sku, warehouse

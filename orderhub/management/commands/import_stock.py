@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,7 @@ from orderhub.core.errors import FieldError, HubError
 from orderhub.core.money import MAX_FEN
 from orderhub.models import Warehouse
 from orderhub.services import stock
+from orderhub.services.repeats import steadily
 from triage.services import set_campaign_prices
 
 ACTOR = "command:import_stock"
@@ -81,8 +83,10 @@ class Command(BaseCommand):
                 campaigns += [campaign] if campaign else []
             tally.read += len(levels)
             tally.houses.update(level["warehouse"] for level in levels)
-            tally.changed += stock.import_levels(rows=levels, actor=ACTOR) if levels else 0
-            tally.prices += set_campaign_prices(rows=campaigns, actor=ACTOR) if campaigns else 0
+            if levels:
+                tally.changed += steadily(partial(stock.import_levels, rows=levels, actor=ACTOR))
+            if campaigns:
+                tally.prices += steadily(partial(set_campaign_prices, rows=campaigns, actor=ACTOR))
         return tally
 
     def _refuse(self, refused: IO[bytes], row: StockRow, error: FieldError, *, is_shown: bool) -> None:

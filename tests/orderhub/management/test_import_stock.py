@@ -1,8 +1,10 @@
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from orderhub.models import Sku, StockChange, StockLevel, Warehouse
+from orderhub.services import repeats, stock
 from triage.models import CampaignPrice
 
 pytestmark = pytest.mark.usefixtures("warehouse")
@@ -29,6 +31,21 @@ def test_levels_and_prices_are_set(tmp_path, capsys):
     assert Sku.objects.get(code="A").list_price_fen == 12900
     load(tmp_path, ROW)
     assert StockChange.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_the_database_broke_off_is_done_again(tmp_path, capsys, monkeypatch):
+    errors, real = [OperationalError("deadlock detected")], stock.import_levels
+
+    def import_levels(**given):
+        if errors:
+            raise errors.pop()
+        return real(**given)
+
+    monkeypatch.setattr(stock, "import_levels", import_levels)
+    monkeypatch.setattr(repeats, "PAUSES", (0,))
+    load(tmp_path, ROW)
+    assert capsys.readouterr().out == "rows 1, levels changed 1, campaign prices 0, refused 0\n"
 
 
 def test_bad_rows_are_named_and_good_ones_go_on(tmp_path, capsys):

@@ -1,3 +1,6 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import connection, transaction
 
@@ -119,6 +122,45 @@ def test_a_count_sets_levels_skus_and_the_ledger_and_its_repeat_changes_nothing(
     assert stock.import_levels(rows=[counted()], actor="file") == 0
     assert Sku.objects.values_list("code", "title", "list_price_fen").get() == ("A", "精华液", 12900)
     assert StockChange.objects.values_list("delta", "on_hand", "cause").get() == (5, 5, "count")
+
+
+def test_a_count_of_levels_that_are_there_notes_the_difference_of_each():
+    stock.import_levels(rows=[counted(on_hand=10)], actor="file")
+    stock.import_levels(rows=[counted(on_hand=13)], actor="file")
+    stock.import_levels(rows=[counted(on_hand=7), counted(sku="B"), counted(warehouse="GZ")], actor="file")
+    rows = [counted(on_hand=8), counted(sku="B", on_hand=1), counted(warehouse="GZ"), counted(sku="C", on_hand=4)]
+    assert stock.import_levels(rows=rows, actor="file") == 3
+    changes = StockChange.objects.order_by("id").values_list("sku", "warehouse", "delta", "on_hand")
+    assert list(changes)[:2] == [("A", "HZ", 10, 10), ("A", "HZ", 3, 13)]
+    assert sorted(changes[2:5]) == [("A", "GZ", 5, 5), ("A", "HZ", -6, 7), ("B", "HZ", 5, 5)]
+    assert sorted(changes[5:]) == [("A", "HZ", 1, 8), ("B", "HZ", -4, 1), ("C", "HZ", 4, 4)]
+
+
+def is_somebody_waiting():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_count_locks_levels_by_their_ids_as_bookings_do():
+    first, second = level(sku="B"), level(sku="A")
+
+    def work():
+        try:
+            stock.import_levels(rows=[counted(), counted(sku="B")], actor="file")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            StockLevel.objects.select_for_update(no_key=True).get(pk=first.pk)
+            done = pool.submit(work)
+            while not (is_somebody_waiting() or done.done()):
+                time.sleep(0.01)
+            StockLevel.objects.select_for_update(no_key=True, nowait=True).get(pk=second.pk)
+        done.result(10)
+    assert list(StockChange.objects.values_list("delta", flat=True)) == [-5, -5]
 
 
 def test_a_count_below_the_reservations_is_kept():
