@@ -8,7 +8,7 @@ from channels_sync.sandbox import catalogue
 from channels_sync.sandbox.orders import SandboxOrder, stamp
 from channels_sync.sandbox.store import Store
 from channels_sync.sandbox.top_errors import TopError, invalid, required
-from channels_sync.sandbox.trades import FLAGS, SHANGHAI, oids, status_of
+from channels_sync.sandbox.trades import FLAGS, SHANGHAI, oids, status_of, type_of
 
 Params = Mapping[str, str]
 Answer = dict[str, Any]
@@ -44,8 +44,14 @@ class Writes:
         self._keep_stock(params, str(item_id), required(params, "quantity"))
         return {"item": {"num_iid": item_id}}
 
+    def ship_prepaid(self, params: Params) -> Answer:
+        """Answer `taobao.logistics.offline.send`, which takes no cash on delivery."""
+        if type_of(self._order(required(params, "tid")).draft) == "cod":
+            raise TopError(15, "Remote service error", f"{_SHIPPING}:B01", "不支持货到付款订单")
+        return self.ship(params)
+
     def ship(self, params: Params) -> Answer:
-        """Answer `taobao.logistics.offline.send`: the whole trade, or the lines of `sub_tid` with `is_split`."""
+        """Answer `taobao.logistics.online.send`: the whole trade, or the lines of `sub_tid` with `is_split`."""
         tid, company, number = (required(params, name) for name in ("tid", "company_code", "out_sid"))
         with self._store.transaction():
             order = self._order(tid)

@@ -49,7 +49,7 @@ def trade(draft: Row, credentials: Credentials) -> Row:
         "tid": number,
         "tid_str": str(number),
         "status": status,
-        "type": "fixed" if draft["presale"] == "none" else "step",
+        "type": type_of(draft),
         "title": credentials.seller_nick,
         "seller_nick": credentials.seller_nick,
         "num": sum(line["quantity"] for line in draft["lines"]),
@@ -85,6 +85,11 @@ def status_of(draft: Row) -> str:
     if draft["status"] == "in_transit" and parcels and to_ship - parcels.keys():
         return "SELLER_CONSIGNED_PART"
     return str(draft["channel_hold"] or _STATUS[draft["status"]])
+
+
+def type_of(draft: Row) -> str:
+    """Return the platform's word for how a trade is paid; `cod` only where somebody made it so."""
+    return str(draft["raw"].get("type") or ("fixed" if draft["presale"] == "none" else "step"))
 
 
 def oids(draft: Row) -> list[str]:

@@ -69,7 +69,7 @@ def read_trade(trade: Any) -> OrderDraft:
     status = _status(trade, paid=paid_at is not None)
     if status in {"unpaid", "presale_deposit"}:
         paid_at = None
-    is_owed = _is_cash(trade) and cash.is_owed(status)
+    is_owed = is_cash(trade) and cash.is_owed(status)
     return read_draft(
         {
             "external_no": number_of(trade),
@@ -117,10 +117,11 @@ def _hold(trade: Trade) -> str:
         return f"unknown:{word}"[:64]
     if word in HOLDS:
         return word
-    return cash.HOLD if _is_cash(trade) else ""
+    return cash.HOLD if is_cash(trade) else ""
 
 
-def _is_cash(trade: Trade) -> bool:
+def is_cash(trade: Trade) -> bool:
+    """Tell whether the courier collects the money of a trade."""
     return text(trade, "type") == CASH_ON_DELIVERY
 
 

@@ -3,19 +3,22 @@
 import time
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import AuthorisationError, ThrottledError
 from channels_sync.connectors.exchange import WRITE_SECONDS, Memo, Shipment, StockWrite, WriteResult
 from channels_sync.connectors.taobao.client import RefusedError, TopClient
-from channels_sync.connectors.taobao.mapping import CLOSED
+from channels_sync.connectors.taobao.mapping import CLOSED, is_cash
 from channels_sync.connectors.taobao.readback import lines_of
 from orderhub.core.errors import HubError, TemporaryError
 
 SKU_STOCK = "taobao.skus.quantity.update"
 ITEM_STOCK = "taobao.item.quantity.update"
 SHIP = "taobao.logistics.offline.send"
+SHIP_COLLECT = "taobao.logistics.online.send"
+"""The call for cash on delivery, which the other one does not take; the parameters are the same."""
 MEMO = "taobao.trade.memo.update"
 FULL = "taobao.trade.fullinfo.get"
 SKUS_PER_CALL = 20
@@ -62,16 +65,18 @@ def ship(client: TopClient, shipment: Shipment, carriers: Mapping[str, str]) -> 
     The platform keeps one tracking number for each line: pieces of a line that left in an earlier parcel of this order
     need no word. `carriers` maps common carrier codes to the platform's `company_code` where they differ.
     """
-    left = _untold(client, shipment)
+    trade = _trade(client, shipment)
+    left = _untold(trade, shipment)
+    method = SHIP_COLLECT if is_cash(trade) else SHIP
     while left:
         try:
-            client.call(SHIP, _parcel(shipment, left, carriers), tries=1)
+            client.call(method, _parcel(shipment, left, carriers), tries=1)
         except ThrottledError:
             # Nothing was carried out, and asking would take one more turn under the ban.
             raise
         except (TemporaryError, RefusedError):
             # Another parcel of the order may have been told at the same moment.
-            before, left = left, _untold(client, shipment)
+            before, left = left, _untold(_trade(client, shipment), shipment)
             if left == before:
                 raise
         else:
@@ -125,14 +130,19 @@ def _refused(client: TopClient, method: str, params: Mapping[str, str]) -> HubEr
     return None
 
 
-def _untold(client: TopClient, shipment: Shipment) -> list[str]:
+def _trade(client: TopClient, shipment: Shipment) -> Mapping[str, Any]:
+    content = client.call(FULL, {"fields": "tid,type,status,orders", "tid": shipment.external_no})
+    trade = content.get("trade")
+    return trade if isinstance(trade, dict) else {}
+
+
+def _untold(trade: Mapping[str, Any], shipment: Shipment) -> list[str]:
     """Return the lines of the parcel on which the platform has no tracking number of the order's parcels yet.
 
     A line that was given back gets none any more, so that waiting for its number would make every second try fail.
     A parcel of nothing else is asked about all the same: whether it may leave is for the platform to say.
     """
-    content = client.call(FULL, {"fields": "tid,status,orders", "tid": shipment.external_no})
-    rows = {str(row.get("oid_str") or row.get("oid")): row for row in lines_of(content.get("trade"))}
+    rows = {str(row.get("oid_str") or row.get("oid")): row for row in lines_of(trade)}
     ours = {shipment.tracking_no, *(number for _carrier, number in shipment.earlier)}
     wanted = [line.line_no for line in shipment.lines] or list(rows) or [shipment.external_no]
     left = [number for number in wanted if str(rows.get(number, {}).get("invoice_no") or "") not in ours]

@@ -182,6 +182,32 @@ def test_an_answer_that_was_lost_is_looked_up_instead_of_sent_again(side):
     assert len(side.told("shipment")) == 1
 
 
+def collected(side):
+    """Return a trade whose courier collects the money."""
+    number = side.paid(lines=2)
+    order = side.platform.store.get(number)
+    order.draft["raw"]["type"] = "cod"
+    side.platform.store.save(order)
+    return number
+
+
+def test_cash_on_delivery_is_shipped_by_the_call_that_takes_it(side):
+    number = collected(side)
+    assert side.draft(number).channel_hold == "cod"
+    side.connector.ship(side.access, parcel(number))
+    ((key, told),) = side.told("shipment")
+    assert (key, told["out_sid"], told["lines"]) == (number, "YT0001", oids(side.platform.store.get(number).draft))
+    assert side.draft(number).channel_status == "WAIT_BUYER_CONFIRM_GOODS"
+
+
+def test_cash_on_delivery_is_told_once_though_the_answer_was_lost(side):
+    number = collected(side)
+    side.fault("answer_lost", method=writes.SHIP_COLLECT)
+    for _ in range(2):
+        side.connector.ship(side.access, parcel(number))
+    assert len(side.told("shipment")) == 1
+
+
 def given_back(side, number, *places):
     order = side.platform.store.get(number)
     for place in places:
