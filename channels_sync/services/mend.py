@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from channels_sync.connectors.base import ShopAccess
 from channels_sync.difference_words import field_label
 from channels_sync.models import Difference, DifferenceKind, DifferenceState
+from channels_sync.selectors.offers import writes_stock
 from channels_sync.services import stock_compare, tokens
 from channels_sync.services.ranges import connector_of
 from channels_sync.services.verdicts import NOT_SHOWN, Verdict, compared
@@ -68,13 +69,21 @@ def mend(rows: Iterable[Difference], *, actor: str) -> Mended:
         (stock if row.kind == DifferenceKind.STOCK else by_number[row.external_no]).append(row)
     done = Mended()
     if stock:
-        stock_compare.tell_again(stock[0].shop_id, [row.external_no for row in stock])
-        done.mended += _close(stock, actor, DifferenceState.MENDED, _("The channel is told again within seconds."))
+        _mend_stock(stock, actor, done)
     numbers = sorted(by_number)
     for first in range(0, len(numbers), AT_ONCE):
         part = {number: by_number[number] for number in numbers[first : first + AT_ONCE]}
         _mend_orders(part, actor, done)
     return done
+
+
+def _mend_stock(rows: Sequence[Difference], actor: str, done: Mended) -> None:
+    shop = Shop.objects.get(pk=rows[0].shop_id)
+    if not writes_stock(shop):
+        done.kept += _close(rows, actor, DifferenceState.KEPT, _("The hub does not tell this shop its stock."))
+        return
+    stock_compare.tell_again(shop.pk, [row.external_no for row in rows])
+    done.mended += _close(rows, actor, DifferenceState.MENDED, _("The channel is told again within seconds."))
 
 
 def _mend_orders(by_number: Mapping[str, list[Difference]], actor: str, done: Mended) -> None:

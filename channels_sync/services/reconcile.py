@@ -206,7 +206,7 @@ def _keep(job: Reconciliation, rows: Sequence[Difference]) -> None:
 def _close_older(job: Reconciliation) -> None:
     """Differences of earlier comparisons over the same orders and stock are told by this one now, or are gone."""
     again = Q(ordered_at__gte=job.start, ordered_at__lt=job.end)
-    if job.stock_state == StockCompared.COMPARED:
+    if job.stock_state in {StockCompared.COMPARED, StockCompared.NOTHING}:
         again |= Q(kind=DifferenceKind.STOCK)
     older = Difference.objects.filter(
         again, shop_id=job.shop_id, state__in=[DifferenceState.OPEN, DifferenceState.KEPT]

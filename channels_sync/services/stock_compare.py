@@ -11,6 +11,7 @@ from channels_sync.connectors.base import Connector, ShopAccess
 from channels_sync.connectors.readback import StockItem, StockShown
 from channels_sync.models import Difference, DifferenceKind, Listing, Reconciliation, StockCompared
 from channels_sync.selectors.listings import sellable
+from channels_sync.selectors.offers import writes_stock
 from orderhub.core.errors import HubError
 from orderhub.models import Shop
 
@@ -27,10 +28,13 @@ class StockResult:
 
 
 def compare(job: Reconciliation, access: ShopAccess, connector: Connector) -> StockResult:
-    """Return what came of the stock of the job's shop. Raises what connectors do, while trying again can help."""
+    """Return what came of the stock of the job's shop; that of one which is not told its stock is not judged.
+
+    Raises what connectors do, while trying again can help.
+    """
     if not connector.reads_stock:
         return StockResult({"stock_state": StockCompared.NOT_OFFERED})
-    before = _told(job.shop)
+    before = _told(job.shop) if writes_stock(job.shop) else {}
     if not before:
         return StockResult({"stock_state": StockCompared.NOTHING})
     try:

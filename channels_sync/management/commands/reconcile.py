@@ -168,7 +168,7 @@ def _stock(job: Reconciliation) -> str:
         case StockCompared.NOT_OFFERED:
             return "not offered by the platform"
         case StockCompared.NOTHING:
-            return "nothing was told yet"
+            return "nothing is told"
         case StockCompared.FAILED:
             return f"FAILED {job.stock_error}"
     return "not compared"
