@@ -35,8 +35,10 @@ def refusal(order: Order, user: User) -> str:
     if order.channel_hold not in {"", HOLD}:
         return _("The channel holds the order: it may not be shipped.")
     if order.status == Status.IN_TRIAGE_HOLD:
-        wanted = RELEASE_ABNORMAL if order.lane == Lane.ABNORMAL else RELEASE
-        if not user.has_perm(wanted):
+        if order.lane == Lane.ABNORMAL:
+            decides = user.has_perm(RELEASE_ABNORMAL)
+            return "" if decides else _("The order is frozen: a supervisor or risk reviewer decides.")
+        if not user.has_perm(RELEASE):
             return _("The order is held: somebody who may release it ships it, or releases it first.")
     return ""
 

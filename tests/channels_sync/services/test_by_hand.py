@@ -2,8 +2,9 @@
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.utils import translation
 
-from channels_sync.services.by_hand import PERMISSION, ship_by_hand
+from channels_sync.services.by_hand import PERMISSION, refusal, ship_by_hand
 from orderhub.core.errors import HubError
 from orderhub.core.parcels import ToldParcel
 from orderhub.models import Effect, OrderLine, Parcel, ParcelLine, Sku, StockLevel, TimelineEntry, Warehouse
@@ -125,6 +126,13 @@ def test_a_held_order_is_shipped_by_those_who_may_release_it(stocked, lane, righ
             ship(order, user)
     order.refresh_from_db()
     assert (order.status == "in_transit", effects()["popup"] == "cancelled") == (may, may)
+
+
+@pytest.mark.parametrize(("lane", "word"), [("to_confirm", "held"), ("abnormal", "frozen")])
+def test_a_frozen_order_is_not_called_held(stocked, lane, word):
+    user, order = make_user("boss", PERMISSION), order_of(status="in_triage_hold", lane=lane)
+    with translation.override("en"):
+        assert f"order is {word}:" in refusal(order, user)
 
 
 def test_a_second_click_changes_nothing(lead, stocked):
