@@ -201,7 +201,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 # The page of a word list sends eight or nine fields a term, for as many terms as a form takes (2,000).
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
-HUB_WORKERS = env.number("HUB_WORKERS", 4)
+HUB_WORKERS = env.number("HUB_WORKERS", 4, low=1, high=100)
 # Work is rows with leases; a queued task only says "drain up to N rows" (docs/decisions/003-jobs.md).
 Q_CLUSTER = {
     "name": "hub",
@@ -253,17 +253,17 @@ DOUYIN_GATEWAY_URL = env.text("HUB_DOUYIN_GATEWAY_URL", "https://openapi-fxg.jin
 DOUYIN_AUTHORISE_URL = env.text("HUB_DOUYIN_AUTHORISE_URL", "https://fuwu.jinritemai.com/authorize")
 QIMEN_GATEWAY_URL = env.text("HUB_QIMEN_GATEWAY_URL", "https://qimen.api.taobao.com/router/qimen/service")
 WECHAT_GATEWAY_URL = env.text("HUB_WECHAT_GATEWAY_URL", "https://api.weixin.qq.com")
-OUTBOUND_TIMEOUT_SECONDS = env.number("HUB_OUTBOUND_TIMEOUT", 10)
+OUTBOUND_TIMEOUT_SECONDS = env.number("HUB_OUTBOUND_TIMEOUT", 10, low=1, high=60)
 
-HUB_BATCH_SIZE = env.number("HUB_BATCH_SIZE", 500)
-HUB_BACKLOG_PER_MINUTE = env.number("HUB_BACKLOG_PER_MINUTE", 12_000)
-HUB_REVEALS_PER_HOUR = env.number("HUB_REVEALS_PER_HOUR", 30)
-HUB_CONFIRM_MINUTES = env.number("HUB_CONFIRM_MINUTES", 30)
-HUB_MERGE_WINDOW_SECONDS = env.number("HUB_MERGE_WINDOW_SECONDS", 600)
+HUB_BATCH_SIZE = env.number("HUB_BATCH_SIZE", 500, low=1, high=1000)
+HUB_BACKLOG_PER_MINUTE = env.number("HUB_BACKLOG_PER_MINUTE", 12_000, low=1, high=1_000_000)
+HUB_REVEALS_PER_HOUR = env.number("HUB_REVEALS_PER_HOUR", 30, low=0, high=10_000)
+HUB_CONFIRM_MINUTES = env.number("HUB_CONFIRM_MINUTES", 30, low=1, high=1440)
+HUB_MERGE_WINDOW_SECONDS = env.number("HUB_MERGE_WINDOW_SECONDS", 600, low=0, high=86_400)
 
-HUB_KEEP_PAYLOAD_DAYS = env.number("HUB_KEEP_PAYLOAD_DAYS", 30)
+HUB_KEEP_PAYLOAD_DAYS = env.number("HUB_KEEP_PAYLOAD_DAYS", 30, low=1, high=36_500)
 # China's e-commerce law (article 31) asks for three years from the end of a trade.
-HUB_KEEP_RECEIVER_DAYS = env.number("HUB_KEEP_RECEIVER_DAYS", 1095)
-HUB_KEEP_EFFECT_DAYS = env.number("HUB_KEEP_EFFECT_DAYS", 180)
-HUB_WATCH_SECONDS = env.number("HUB_WATCH_SECONDS", 2)
+HUB_KEEP_RECEIVER_DAYS = env.number("HUB_KEEP_RECEIVER_DAYS", 1095, low=1, high=36_500)
+HUB_KEEP_EFFECT_DAYS = env.number("HUB_KEEP_EFFECT_DAYS", 180, low=1, high=36_500)
+HUB_WATCH_SECONDS = env.number("HUB_WATCH_SECONDS", 2, low=1, high=600)
 HUB_ALARM_COMMAND = env.text("HUB_ALARM_COMMAND", "")

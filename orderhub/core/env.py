@@ -31,15 +31,19 @@ def flag(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} must be yes or no, not {value!r}.")
 
 
-def number(name: str, default: int) -> int:
-    """Return a whole-number variable."""
+def number(name: str, default: int, *, low: int, high: int) -> int:
+    """Return a whole-number variable from `low` to `high`."""
     value = text(name, "")
     if not value:
         return default
+    problem = ImproperlyConfigured(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
     try:
-        return int(value)
+        found = int(value)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from error
+        raise problem from error
+    if not low <= found <= high:
+        raise problem
+    return found
 
 
 def words(name: str, default: str = "") -> list[str]:
