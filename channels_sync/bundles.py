@@ -27,6 +27,11 @@ class Part:
     title: str = ""
 
 
+def merchant_code(item_id: str, sku_id: str, code: str) -> str:
+    """Return the merchant's code of a channel item; the platform's id stands in its place where there is none."""
+    return "" if code in (sku_id, item_id) else code
+
+
 def split(amount: int, weights: Sequence[int]) -> list[int]:
     """Return `amount` in parts by weight that add up to it exactly; the same arguments give the same parts."""
     whole, so_far, given, shares = sum(weights), 0, 0, []

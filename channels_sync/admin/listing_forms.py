@@ -8,12 +8,23 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from channels_sync.bundles import Part
+from channels_sync.bundles import Part, merchant_code
 from channels_sync.models import ListingPart
 from channels_sync.services import mapping
 from orderhub.console.fields import YuanField
 from orderhub.console.model_admin import ConsoleTabularInline
 from orderhub.core.errors import FieldError
+
+
+class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Keeps an item that is added by hand under the key by which orders find it."""
+
+    def clean(self) -> dict[str, Any]:
+        """Leave the code empty where it is the platform's id."""
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("outer_id"):
+            data["outer_id"] = merchant_code(data.get("item_id", ""), data.get("sku_id", ""), data["outer_id"])
+        return data
 
 
 class PartFormSet(BaseInlineFormSet):  # type: ignore[type-arg]

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 from django.views.decorators.http import require_POST
 
 from channels_sync.admin import listing_files
-from channels_sync.admin.listing_forms import PartInline
+from channels_sync.admin.listing_forms import ListingForm, PartInline
 from channels_sync.admin.offer_columns import FAILING, WAITING, OfferColumns, say_what_stays_on_sale
 from channels_sync.models import Listing, ListingPart, ListingState
 from channels_sync.services import mapping, suggestions
@@ -72,6 +72,7 @@ def suggestion_text(suggestion: Mapping[str, Any]) -> str:
 class ListingAdmin(OfferColumns):
     """The queue of unmatched items first; one click takes a suggestion, the form says anything else."""
 
+    form = ListingForm
     change_list_template = "channels_sync/listing_list.html"
     keyset = Keyset(("last_seen_at", "id"))
     views = (

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from msgspec.structs import replace
 
-from channels_sync.bundles import Part, components, noted
+from channels_sync.bundles import Part, components, merchant_code, noted
 from channels_sync.readers import ReadRow
 from channels_sync.selectors.listings import NEWER, OPEN_ORDER
 from orderhub.core.draft import LineDraft, OrderDraft
@@ -149,7 +149,7 @@ def plans_of(cursor: CursorWrapper, shop_id: int, keys: Iterable[Key]) -> dict[K
     """Return what is known of the items under `keys`. One query, two where codes without ids are among them."""
     wanted: dict[Key, list[Key]] = {}
     for item, sku, code in keys:
-        wanted.setdefault((item, sku, _outer_id(item, sku, code)), []).append((item, sku, code))
+        wanted.setdefault((item, sku, merchant_code(item, sku, code)), []).append((item, sku, code))
     codes = [outer for item, sku, outer in wanted if not item and not sku]
     named = [key for key in wanted if key[0] or key[1]]
     found: list[tuple[Any, ...]] = []
@@ -205,7 +205,7 @@ def note(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, Sight]) -> Non
     One whose code is an own SKU, or stands for parts in this shop, is matched from the start.
     """
     rows = [
-        {"item_id": item, "sku_id": sku, "outer_id": _outer_id(item, sku, code), "code": code,
+        {"item_id": item, "sku_id": sku, "outer_id": merchant_code(item, sku, code), "code": code,
          "title": line.title, "spec": line.spec, "seen_at": seen_at}
         for (item, sku, code), (line, seen_at) in sorted(lines.items(), key=lambda entry: entry[0])
     ]  # fmt: skip
@@ -249,7 +249,7 @@ def _touch(cursor: CursorWrapper, shop_id: int, lines: Mapping[Key, Sight]) -> N
     Where the channel had another merchant code meanwhile, it was told the stock of that one: forget what it shows.
     """
     rows = {
-        (item, sku, _outer_id(item, sku, code)): {"title": line.title, "spec": line.spec, "seen_at": seen_at}
+        (item, sku, merchant_code(item, sku, code)): {"title": line.title, "spec": line.spec, "seen_at": seen_at}
         for (item, sku, code), (line, seen_at) in sorted(lines.items(), key=lambda entry: entry[1][1])
     }
     cursor.execute(
@@ -333,11 +333,6 @@ def _lines_by_key(rows: Sequence[ReadRow]) -> tuple[dict[Key, Sight], bool]:
                 lines[key] = (line, placed_at)
     lines.pop(("", "", ""), None)
     return lines, is_plain and not any(item or sku for item, sku, _code in lines)
-
-
-def _outer_id(item_id: str, sku_id: str, code: str) -> str:
-    """Return the merchant's code; readers put the platform's id into its place where there is none."""
-    return "" if code in (sku_id, item_id) else code
 
 
 def is_itself(key: Key, parts: Parts) -> bool:

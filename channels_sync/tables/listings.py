@@ -12,7 +12,7 @@ import orjson
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from channels_sync.bundles import Part
+from channels_sync.bundles import Part, merchant_code
 from channels_sync.tables import cells
 from channels_sync.tables.columns import plain_header
 from channels_sync.tables.rows import table_rows
@@ -93,9 +93,8 @@ def _read(number: int, row: dict[str, Any], problem: str) -> Item:
         texts = {name: _text(row, name) for name in LIMITS if name != "sku"}
         for name in ("item_id", "sku_id"):
             texts[name] = cells.identifier(texts[name], name)
-        item = Item(
-            number, texts["item_id"], texts["sku_id"], texts["outer_id"], texts["title"], texts["spec"]
-        )  # fmt: skip
+        code = merchant_code(texts["item_id"], texts["sku_id"], texts["outer_id"])
+        item = Item(number, texts["item_id"], texts["sku_id"], code, texts["title"], texts["spec"])
         if not any(item.key):
             raise FieldError("item_id", "an item id, a channel SKU id or a merchant code is needed")
         state = _text(row, "state")

@@ -229,6 +229,17 @@ def test_a_code_is_added_by_hand(log_in, shop):
     assert (listing.outer_id, listing.state, parts_of(listing)) == ("SET-9", "matched", [("SERUM-30", 2, 9900)])
 
 
+@pytest.mark.parametrize("code", ["11", "12"])
+def test_a_code_that_is_the_items_or_skus_own_id_is_none_as_in_orders(log_in, shop, code):
+    item = {"shop": shop.pk, "item_id": "11", "sku_id": "12", "outer_id": code, "title": "", "spec": ""}
+    data = form(("SERUM-30", "2", "")) | item
+    client = log_in("supervisor")
+    assert client.post(f"{LIST}add/", data).status_code == 302
+    assert Listing.objects.values_list("item_id", "sku_id", "outer_id").get() == ("11", "12", "")
+    assert client.post(f"{LIST}add/", data).status_code == 200
+    assert Listing.objects.count() == 1
+
+
 def test_an_item_needs_something_to_be_known_by(log_in, shop):
     data = form(("SERUM-30", "2", "")) | {"shop": shop.pk, "item_id": "", "sku_id": "", "outer_id": ""}
     response = log_in("supervisor").post(f"{LIST}add/", data)

@@ -55,6 +55,14 @@ def test_rows_of_one_item_are_its_parts(shop, tmp_path):
     )
 
 
+def test_a_code_that_is_the_items_or_skus_own_id_is_none_as_in_orders(shop, tmp_path):
+    path = written(tmp_path, HEAD + "11,12,12,,,,A,,\n13,,13,,,,A,,\n,,14,,,,A,,\n13,,,,,,B,,\n")
+    assert taken(shop, path) == ({"new": 3}, [])
+    keys = Listing.objects.order_by("pk").values_list("item_id", "sku_id", "outer_id")
+    assert sorted(keys) == [("", "", "14"), ("11", "12", ""), ("13", "", "")]
+    assert shapes()[-2:] == [("13", "A", 1, 900), ("13", "B", 1, None)]
+
+
 def test_the_second_time_nothing_changes(shop, tmp_path):
     path = written(tmp_path, HEAD + "11,,,,,,A,2,\n14,,,,,ignored,,,\n")
     assert taken(shop, path) == ({"new": 2}, [])
