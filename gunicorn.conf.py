@@ -5,10 +5,10 @@ from orderhub.core.local import BASE_DIR, read_env_file
 
 read_env_file(BASE_DIR / ".env")
 
-bind = f"{env.text('HUB_BIND', '') or '127.0.0.1'}:{env.number('PORT', 8000)}"
+bind = f"{env.text('HUB_BIND', '') or '127.0.0.1'}:{env.number('PORT', 8000, low=1, high=65_535)}"
 worker_class = "gthread"
-workers = env.number("HUB_WEB_PROCESSES", 2)
-threads = env.number("HUB_WEB_THREADS", 8)
+workers = env.number("HUB_WEB_PROCESSES", 2, low=1, high=256)
+threads = env.number("HUB_WEB_THREADS", 8, low=1, high=256)
 timeout = 60
 graceful_timeout = 5
 keepalive = 5

@@ -43,8 +43,11 @@ class Command(BaseCommand):
     help = "Run web, jobs, stock lane, watch and the platform sandbox on this machine, with demo data."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=env.number("PORT", 8000), help="web port")
-        parser.add_argument("--sandbox-port", type=int, default=env.number("SANDBOX_PORT", 8790), help="sandbox port")
+        port, sandbox_port = (
+            env.number(name, usual, low=1, high=65_535) for name, usual in (("PORT", 8000), ("SANDBOX_PORT", 8790))
+        )
+        parser.add_argument("--port", type=int, default=port, help="web port")
+        parser.add_argument("--sandbox-port", type=int, default=sandbox_port, help="sandbox port")
         parser.add_argument("--no-sandbox", action="store_true", help="no demo data and no emulated platforms")
         parser.add_argument("--rate", type=float, default=120, help="sandbox orders a minute")
         parser.add_argument(
