@@ -146,35 +146,38 @@ def _shipment(
 def _corrections(
     jobs: Sequence[Job], orders: Mapping[int, Order], parcels: Mapping[int, list[Parcel]], contents: Contents
 ) -> dict[int, Shipment]:
-    """Return, by effect, the last parcels of which the warehouse told pieces that had left with others already. Of one
-    that holds nothing because nobody said what is in which, nothing is wrong."""
-    found = {}
+    """Return, by effect, the last parcels that hold nothing because their pieces had left with others before: those
+    told later, and those told with pieces beyond what was ordered. Of parcels that were told together a warehouse may
+    have said nothing of what is in which; none of them is wrong."""
+    empty: dict[int, tuple[Order, Parcel, list[Parcel]]] = {}
     for job in jobs:
         order = orders.get(job.order_id or 0)
-        if order is not None and abilities_of(order.shop.platform).ships:
-            shipment = _corrected(job, order, parcels.get(order.pk, []), contents)
-            if shipment is not None:
-                found[job.effect_id] = order.pk, shipment
-    known = parcels_of({order_id for order_id, _shipment in found.values()}, complete=())
+        if order is None or not (job.payload or {}).get("final"):
+            continue
+        parcel, holding = _holding_nothing(job, order, parcels.get(order.pk, []), contents)
+        if parcel is not None and holding:
+            empty[job.effect_id] = order, parcel, holding
+    known = parcels_of({order.pk for order, _parcel, _holding in empty.values()}, complete=())
     return {
-        effect_id: shipment
-        for effect_id, (order_id, shipment) in found.items()
-        if shipment.tracking_no in known[order_id].doubled
-    }
+        effect_id: Shipment(
+            order.external_no, parcel.carrier, parcel.tracking_no,
+            earlier=[(one.carrier, one.tracking_no) for one in holding],
+        )
+        for effect_id, (order, parcel, holding) in empty.items()
+        if all(one.created_at < parcel.created_at for one in holding)
+        or parcel.tracking_no in known[order.pk].doubled
+    }  # fmt: skip
 
 
-def _corrected(job: Job, order: Order, parcels: Sequence[Parcel], contents: Contents) -> Shipment | None:
-    """Return the last parcel where it holds nothing and others do (`earlier`): the channel knows the pieces by those,
-    as after a waybill that was corrected. Platforms that take an order once say themselves that they have it."""
-    parcel = next((one for one in parcels if one.pk == _parcel_id(job)), None)
+def _holding_nothing(
+    job: Job, order: Order, parcels: Sequence[Parcel], contents: Contents
+) -> tuple[Parcel | None, list[Parcel]]:
+    """Return the parcel of an effect where it holds nothing, else None, and those that hold something. Platforms that
+    take an order once say themselves that they have it."""
     holding = [one for one in parcels if contents.get((order.pk, one.pk))]
-    is_final = bool((job.payload or {}).get("final"))
-    if parcel is None or parcel in holding or not holding or not is_final:
-        return None
-    if not connectors.get(order.shop.platform).takes_parts:
-        return None
-    earlier = [(one.carrier, one.tracking_no) for one in holding]
-    return Shipment(order.external_no, parcel.carrier, parcel.tracking_no, earlier=earlier)
+    parcel = next((one for one in parcels if one.pk == _parcel_id(job) and one not in holding), None)
+    takes_parts = abilities_of(order.shop.platform).ships and connectors.get(order.shop.platform).takes_parts
+    return (parcel if takes_parts else None), holding
 
 
 def _look_for(connector: Connector, access: ShopAccess, shipment: Shipment) -> None:

@@ -43,9 +43,8 @@ class Command(BaseCommand):
     help = "Run web, jobs, stock lane, watch and the platform sandbox on this machine, with demo data."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        port, sandbox_port = (
-            env.number(name, usual, low=1, high=65_535) for name, usual in (("PORT", 8000), ("SANDBOX_PORT", 8790))
-        )
+        port = env.number("PORT", 8000, low=1, high=65_535)
+        sandbox_port = env.number("SANDBOX_PORT", 8790, low=1, high=65_535)
         parser.add_argument("--port", type=int, default=port, help="web port")
         parser.add_argument("--sandbox-port", type=int, default=sandbox_port, help="sandbox port")
         parser.add_argument("--no-sandbox", action="store_true", help="no demo data and no emulated platforms")
