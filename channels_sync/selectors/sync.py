@@ -15,7 +15,7 @@ from channels_sync.connectors.base import connectors
 from channels_sync.connectors.readback import is_refusal
 from channels_sync.models import ErrorKind, ShopSync
 from orderhub.models import Reject, Shop
-from orderhub.services.bulk import WANTED, listed
+from orderhub.services.bulk import OF_SHOP, WANTED, listed
 
 LATE = timedelta(minutes=5)
 """A shop that is pulled every minute is shown as late when it is this far behind its channel: five missed runs."""
@@ -91,7 +91,7 @@ def known_versions(shop_id: int, versions: Mapping[str, datetime]) -> set[str]:
             f"""
             SELECT o.external_no, o.modified_at FROM {WANTED} CROSS JOIN LATERAL (
                 SELECT external_no, modified_at FROM orderhub_order
-                WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o
+                WHERE {OF_SHOP} AND external_no = wanted.key LIMIT 1) AS o
             """,  # noqa: S608  (a constant)
             [listed(versions), shop_id],
         )

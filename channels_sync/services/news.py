@@ -19,7 +19,7 @@ from orderhub.core.words import InboxState
 from orderhub.models import InboxItem, ParkedOrder, Reject, Shop
 from orderhub.services import inbox
 from orderhub.services.batch import content_hash
-from orderhub.services.bulk import WANTED, listed
+from orderhub.services.bulk import OF_SHOP, WANTED, listed
 
 
 def store(shop: Shop, page: RawPage, *, source: str) -> InboxItem:
@@ -82,7 +82,7 @@ def _known(shop_id: int, numbers: Sequence[str]) -> dict[str, tuple[int, datetim
             f"""
             SELECT o.external_no, o.content_hash, o.modified_at FROM {WANTED} CROSS JOIN LATERAL (
                 SELECT external_no, content_hash, modified_at FROM orderhub_order
-                WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o
+                WHERE {OF_SHOP} AND external_no = wanted.key LIMIT 1) AS o
             """,  # noqa: S608  (a constant)
             [listed(numbers), shop_id],
         )

@@ -16,7 +16,7 @@ from orderhub.core.results import Outcome, RowResult
 from orderhub.core.status_graph import place_of
 from orderhub.core.words import Status
 from orderhub.models import Order, Shop
-from orderhub.services.bulk import WANTED, listed, records, stamp, take_ids
+from orderhub.services.bulk import OF_SHOP, WANTED, listed, records, stamp, take_ids
 from orderhub.services.stock import NOTHING, Allocation
 
 _encode = msgspec.json.Encoder().encode
@@ -281,7 +281,7 @@ _FROM = "FROM orderhub_order"
 _MORE_COLUMNS = ", channel_hold, buyer_remark, seller_remark, flag, ship_by_source, worst_lane, held_since"
 KNOWN = f"""
     SELECT o.* FROM {WANTED}
-    CROSS JOIN LATERAL ({_KNOWN_COLUMNS} {_FROM} WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o
+    CROSS JOIN LATERAL ({_KNOWN_COLUMNS} {_FROM} WHERE {OF_SHOP} AND external_no = wanted.key LIMIT 1) AS o
 """  # noqa: S608  (constants)
 _KNOWN_LOCKED = f"{_KNOWN_COLUMNS}{_MORE_COLUMNS} {_FROM} WHERE id = ANY(%s) ORDER BY external_no FOR NO KEY UPDATE"
 
@@ -313,7 +313,7 @@ def _locked(cursor: CursorWrapper, shop: Shop, order_ids: list[int]) -> dict[str
 
 BUYER_IDS = f"""
     SELECT b.external_id, b.id FROM {WANTED} CROSS JOIN LATERAL (
-        SELECT external_id, id FROM orderhub_buyer WHERE shop_id = %s AND external_id = wanted.key LIMIT 1) AS b
+        SELECT external_id, id FROM orderhub_buyer WHERE {OF_SHOP} AND external_id = wanted.key LIMIT 1) AS b
 """  # noqa: S608  (a constant)
 
 

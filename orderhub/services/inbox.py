@@ -12,7 +12,7 @@ from orderhub.core.results import IntakeResult
 from orderhub.core.words import InboxState
 from orderhub.models import InboxItem, Shop
 from orderhub.models.inbox import pack
-from orderhub.services.bulk import WANTED, listed, records
+from orderhub.services.bulk import OF_SHOP, WANTED, listed, records
 
 LEASE_SECONDS = 120
 MAX_ATTEMPTS = 12
@@ -101,7 +101,7 @@ def told_at(shop_id: int, numbers: Iterable[str]) -> dict[str, datetime]:
             f"""
             SELECT o.external_no, i.received_at FROM {WANTED} CROSS JOIN LATERAL (
                 SELECT external_no, inbox_id FROM orderhub_order
-                WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS o
+                WHERE {OF_SHOP} AND external_no = wanted.key LIMIT 1) AS o
             JOIN orderhub_inboxitem i ON i.id = o.inbox_id
             """,  # noqa: S608  (a constant)
             [listed(numbers), shop_id],

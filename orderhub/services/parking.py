@@ -30,7 +30,7 @@ from orderhub.models.inbox import pack, unpack
 from orderhub.services import gate, pool
 from orderhub.services.allocation import pieces_wanted
 from orderhub.services.batch import Batch, DraftRow, Incoming
-from orderhub.services.bulk import WANTED, listed, records
+from orderhub.services.bulk import OF_SHOP, WANTED, listed, records
 from orderhub.services.deadlines import deadline_of, rules_for
 
 MOST_PIECES = 2**31 - 1
@@ -260,7 +260,7 @@ def _lock(cursor: CursorWrapper, shop_id: int, rows: Iterable[DraftRow]) -> dict
     cursor.execute(
         f"""
         SELECT p.id FROM {WANTED} CROSS JOIN LATERAL (
-            SELECT id FROM orderhub_parkedorder WHERE shop_id = %s AND external_no = wanted.key LIMIT 1) AS p
+            SELECT id FROM orderhub_parkedorder WHERE {OF_SHOP} AND external_no = wanted.key LIMIT 1) AS p
         """,  # noqa: S608  (a constant)
         [listed({row.draft.external_no for row in rows}), shop_id],
     )

@@ -82,7 +82,11 @@ def test_a_shop_that_statistics_do_not_know_is_looked_up_by_key(query, db):
         make_order(shop, external_no=f"A{number}", buyer=make_buyer(shop, f"u{number}"))
     newcomer = make_shop(code="newcomer")
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # As good as the right one for a shop of which the statistics say that it has nothing.
+        cursor.execute("CREATE INDEX rival ON orderhub_order (shop_id)")
+        cursor.execute("CREATE INDEX rival_of_buyers ON orderhub_buyer (shop_id)")
         cursor.execute("ANALYZE orderhub_order, orderhub_buyer")
         cursor.execute(f"EXPLAIN {query}", [listed(["A1", "A2"]), newcomer.pk])
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert re.search(r"Index Cond: \(\(shop_id = \d+\) AND \(\(external_(no|id)\)::text = wanted.key\)\)", plan), plan
+    assert re.search(r"Index Cond: \(\(shop_id = .+\) AND \(\(external_(no|id)\)::text = wanted.key\)\)", plan), plan
