@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from orderhub.api.sections import order_sections
-from orderhub.models import Order, Receiver, Reveal, TimelineEntry
+from orderhub.models import Buyer, Order, Receiver, Reveal, TimelineEntry
 from tests.factories import START, make_order, make_parcel, make_user
 from tests.orderhub.desk.conftest import HTMX
 
@@ -27,6 +27,15 @@ def test_alone_for_htmx_and_on_the_whole_desk_otherwise(desk):
     page = desk.get(f"/desk/orders/{order.pk}/").content.decode()
     assert "<title>T1 · Order desk</title>" in page
     assert f'data-order="{order.pk}"' in page
+
+
+@pytest.mark.parametrize("nickname", ["", "小李"])
+def test_a_buyer_without_a_nickname_leaves_no_gap(desk, nickname):
+    order = make_order()
+    buyer = Buyer.objects.create(shop=order.shop, external_id="u1", nickname=nickname)
+    Order.objects.update(buyer=buyer)
+    page = card(desk, order)
+    assert ("<span></span>" in page, "<span>小李</span>" in page) == (False, bool(nickname))
 
 
 def test_it_shows_status_lane_parcel_claims_and_timeline(desk):
