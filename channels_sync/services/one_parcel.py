@@ -1,12 +1,11 @@
 """Several parcels of one order: what is said of one of them is the order's only once it is true of all."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from channels_sync.warehouses.base import Step
 from orderhub.core.status_graph import has_left, place_of
@@ -56,43 +55,33 @@ class Parcels:
 
 def parcels_of(order_ids: Collection[int], *, complete: Collection[int]) -> dict[int, Parcels]:
     """Return the parcels of each order; those of the `complete` ones are known to be all, as are those of orders that
-    have left. Two queries."""
+    have left. Which came back, and which brought only pieces beyond what was ordered, the timelines tell. One query."""
     found: dict[int, Parcels] = defaultdict(Parcels)
     if not order_ids:
         return found
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT o.id, o.status, o.under_refund, p.tracking_no, p.delivered_at FROM orderhub_order o
+            SELECT o.id, o.status, o.under_refund, p.tracking_no, p.delivered_at, t.back_at,
+                t.has_excess AND NOT EXISTS (
+                    SELECT FROM orderhub_parcelline i
+                    WHERE i.order_id = l.order_id AND i.parcel_id = l.parcel_id AND i.quantity > 0)
+            FROM orderhub_order o
             JOIN orderhub_parcel_orders l ON l.order_id = o.id JOIN orderhub_parcel p ON p.id = l.parcel_id
+            CROSS JOIN LATERAL (
+                SELECT max(at) FILTER (WHERE data ->> 'says' = %s) AS back_at,
+                    bool_or(data ->> 'too_many' IS NOT NULL) AS has_excess
+                FROM orderhub_timelineentry WHERE order_id = o.id AND data ->> 'tracking_no' = p.tracking_no) t
             WHERE o.id = ANY(%s)
             """,
-            [sorted(order_ids)],
+            [Status.RETURNING.value, sorted(order_ids)],
         )
-        for order_id, status, under_refund, number, signed_at in cursor.fetchall():
-            place = place_of(status, under_refund)
-            found[order_id].is_all = order_id in complete or has_left(place) or place == Status.RETURNING
-            found[order_id].signed[number] = signed_at
-        _read_marks(cursor, found)
+        for order_id, status, under_refund, number, signed_at, back_at, is_doubled in cursor.fetchall():
+            place, parcels = place_of(status, under_refund), found[order_id]
+            parcels.is_all = order_id in complete or has_left(place) or place == Status.RETURNING
+            parcels.signed[number] = signed_at
+            if back_at:
+                parcels.back[number] = back_at
+            if is_doubled:
+                parcels.doubled.add(number)
     return found
-
-
-def _read_marks(cursor: CursorWrapper, found: Mapping[int, Parcels]) -> None:
-    """Read from the timelines which parcels came back and which brought only pieces beyond what was ordered."""
-    cursor.execute(
-        """
-        SELECT l.order_id, p.tracking_no, max(t.at) FILTER (WHERE t.data ->> 'says' = %s),
-            bool_or(t.data ->> 'too_many' IS NOT NULL) AND NOT EXISTS (
-                SELECT FROM orderhub_parcelline i
-                WHERE i.order_id = l.order_id AND i.parcel_id = l.parcel_id AND i.quantity > 0)
-        FROM orderhub_parcel_orders l JOIN orderhub_parcel p ON p.id = l.parcel_id
-        JOIN orderhub_timelineentry t ON t.order_id = l.order_id AND t.data ->> 'tracking_no' = p.tracking_no
-        WHERE l.order_id = ANY(%s) GROUP BY l.order_id, l.parcel_id, p.tracking_no
-        """,
-        [Status.RETURNING.value, sorted(found)],
-    )
-    for order_id, number, back_at, is_doubled in cursor.fetchall():
-        if back_at:
-            found[order_id].back[number] = back_at
-        if is_doubled:
-            found[order_id].doubled.add(number)

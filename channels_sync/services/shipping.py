@@ -42,7 +42,7 @@ class ShipmentTeller:
     concurrency = 8
 
     def prepare(self, jobs: Sequence[Job]) -> Mapping[int, Prepared]:
-        """Read parcels, their lines and what else has left of their orders, five queries for all of them and two more
+        """Read parcels, their lines and what else has left of their orders, five queries for all of them and one more
         where one may be a correction.
 
         Left out, so that their effect is cancelled: parcels of shops whose platform takes no shipments, parcels that
