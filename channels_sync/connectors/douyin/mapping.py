@@ -58,6 +58,9 @@ REFUNDS = {
 """`after_sale_status`; 28 is also what a withdrawn one becomes. A number that is not here counts as asked: an open
 refund stops the push."""
 REFUND_PAID = "3"
+KEPT_GOODS = frozenset({"6", "7", "8"})
+"""`after_sale_type` of claims that leave the buyer the goods: price protection, something sent after, repair. Public
+copies of the field list name them; the platform's SDK ends at 5."""
 BY_STATE = {"16": "asked", "17": "agreed"}
 FLAGS = {0: "grey", 1: "purple", 2: "cyan", 3: "green", 4: "orange", 5: "red"}
 """`seller_remark_stars`; red is 5 here and 1 on Taobao."""
@@ -264,6 +267,8 @@ def _spec(row: Order) -> str:
 def _refund(row: Order, by_state: str) -> str:
     info = row.get("after_sale_info")
     info = info if isinstance(info, dict) else {}
+    if text(info, "after_sale_type") in KEPT_GOODS:
+        return by_state
     if text(info, "refund_status") == REFUND_PAID:
         return "done"
     word = REFUNDS.get(text(info, "after_sale_status") or "0", "asked")

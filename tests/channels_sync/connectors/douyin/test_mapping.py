@@ -177,6 +177,17 @@ def test_a_paid_refund_is_done_and_an_unknown_one_stops_the_order():
     assert read_order(with_line(after_sale_info={"after_sale_status": 99})).lines[0].refund == "asked"
 
 
+@pytest.mark.parametrize(
+    ("kind", "status", "refund"),
+    [(2, 12, "done"), (2, 6, "asked"), (6, 12, "none"), (6, 6, "none"), (7, 12, "none"), (8, 6, "none")],
+)
+def test_a_claim_that_leaves_the_buyer_the_goods_is_no_refund_of_them(kind, status, refund):
+    """Price protection at Double 11: the difference goes back, the order goes on."""
+    info = {"after_sale_status": status, "after_sale_type": kind, "refund_status": 3 if status == 12 else 1}
+    draft = read_order(with_line(after_sale_info=info))
+    assert (draft.status, draft.lines[0].refund) == ("paid", refund)
+
+
 @pytest.mark.parametrize(("state", "main", "claim"), [(3, 3, "in_transit"), (5, 5, "completed"), (5, 39, "refunded")])
 def test_money_given_back_in_part_ends_no_order_that_was_shipped(state, main, claim):
     row = with_line(after_sale_info={"after_sale_status": 12, "after_sale_type": 1, "refund_status": 3})
