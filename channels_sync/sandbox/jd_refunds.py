@@ -36,7 +36,7 @@ class RefundLists:
         self._now = now
 
     def applications(self, method: str, args: Args) -> Answer:
-        """Answer `pop.afs.soa.refundapply.queryPageList`; amounts are in fen."""
+        """Answer `pop.afs.soa.refundapply.queryPageList`; amounts are in fen, written as JD's Java writes a double."""
         try:
             refuse_on_demand(self._faults, method, str(args.get("orderId") or ""))
             rows = [_application(draft) for draft in self._drafts(args) if draft["status"] not in SHIPPED]
@@ -79,7 +79,7 @@ def _application(draft: Row) -> Row:
         "buyerName": "",
         "applyTime": _applied(draft),
         "checkTime": _decided(draft) if status else "",
-        "applyRefundSum": fen or draft["paid_fen"],
+        "applyRefundSum": float(fen or draft["paid_fen"]),
         "status": status,
         "checkUserName": "",
         "reason": "不想要了",

@@ -5,10 +5,12 @@ JD names SKU and pieces of a service order, but only the amount of a cancellatio
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from channels_sync.connectors.fields import text
 from channels_sync.connectors.jd.refunds import state_of
+from orderhub.core.money import MAX_FEN
 
 Refund = Mapping[str, Any]
 Line = dict[str, Any]
@@ -26,7 +28,7 @@ def mark_refunds(refunds: Sequence[Refund], lines: Sequence[Line], *, is_over: b
         if word != "done":
             _mark(named or _of_that_price(refund, lines) or lines, word)
             continue
-        money += _fen(refund)
+        money += _fen(refund) or 0
         if named:
             sku = text(refund, "sku")
             pieces[sku] += _count(refund) or sum(line["quantity"] for line in named)
@@ -68,12 +70,21 @@ def _filled(lines: Sequence[Line], pieces: int) -> list[Line]:
 
 def _is_all(refund: Refund, money: int, lines: Sequence[Line]) -> bool:
     """Tell whether all of an order went back: the money of all its lines, or a cancellation that names no amount."""
-    is_whole = refund.get("kind") == "cancel" and not _fen(refund)
+    is_whole = refund.get("kind") == "cancel" and _fen(refund) == 0
     return is_whole or money >= sum(line["paid_fen"] for line in lines)
 
 
-def _fen(refund: Refund) -> int:
-    return _number(text(refund, "fen"))
+def _fen(refund: Refund) -> int | None:
+    """Return the amount of a refund, 0 where it names none, None for one that nobody can read: that is not the whole.
+
+    JD types the field as a floating number, so that it may come as 5000 or 5000.0.
+    """
+    try:
+        amount = Decimal(text(refund, "fen") or 0)
+        is_amount = 0 <= amount <= MAX_FEN and amount == amount.to_integral_value()
+    except InvalidOperation:
+        return None
+    return int(amount) if is_amount else None
 
 
 def _count(refund: Refund) -> int:

@@ -234,6 +234,10 @@ def test_pieces_of_a_service_order_end_their_line_once_all_went_back():
     [
         (["5845"], ["none", "done"], ""), (["28500"], ["done", "done"], ""), (["27700"], ["done", "done"], ""),
         (["100"], ["none", "none"], "part_refunded"), (["100", "27600"], ["done", "done"], ""),
+        (["5845.0"], ["none", "done"], ""), (["5845.00"], ["none", "done"], ""), (["28500.0"], ["done", "done"], ""),
+        (["0.0"], ["done", "done"], ""), (["x"], ["none", "none"], "part_refunded"),
+        (["58.45"], ["none", "none"], "part_refunded"), (["NaN"], ["none", "none"], "part_refunded"),
+        (["1e99999"], ["none", "none"], "part_refunded"), (["-1"], ["none", "none"], "part_refunded"),
     ],
 )  # fmt: skip
 def test_a_part_of_the_money_that_no_line_was_paid_is_for_a_person_before_shipping(fen, lines, hold):
