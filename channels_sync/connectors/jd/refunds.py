@@ -6,6 +6,7 @@ orders (`asc.serviceAndRefund.view`). Protocol reference 3.6; the states are tho
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -21,6 +22,8 @@ LAST_PAGE = 100
 LONGEST_SPAN = timedelta(days=7)
 """What the service list takes by time of application; by time of audit it takes ten days, the other list names no
 limit."""
+SHORTEST_SPAN = timedelta(seconds=1)
+"""JD's times have no parts of a second."""
 
 CANCELLATIONS = {
     "0": "asked",
@@ -52,6 +55,10 @@ def _at_once() -> None:
     """Wait for nothing: the caller already has its turn."""
 
 
+class TooManyRefundsError(TemporaryError):
+    """A span holds more refunds than JD's pages show."""
+
+
 class Refunds:
     """Reads both lists and returns refunds in one small form, ready to be laid beside an order.
 
@@ -68,12 +75,13 @@ class Refunds:
         """Return the refunds applied for or decided in a span, by order number."""
         found: dict[tuple[str, str], Row] = {}
         for begin, stop in _spans(start, end):
-            span = jd_time(begin), jd_time(stop)
-            for first, last in (("applyTimeStart", "applyTimeEnd"), ("checkTimeStart", "checkTimeEnd")):
-                for row in self._applications({first: span[0], last: span[1]}, wait):
-                    found[row["kind"], row["id"]] = row
-            for first, last in (("applyTimeBegin", "applyTimeEnd"), ("approveTimeBegin", "approveTimeEnd")):
-                for row in self._services({first: span[0], last: span[1]}, wait):
+            for read, *names in (
+                (self._applications, "applyTimeStart", "applyTimeEnd"),
+                (self._applications, "checkTimeStart", "checkTimeEnd"),
+                (self._services, "applyTimeBegin", "applyTimeEnd"),
+                (self._services, "approveTimeBegin", "approveTimeEnd"),
+            ):
+                for row in _by_halves(partial(read, wait=wait), names, begin, stop):
                     found[row["kind"], row["id"]] = row
         return by_order(found.values())
 
@@ -116,10 +124,13 @@ class Refunds:
             content = self._client.result(method, {**asked, number: page, "pageSize": PAGE_SIZE}, outer)
             rows = content.get(key)
             rows = rows if isinstance(rows, list) else []
+            total = _count(content.get("totalCount"), len(rows))
+            if total > LAST_PAGE * PAGE_SIZE:
+                break
             yield from (row for row in rows if isinstance(row, dict))
-            if page * PAGE_SIZE >= _count(content.get("totalCount"), len(rows)):
+            if page * PAGE_SIZE >= total:
                 return
-        raise TemporaryError(_("JD has more refunds in one span than it lets anybody read."))
+        raise TooManyRefundsError(_("JD has more refunds in one span than it lets anybody read."))
 
 
 def unknown(number: str, reason: str) -> Row:
@@ -158,6 +169,19 @@ def _moment(text: str) -> datetime | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
     return moment if moment.year >= 2004 else None
+
+
+def _by_halves(
+    read: Callable[[Mapping[str, str]], Iterator[Row]], names: Sequence[str], begin: datetime, stop: datetime
+) -> list[Row]:
+    """Return the rows of a span whose ends JD calls `names`; one with more rows than it shows is read in halves."""
+    try:
+        return list(read(dict(zip(names, (jd_time(begin), jd_time(stop)), strict=True))))
+    except TooManyRefundsError:
+        if stop - begin <= SHORTEST_SPAN:
+            raise
+    middle = begin + (stop - begin) / 2
+    return _by_halves(read, names, begin, middle) + _by_halves(read, names, middle, stop)
 
 
 def _spans(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

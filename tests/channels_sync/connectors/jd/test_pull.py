@@ -235,6 +235,18 @@ def test_a_refund_that_does_not_move_its_order_is_found_all_the_same(shop):
     assert number not in shop.orders()
 
 
+def test_more_refunds_than_jd_shows_of_one_span_are_read_in_halves(shop, monkeypatch):
+    monkeypatch.setattr(refunds, "LAST_PAGE", 1)
+    monkeypatch.setattr(refunds, "PAGE_SIZE", 2)
+    numbers = shop.paid(5)
+    for place, number in enumerate(numbers):
+        draft = shop.order(number)
+        draft["lines"][0]["refund"], draft["raw"]["refund_at"] = "asked", stamp(minutes=20 * place + 3)
+        shop.change(number, lines=draft["lines"], raw=draft["raw"])
+    found = shop.drafts()
+    assert [found[number].lines[0].refund for number in numbers] == ["asked"] * 5
+
+
 def test_a_refund_asked_long_ago_is_not_forgotten_when_the_order_changes(shop):
     (number,) = shop.paid()
     draft = shop.order(number)
