@@ -35,7 +35,7 @@ WAITING = {12: "gift_not_accepted", 13: "group_not_full"}
 ADDRESS_REVIEW = "address_under_review"
 """The buyer asked for another address and the shop has not answered."""
 COUNTRIES = {"香港": "HK", "澳门": "MO", "台湾": "TW"}
-WECHAT_PAY = 1
+WECHAT_PAY = "1"
 KEPT = ("unionid", "is_present", "present_note")
 KEPT_EXT = ("order_scene", "finder_id", "live_id")
 MASKED_KEY, UNTIL_KEY = "masked", "virtual_phone_until"
@@ -108,7 +108,7 @@ def aftersale_numbers(order: Node) -> list[str]:
 def seems_paid_since(order: Node) -> bool:
     """Whether an order says unpaid although its payment is there: the detail lags behind for some seconds."""
     pay = node(node(order, "order_detail"), "pay_info")
-    return order.get("status") == 10 and loose_time(pay, "pay_time") is not None
+    return text(order, "status") == "10" and loose_time(pay, "pay_time") is not None
 
 
 def _code(order: Node) -> int:
@@ -149,7 +149,7 @@ def _hold(code: int, status: str, detail: Node) -> str:
 def _paid_at(detail: Node) -> datetime | None:
     """Return when money came in. Pay-later, lottery and points have a `pay_time` that is no payment."""
     pay = node(detail, "pay_info")
-    if pay.get("payment_method", WECHAT_PAY) != WECHAT_PAY:
+    if text(pay, "payment_method") not in {"", WECHAT_PAY}:
         return None
     return time_of(pay, "pay_time")
 
@@ -227,10 +227,12 @@ def _kept(order: Node, detail: Node, receiver: Mapping[str, str]) -> dict[str, A
     if masked := masked_parts(receiver):
         kept[MASKED_KEY] = masked
     kept |= {name: value for name in KEPT_EXT if (value := node(detail, "ext_info").get(name))}
-    method = node(detail, "pay_info").get("payment_method")
-    if method is not None and method != WECHAT_PAY:
-        kept["payment_method"] = method
-    presale = [row for row in nodes(detail, "product_infos") if node(row, "sku_deliver_info").get("stock_type") == 1]
+    pay = node(detail, "pay_info")
+    if text(pay, "payment_method") not in {"", WECHAT_PAY}:
+        kept["payment_method"] = pay["payment_method"]
+    presale = [
+        row for row in nodes(detail, "product_infos") if text(node(row, "sku_deliver_info"), "stock_type") == "1"
+    ]
     if presale:
         kept["full_payment_presale"] = True
     end = loose_time(

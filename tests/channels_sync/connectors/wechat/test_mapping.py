@@ -119,6 +119,13 @@ def test_nothing_is_paid_before_it_is_paid():
     assert {line.paid_fen for line in draft.lines} == {0}
 
 
+@pytest.mark.parametrize("method", [1, "1", None, ""])
+def test_money_came_in_however_the_method_is_written(method):
+    draft = read_order(changed("pay_info", payment_method=method))
+    assert (draft.status, draft.paid_at is None, "payment_method" in draft.raw) == ("paid", False, False)
+    assert draft.paid_fen > 0
+
+
 def test_pay_later_is_to_be_shipped_but_no_payment():
     draft = read_order(changed("pay_info", payment_method=2))
     assert (draft.status, draft.paid_at, draft.paid_fen, draft.raw["payment_method"]) == ("paid", None, 0, 2)
