@@ -10,7 +10,7 @@ from channels_sync.tables import cells
 from channels_sync.tables.addresses import split_address
 from orderhub.core.draft import OrderDraft, read_draft
 from orderhub.core.errors import FieldError
-from orderhub.core.money import MAX_FEN
+from orderhub.core.money import MAX_FEN, by_value
 
 KEY = "file"
 TIMES = ("created_at", "paid_at", "modified_at", "ship_by")
@@ -48,7 +48,7 @@ def make_draft(source: dict[str, Any]) -> OrderDraft:
     if source.get("problem"):
         raise FieldError("external_no", str(source["problem"]))
     fields = _texts(source.get("fields"), "fields")
-    lines, worth = _lines(source)
+    lines, worths = _lines(source)
     draft: dict[str, Any] = {
         "external_no": cells.order_number(fields.get("external_no", "")),
         **{name: cells.moment(fields[name], name) for name in TIMES if name in fields},
@@ -58,11 +58,11 @@ def make_draft(source: dict[str, Any]) -> OrderDraft:
         "receiver": _receiver(fields),
         "lines": lines,
     }
-    _fill_in(draft, _amounts(fields), worth)
+    _fill_in(draft, _amounts(fields), worths)
     return read_draft(draft)
 
 
-def _fill_in(draft: dict[str, Any], amounts: dict[str, int], worth: int) -> None:
+def _fill_in(draft: dict[str, Any], amounts: dict[str, int], worths: list[int]) -> None:
     """What a table leaves out follows from the rest: an order with a payment time is paid, the total is what the lines
     are worth together, the version is the latest time known."""
     draft.setdefault("status", "paid" if "paid_at" in draft else "unpaid")
@@ -71,12 +71,25 @@ def _fill_in(draft: dict[str, Any], amounts: dict[str, int], worth: int) -> None
         draft.setdefault("modified_at", max(times, key=datetime.fromisoformat))
     lines = draft["lines"]
     if len(lines) == 1 and not lines[0]["unit_price_fen"] and lines[0]["quantity"] > 0:
+        worths = [max(amounts.get("total_fen", 0), *worths)]
         lines[0]["unit_price_fen"] = amounts.get("total_fen", 0) // lines[0]["quantity"]
-    total = amounts.setdefault("total_fen", worth)
+    total = amounts.setdefault("total_fen", sum(worths))
     if draft["status"] not in {"unpaid", "presale_deposit", "cancelled"}:
         due = total - amounts.get("discount_fen", 0) + amounts.get("freight_fen", 0)
         amounts.setdefault("paid_fen", max(due, 0))
+    _fill_in_paid(lines, worths, amounts.get("paid_fen", 0) - amounts.get("freight_fen", 0))
     draft |= amounts
+
+
+def _fill_in_paid(lines: list[dict[str, Any]], worths: list[int], goods: int) -> None:
+    """Where no line says what was paid for it, what was paid for the goods goes to the lines by value; where some do,
+    the others count in full."""
+    parts = worths
+    if all(line["paid_fen"] is None for line in lines):
+        parts = by_value(worths, min(max(goods, 0), max(sum(worths), 0)))
+    for line, part in zip(lines, parts, strict=True):
+        if line["paid_fen"] is None:
+            line["paid_fen"] = part
 
 
 def _amounts(fields: dict[str, str]) -> dict[str, int]:
@@ -101,8 +114,8 @@ def _receiver(fields: dict[str, str]) -> dict[str, str]:
     return receiver
 
 
-def _lines(source: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """Return the lines and what they are worth together, in fen."""
+def _lines(source: dict[str, Any]) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return the lines and what each is worth, in fen."""
     rows = source.get("rows")
     lines = source.get("lines")
     if not isinstance(lines, list) or not lines:
@@ -111,11 +124,12 @@ def _lines(source: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
     found = [
         _line(place, _texts(line, "lines"), row) for place, (line, row) in enumerate(zip(lines, numbers, strict=True))
     ]
-    return [line for line, _worth in found], sum(worth for _line, worth in found)
+    return [line for line, _worth in found], [worth for _line, worth in found]
 
 
 def _line(place: int, line: dict[str, str], row: Any) -> tuple[dict[str, Any], int]:
-    """Return one line and what it is worth: a price that is worked out of what was paid leaves a rest."""
+    """Return one line and what it is worth: a price that is worked out of what was paid leaves a rest. What was paid
+    for it is None where the table does not say."""
     path = f"lines[{place}]"
     try:
         quantity = cells.whole(line.get("quantity", ""), f"{path}.quantity")
@@ -135,7 +149,7 @@ def _line(place: int, line: dict[str, str], row: Any) -> tuple[dict[str, Any], i
         "title": line.get("title", "")[:500],
         "quantity": quantity,
         "unit_price_fen": price,
-        "paid_fen": price * quantity if paid is None else paid,
+        "paid_fen": paid,
         "refund": refund,
         **{ours: cells.identifier(line[name], f"{path}.{name}") for name, ours in CHANNEL_IDS.items() if name in line},
         "spec": line.get("spec", "")[:500],

@@ -1,5 +1,6 @@
 """Money is integer fen everywhere; this is the only place that reads or writes yuan text."""
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 MAX_FEN = 100_000_000_00
@@ -19,6 +20,16 @@ def fen_from_yuan(text: str | int | Decimal) -> int:
     if fen != int(fen):
         raise ValueError("more than two decimals")
     return int(fen)
+
+
+def by_value(totals: Sequence[int], paid: int) -> list[int]:
+    """Return what was paid of each total, in fen: `paid`, at most their sum, by value; the dearest takes what rounding
+    leaves."""
+    total = sum(totals)
+    missing = total - paid
+    shares = [missing * part // max(total, 1) for part in totals]
+    shares[totals.index(max(totals))] += missing - sum(shares)
+    return [part - share for part, share in zip(totals, shares, strict=True)]
 
 
 def yuan(fen: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from channels_sync.connectors.fields import Fields, fen, rows, text, whole
 from orderhub.core.errors import FieldError
-from orderhub.core.money import MAX_FEN
+from orderhub.core.money import MAX_FEN, by_value
 
 SINGLE_ITEM = "30"
 """The only type of reduction that names its SKU."""
@@ -46,19 +46,11 @@ def order_amounts(order: Fields, lines: list[dict[str, Any]], *, is_paid: bool) 
     freight = fen(order, "freightPrice") or 0
     source = next((name for name in PAID_FIELDS if text(order, name)), "") if is_paid else ""
     paid = (fen(order, source) or 0) if source else 0
-    for line, part in zip(lines, _shares(totals, min(max(paid - freight, 0), total)), strict=True):
+    for line, part in zip(lines, by_value(totals, min(max(paid - freight, 0), total)), strict=True):
         line["paid_fen"] = part
     single = sum(_reductions(order).values())
     discount = max((fen(order, "sellerDiscount") or 0) - single, 0)
     return {"total_fen": total, "discount_fen": discount, "freight_fen": freight, "paid_fen": paid}, source
-
-
-def _shares(totals: list[int], paid: int) -> list[int]:
-    total = sum(totals)
-    missing = total - paid
-    shares = [missing * part // max(total, 1) for part in totals]
-    shares[totals.index(max(totals))] += missing - sum(shares)
-    return [part - share for part, share in zip(totals, shares, strict=True)]
 
 
 def _line(item: Any, path: str, reductions: dict[str, int]) -> dict[str, Any]:

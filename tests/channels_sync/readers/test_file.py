@@ -31,3 +31,23 @@ THREE = {"quantity": "3", "line_paid": "10.00"}
 )
 def test_a_total_that_is_not_told_keeps_the_fen_that_a_worked_out_price_loses(lines, fields, told):
     assert amounts(*lines, **fields) == told
+
+
+@pytest.mark.parametrize(
+    ("lines", "fields", "told"),
+    [
+        ([{"quantity": "3"}], {"total": "100"}, ([(3333, 10000)], 10000, 10000)),
+        ([{"quantity": "3"}], {"total": "100", "paid": "88", "freight": "8"}, ([(3333, 8000)], 10000, 8800)),
+        (
+            [{"quantity": "3", "unit_price": "33.34"}, {"quantity": "1", "unit_price": "10"}],
+            {"discount": "20"},
+            ([(3334, 8183), (1000, 819)], 11002, 9002),
+        ),
+        ([{"quantity": "1", "unit_price": "50"}], {"paid": "60"}, ([(5000, 5000)], 5000, 6000)),
+        ([{"quantity": "2", "unit_price": "50"}], {"status": "待付款"}, ([(5000, 0)], 10000, 0)),
+        ([{"quantity": "1", "unit_price": "50"}, {"quantity": "1", "unit_price": "9", "line_paid": "5"}], {},
+         ([(5000, 5000), (900, 500)], 5900, 5900)),
+    ],
+)  # fmt: skip
+def test_what_was_paid_for_the_goods_goes_to_the_lines_by_value(lines, fields, told):
+    assert amounts(*lines, **fields) == told
