@@ -70,6 +70,7 @@ def read_trade(trade: Any) -> OrderDraft:
     if status in {"unpaid", "presale_deposit"}:
         paid_at = None
     is_owed = is_cash(trade) and cash.is_owed(status)
+    is_paid = paid_at is not None and not is_owed
     return read_draft(
         {
             "external_no": number_of(trade),
@@ -82,8 +83,8 @@ def read_trade(trade: Any) -> OrderDraft:
             "ship_by": _ship_by(trade, paid_at),
             "buyer": {"id": text(trade, "buyer_open_uid"), "nickname": text(trade, "buyer_nick")},
             "receiver": _receiver(trade),
-            "lines": [{**line, "paid_fen": 0} if is_owed else line for line, _total in lines],
-            **_amounts(trade, sum(total for _line, total in lines), is_paid=paid_at is not None and not is_owed),
+            "lines": [line if is_paid else {**line, "paid_fen": 0} for line, _total in lines],
+            **_amounts(trade, sum(total for _line, total in lines), is_paid=is_paid),
             "buyer_remark": text(trade, "buyer_message"),
             "seller_remark": text(trade, "seller_memo"),
             "flag": _flag(trade),

@@ -73,6 +73,7 @@ def test_every_state_of_the_platform(word, status):
     draft = read_trade(trade(status=word))
     assert (draft.status, draft.channel_status) == (status, word)
     assert (draft.paid_at is None) is (status == "unpaid")
+    assert (sum(line.paid_fen for line in draft.lines) == 0) is (status == "unpaid")
 
 
 @pytest.mark.parametrize(
