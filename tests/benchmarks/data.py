@@ -52,7 +52,8 @@ def bodies(start: int, count: int, batch: int = BATCH) -> list[bytes]:
     Buyers, receivers, phones and IPs vary with the number, so that indexes grow as they do in life.
     """
     rows: list[dict[str, Any]] = []
-    for number, row in enumerate(islice(cycle(templates()), start, start + count), start):
+    first = start % len(templates())
+    for number, row in enumerate(islice(cycle(templates()), first, first + count), start):
         moment = (BASE + timedelta(milliseconds=number * 900)).isoformat()
         turn = number // len(templates())
         buyer = dict(row["buyer"])
