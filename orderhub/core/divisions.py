@@ -28,6 +28,16 @@ _SUFFIX = re.compile(
     r"(特别行政区|自治区|自治州|自治县|自治旗|联合旗|地区|林区|特区|新区|街道办事处|街道|省|市|州|盟|县|区|旗|镇|乡)$"
 )
 
+_SIMPLIFIED = str.maketrans(
+    "臺灣門廣東雲陝龍遼寧蘇貴肅內慶國區別維爾壯",
+    "台湾门广东云陕龙辽宁苏贵肃内庆国区别维尔壮",
+)
+"""The characters of provinces as Taiwan, Hong Kong and Macau write them."""
+_PROVINCE_ENDS = re.compile(
+    "(?:省|(?:(?<=新疆|广西|宁夏)(?:维吾尔|壮|回)族?)?自治区|特别行政区|(?<=台湾|香港|澳门)地区)$"
+)
+"""Not 市 and 州: 吉林市 is no province, and 海南州 lies in another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Division:
@@ -90,8 +100,9 @@ class Divisions:
         return tuple(self._children[code])
 
     def find_province(self, name: str) -> Division | None:
-        """Return the province by full or short name (新疆, 新疆维吾尔自治区, 内蒙, 北京市)."""
-        return self._below.get(("", name.strip()))
+        """Return the province by full or short name (新疆, 新疆维吾尔自治区) or a usual one (新疆省, 中国台灣)."""
+        text = name.strip()
+        return self._below.get(("", text)) or self._below.get(("", _usual_province(text)))
 
     def find_city(self, province: Division, name: str) -> Division | None:
         """Return the city of a province; for a municipality its own name and 市辖区 mean the municipality."""
@@ -197,6 +208,12 @@ def load() -> Divisions:
 def resolve(province: str, city: str = "", district: str = "") -> Division | None:
     """Return the place that all given names agree on; see `Divisions.resolve`."""
     return load().resolve(province, city, district)
+
+
+@lru_cache(maxsize=8192)
+def _usual_province(name: str) -> str:
+    """Return a province's name in simplified characters, without 中国 before it and 省 and the like behind it."""
+    return _PROVINCE_ENDS.sub("", name.translate(_SIMPLIFIED).removeprefix("中国").lstrip())
 
 
 @lru_cache(maxsize=8192)

@@ -21,12 +21,15 @@ KINDS = {
 _SPECIAL = {
     name: code
     for code, names in {
-        "81": "HK HKG 344 HONGKONG 香港 中国香港 香港特别行政区 中国香港特别行政区",
-        "82": "MO MAC 446 MACAO MACAU 澳门 中国澳门 澳门特别行政区 中国澳门特别行政区",
-        "71": "TW TWN 158 TAIWAN 台湾 中国台湾 台湾省 中国台湾省",
+        "81": "HK HKG 344 HONGKONG HONGKONGSAR",
+        "82": "MO MAC 446 MACAO MACAU MACAOSAR MACAUSAR",
+        "71": "TW TWN 158 TAIWAN",
     }.items()
     for name in names.split()
 }
+"""Codes and English names; the Chinese ones are found among the provinces."""
+_SHORTEST_NAME = 4
+"""What is shorter is a code, and as a province another place: MO is Missouri."""
 _ABROAD = ("海外", "国外", "境外")
 """What stands in place of a province where the country is left as it was."""
 _CJK = re.compile("[一-鿿]")
@@ -39,16 +42,25 @@ Region = tuple[str | None, str]
 def region_of(receiver: ReceiverDraft, words: Words) -> Region:
     """Return the kind of region (None when the names say nothing) and the deepest division code known."""
     if not is_china(receiver.country):
-        special = _SPECIAL.get(receiver.country.replace(" ", "").upper())
+        special = _special(receiver.country)
         return (HK_MO_TW, special) if special else (OVERSEAS, "")
     if receiver.province.startswith(_ABROAD):
         return OVERSEAS, ""
     place = divisions.load().deepest(receiver.province, receiver.city, receiver.district)
     if place is None:
-        return _unnamed(receiver), ""
+        special = _special(receiver.province) if len(receiver.province) >= _SHORTEST_NAME else None
+        return (HK_MO_TW, special) if special else (_unnamed(receiver), "")
     if place.is_special_region:
         return HK_MO_TW, place.code
     return (REMOTE if place.code.startswith(words.prefixes("remote_regions")) else MAINLAND), place.code
+
+
+def _special(name: str) -> str | None:
+    """Return the code of Hong Kong, Macau or Taiwan by its name; None for anything else."""
+    place = divisions.load().find_province(name)
+    if place is not None:
+        return place.code if place.is_special_region else None
+    return _SPECIAL.get(name.replace(" ", "").replace(",", "").upper().removesuffix("CHINA"))
 
 
 def _unnamed(receiver: ReceiverDraft) -> str | None:

@@ -14,11 +14,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from orderhub.core import hooks
+from orderhub.core.countries import is_china
+from orderhub.core.draft import ReceiverDraft
 from orderhub.core.told import bundle_names
 from orderhub.core.words import ContactKind, Presale, Refund
 from orderhub.models import Order, Receiver, TimelineEntry
 from triage.gates import gate_texts
+from triage.matchers import Words
 from triage.predicates.price import MIN_SAMPLE
+from triage.predicates.region import region_of
 from triage.selectors.rules import version_texts
 
 HIDING = frozenset({ContactKind.MASKED, ContactKind.CIPHER})
@@ -105,7 +109,16 @@ def _address(known: Known) -> str:
 
 def _region(known: Known) -> str:
     receiver = known.receiver
-    return "" if receiver is not None and receiver.province else _("the channel gave no province")
+    if receiver is None or (not receiver.province and is_china(receiver.country)):
+        return _("the channel gave no province")
+    names = ReceiverDraft(
+        country=receiver.country, province=receiver.province, city=receiver.city,
+        detail=receiver.detail_masked.replace("*", ""),
+    )  # fmt: skip
+    # Whatever the word lists say of it: an unknown province is neither remote nor sensitive, nor across the border.
+    if region_of(names, Words({}))[0] is None:
+        return _("%(province)s: no province of that name is known") % {"province": receiver.province}
+    return ""
 
 
 def _ip(known: Known) -> str:

@@ -51,6 +51,30 @@ def test_unknown_province_has_no_depth():
     assert divisions.load().deepest("California", "Los Angeles") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        *((name, "71") for name in ("台灣", "臺灣", "台灣省", "中国台湾", "中國台灣", "台湾地区", " 台湾省 ")),
+        *((name, "81") for name in ("香港特別行政區", "中国香港", "中国 香港", "香港地区", "中国香港特别行政区")),
+        *((name, "82") for name in ("澳門", "澳門特別行政區", "中国澳门")),
+        *((name, "65") for name in ("新疆省", "新疆自治区", "新疆维吾尔族自治区", "新疆維吾爾自治區")),
+        ("西藏省", "54"), ("广西省", "45"), ("广西自治区", "45"), ("宁夏自治区", "64"), ("内蒙自治区", "15"),
+        ("內蒙古自治區", "15"), ("廣東省", "44"), ("重慶市", "50"), ("中国浙江省", "33"),
+    ],
+)  # fmt: skip
+def test_usual_spellings_of_a_province(name, code):
+    place = divisions.load().find_province(name)
+    assert place is not None
+    assert place.code == code
+
+
+@pytest.mark.parametrize(
+    "name", ["", "中国", "省", "自治区", "吉林市", "吉林地区", "海南州", "喀什地区", "某某省", "Guangdong", "台湾路"]
+)
+def test_what_is_no_province(name):
+    assert divisions.load().find_province(name) is None
+
+
 def test_unknown_name_differs_from_a_district_of_another_city():
     known = divisions.load()
     assert known.districts_named("其它区") == ()

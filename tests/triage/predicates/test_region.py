@@ -30,7 +30,14 @@ def region(province, city="", district="", **receiver):
         (region("海外", "加拿大"), "overseas"),
         (region("国外"), "overseas"),
         (region("境外地区", "东京", country="中国"), "overseas"),
+        *((region(name), "hk_mo_tw") for name in ("台灣", "臺灣省", "澳門", "香港特別行政區", "中国香港", "台湾地区")),
+        *((region(name), "hk_mo_tw") for name in ("Hong Kong", "Taiwan, China", "Macau", "MACAO")),
+        *((region("", country=name), "hk_mo_tw") for name in ("台灣", "澳門", "香港特別行政區", "HKG")),
+        (region("MO", "St. Louis", detail="12 Main Street", country="CN"), "overseas"),
+        *((region(name), "remote") for name in ("新疆自治区", "新疆省", "西藏省", "內蒙古自治區")),
+        *((region(name), "mainland") for name in ("广西省", "廣東省", "中国浙江省")),
         (region("某某省"), None),
+        (region("吉林市"), None),
         (region("", detail="***"), None),
     ],
 )
@@ -64,6 +71,9 @@ def test_kinds(receiver, kind):
         (region("浙江省", "杭州市", "***"), None),
         (region("CA", "San Jose", country="US"), None),
         (region("香港", "九龙", "观塘区"), None),
+        (region("台灣", "台北市", "大安區"), None),
+        (region("新疆省", "喀什地区", "喀什市"), False),
+        (region("新疆省", "杭州市", "西湖区"), True),
     ],
 )
 def test_names_that_cannot_all_be_true(receiver, conflict):
@@ -94,6 +104,11 @@ def test_lists_hold_codes_or_names():
     assert region_of(ReceiverDraft(province="四川省", city="甘孜藏族自治州"), words)[0] == "remote"
     assert region_of(ReceiverDraft(province="海南省", city="海口市"), words)[0] == "remote"
     assert region_of(ReceiverDraft(province="新疆", city=""), words)[0] == "mainland"
+
+
+def test_a_list_may_name_a_province_as_addresses_do():
+    words = Words({"sensitive_regions": [Term("新疆省")]})
+    assert words.prefixes("sensitive_regions") == ("65",)
 
 
 def test_no_region_is_sensitive_until_listed():

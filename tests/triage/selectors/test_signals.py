@@ -87,6 +87,23 @@ def test_what_a_source_left_out_is_told(rules):
     }
 
 
+@pytest.mark.parametrize(
+    ("place", "state"),
+    [
+        ({"province": "台灣"}, "judged"), ({"province": "新疆省"}, "judged"), ({"province": "海外"}, "judged"),
+        ({"province": "", "country": "HK"}, "judged"), ({"province": "CA", "country": "US"}, "judged"),
+        ({"province": "California", "city": "San Jose", "detail_masked": "2150***"}, "judged"),
+        ({"province": "Zhejiang", "city": "Hangzhou", "detail_masked": "文三路***"}, "unknown"),
+        ({"province": "火星省"}, "unknown"), ({"province": "***"}, "unknown"),
+    ],
+)  # fmt: skip
+def test_a_province_that_nobody_knows_was_not_judged(rules, place, state):
+    order = make()
+    receive(order, **{"city": "", "district": "", "detail_masked": "", **place})
+    why = f"{place['province']}: no province of that name is known" if state == "unknown" else ""
+    assert told(order)["region"] == (state, why)
+
+
 def price_of(number="T1"):
     return told(Order.objects.get(external_no=number))["price"]
 
