@@ -14,10 +14,16 @@ from orderhub.core.draft import OrderDraft
 from triage.matchers import THREAT, Hit, Matcher, Words
 from triage.predicates.base import Batch, Detail, FactType, fact
 
-_DENIED = re.compile(
-    r"(?:不|没|無|无|别|勿|非)(?:是|用|要|求|太|需|须|算|那么|怎么|特别|非常|着|必|为了|有|再|给我?)*"
-    r"(?<!要不要)(?<!是不是)\s*$"
-)
+_FILL = "是|用|要|求|太|很|需|须|算|[那这怎]么|特别|非常|十分|着|必|为了|有|再|又|把|给我?|擅自|私自|随便|随意|乱|自动"
+_NO = "(?:不|没|無|无|别|勿|非)"
+_DENIED = re.compile(rf"{_NO}(?:{_FILL})*\s*$")
+_DENIED_WISH = re.compile(rf"{_NO}(?:{_FILL}|能|可以?|想|希望|接受|等|到|拖|推迟|延迟|晚)*$")
+"""Wishes may also be forbidden (不能晚点发); of a change that asks whether it can be done: 不能改地址吗."""
+_NO_DENIAL = re.compile(r"(.)不\1|[特分区个级类性]别|(?<![只想])要不")
+"""A 不 or 别 that denies nothing: 赶不赶, 要不要, 特别, and 要不 where it proposes something."""
+_DENIAL_SPAN = 32
+"""Characters before a word among which it may be denied, so that a remark of nothing but denials takes no time."""
+_PRESSING = re.compile(r"(?<!\s)急(?![诊救支性])")
 _REFUSED = re.compile(rf"(?!{THREAT})[^，,。；;！!？?\n要到用需达收]{{0,6}}?(?:[不没未别勿莫拍买付订]|下的|下单)")
 """What follows a term such as 月底前 when it is no deadline: 月底前不要发."""
 _WISHES = {
@@ -45,16 +51,34 @@ def urgent_hits(text: str, titles: tuple[str, ...], words: Words) -> list[Hit]:
         if title:
             text = text.replace(title, " ")
     text = words["not_urgency"].cut(text)
-    if words["calm"].has(text):
+    if _is_calm(text, words["calm"]):
         return []
     hits = _meant(matcher.hits(text), text)
     return [hit for hit in hits if not (hit.text.endswith("前") and _REFUSED.match(text, hit.end))]
 
 
-def _meant(hits: Sequence[Hit], text: str) -> list[Hit]:
+def _is_calm(text: str, calm: Matcher) -> bool:
+    """Whether a remark says that it does not press: by a calm word that is meant, or by a 急 that is denied."""
+    if any(not _is_joined(text, hit.start) for hit in _meant(calm.hits(text), text, _DENIED_WISH)):
+        return True
+    return any(_is_denied(text, found.start()) for found in _PRESSING.finditer(text))
+
+
+def _is_joined(text: str, start: int) -> bool:
+    """Whether the first character of a word belongs to what stands before it: 不赶 in 赶不赶, 别急 in 特别急."""
+    return start > 0 and _NO_DENIAL.match(text, start - 1) is not None
+
+
+def _is_denied(text: str, start: int, denied: re.Pattern[str] = _DENIED) -> bool:
+    """Whether what begins at `start` is denied by what stands before it."""
+    found = denied.search(text, max(0, start - _DENIAL_SPAN), start)
+    return found is not None and not _is_joined(text, found.start())
+
+
+def _meant(hits: Sequence[Hit], text: str, denied: re.Pattern[str] = _DENIED) -> list[Hit]:
     """Return the hits that are not denied, nor part of one that is: 勿加急 says nothing of 急 either."""
-    denied = [hit for hit in hits if _DENIED.search(text[: hit.start])]
-    return [hit for hit in hits if not any(no.start <= hit.start and hit.end <= no.end for no in denied)]
+    nots = [hit for hit in hits if _is_denied(text, hit.start, denied)]
+    return [hit for hit in hits if not any(no.start <= hit.start and hit.end <= no.end for no in nots)]
 
 
 def change_hits(text: str, words: Words) -> list[Hit]:
@@ -131,9 +155,18 @@ def _wished(batch: Batch) -> list[tuple[str, ...] | None]:
     if not isinstance(any_wish, Matcher):
         any_wish = words.kept["wishes"] = Matcher(term for _wish, matcher in matchers for term in matcher.terms)
     return [
-        tuple(wish for wish, matcher in matchers if matcher.has(remark)) if remark and any_wish.has(remark) else ()
+        tuple(wish for wish, matcher in matchers if _is_wished(wish, matcher, remark))
+        if remark and any_wish.has(remark)
+        else ()
         for remark in (draft.buyer_remark for draft in batch.drafts)
     ]
+
+
+def _is_wished(wish: str, matcher: Matcher, remark: str) -> bool:
+    """Whether a remark holds the wish and not its opposite (千万别晚点发); how not to deliver is a wish as well."""
+    if not matcher.has(remark):
+        return False
+    return wish == "delivery" or bool(_meant(matcher.hits(remark), remark, _DENIED_WISH))
 
 
 @fact(
