@@ -43,7 +43,7 @@ _NOT_URGENCY = _terms(
     "急救包, 急救箱, 急救, 应急灯, 应急包, 应急, 急速, 急躁, "
     "急性子, 急支糖浆, 截止阀, 生日帽, 生日蜡烛, 开学季, 演出服, 比赛服, 出差旅行装",
     note="商品名与含“急”的常用词",
-)
+) + _terms("不赶紧, 不赶快", note="含“不赶”，但是在催")
 _CALM = _terms(
     "不急, 不着急, 不用急, 不要急, 不是很急, 不太急, 别急, 慢慢发, "
     "慢慢来, 不赶时间, 晚点发, 不用加急, 无需加急, 不需要加急, 不用赶, 不赶, 别着急, 不用太急, 勿加急, 无须加急"
@@ -53,6 +53,8 @@ _CHANGES = (
         "改地址, 改一下地址, 地址改, 换地址, 地址写错, 地址错了, 换颜色, 换尺码, 换码, 换个颜色, 发错, 拍错, 不要赠品"
     ),
     *_terms("发顺丰, 换个电话, 改电话, 换电话, 电话改, 不要放价格单, 不放价格单, 匿名"),
+    *_terms("change_of", PATTERN, note="改下地址、换个颜色、改成黑色、换成 L 码"),
+    *_terms("wrong_field", PATTERN, note="地址填错了、地址有误、收件人改成某某"),
     *_terms("no_courier", PATTERN, note="不要某某快递"),
     *_terms("as_gift", PATTERN, note="送人，不含“送人民医院”"),
 )
@@ -73,14 +75,18 @@ _LISTS: tuple[WordList, ...] = (
     WordList("not_urgency", "加急例外词", "商品名等不算加急的词，先于加急词去掉。", tuple(_NOT_URGENCY)),
     WordList("calm", "不急词", "出现即不算加急。", tuple(_CALM)),
     WordList("changes", "改单词", "买家要求改地址、换货品、指定快递等，须人工处理。", _CHANGES),
-    WordList("ship_later", "晚发", "希望晚一点发货。", tuple(_terms("晚点发, 晚几天发, 迟点发, 晚些发"))),
+    WordList(
+        "ship_later", "晚发", "希望晚一点发货。", tuple(_terms("晚点发, 晚几天发, 迟点发, 晚些发, 晚一点发, 迟几天发"))
+    ),
     WordList(
         "ship_hold",
         "先不发货",
         "买家要求等通知或过某日再发。",
         (
             *_terms("等通知发货, 等通知再发, 暂不发货, 先别发, 先不要发, 先不发"),
-            *_terms("after_date", PATTERN, note="X 号以后发、X 号前别发"),
+            *_terms("after_date", PATTERN, note="X 号再发、下周一以后发、双 11 后发、晚两天发、X 号前别发"),
+            *_terms("not_yet", PATTERN, note="不要发货、暂时别发、先不要寄、推迟发货"),
+            *_terms("on_notice", PATTERN, note="等我通知、等我确认再发"),
         ),
     ),
     WordList(

@@ -62,6 +62,7 @@ from triage.predicates.base import facts
         ("生日礼物，特别不着急", 0),
         ("明天手术，不知道赶不赶得上", 3),
         ("明天手术，你说急不急", 3),
+        ("再不赶紧发，生日就过了", 2),
         ("生日礼物千万别晚点发", 2),
         ("生日礼物，不能晚点发", 2),
         ("生日礼物，能不能晚点发", 0),
@@ -150,6 +151,78 @@ def test_changes_need_a_person(remark, asks):
     assert fact_of("remark.asks_change", buyer_remark=remark) is asks
 
 
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "改下地址",
+        "改个地址",
+        "换个地址",
+        "修改收货地址",
+        "更换收货地址",
+        "变更收货地址",
+        "帮我改一下收货电话",
+        "改颜色",
+        "改尺码",
+        "换一个颜色",
+        "改成黑色",
+        "改为白色",
+        "换成L码",
+        "换成XL",
+        "换成黑的",
+        "改成顺丰",
+        "地址填错了",
+        "地址有误",
+        "地址不对，应该是3栋",
+        "手机号写错了",
+        "尺码选错了，要L",
+        "收件人改成张三",
+        "电话换成公司的",
+        "颜色改成白色",
+        "数量改成两件",
+    ],
+)
+def test_everyday_wordings_of_a_change(remark):
+    assert fact_of("remark.asks_change", buyer_remark=remark) is True
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "不要发错货",
+        "颜色不要发错",
+        "别发错颜色",
+        "不要发货单",
+        "不改了",
+        "不换了，就这个颜色",
+        "换货地址",
+        "地址没错",
+        "地址没填错",
+        "地址错不了",
+        "地址不用改",
+        "地址别写错了",
+        "如果地址有误请联系我",
+        "地址如有误请联系我",
+        "颜色不要搞错",
+        "别把尺码弄错",
+        "颜色错了要退的",
+        "不要擅自换成别的颜色",
+        "颜色随机",
+        "颜色好看就行",
+        "尺码不合适可以退吗",
+        "上次换成了白色很好看",
+        "换季穿的",
+        "改天再买",
+        "给换个大点的箱子",
+        "改良款吗",
+        "收件人是我妈妈",
+        "地址是改过的新地址",
+        "电话打不通请放驿站",
+    ],
+)
+def test_words_of_a_change_that_ask_for_none(remark):
+    assert fact_of("remark.asks_change", buyer_remark=remark) is False
+
+
 def test_what_must_not_be_changed_is_not_shown():
     judged = batch(candidate(buyer_remark="不用改地址，换颜色"))
     assert facts.get("remark.asks_change").explain(judged, 0) == {"remark.change_words": ["换颜色"]}
@@ -187,3 +260,88 @@ def test_what_must_not_be_changed_is_not_shown():
 )
 def test_wishes(remark, wishes):
     assert fact_of("remark.wishes", buyer_remark=remark) == wishes
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "不要发货",
+        "请勿发货",
+        "不想要了，不要发货",
+        "这几天不在家，别发货",
+        "今天不要发货",
+        "不用发货了",
+        "暂时不要发货",
+        "暂时别发",
+        "暂时别发等我回来",
+        "先不要寄",
+        "先别寄过来",
+        "先不用发",
+        "延迟发货",
+        "推迟发货",
+        "推迟到下周发货",
+        "晚两天发货",
+        "晚3天发",
+        "过几天再发",
+        "等我通知",
+        "听我通知再寄",
+        "等我确认颜色再发",
+        "20号再发",
+        "20号再发顺丰",
+        "到15号再发",
+        "能不能20号再发",
+        "人在外地，周一再寄",
+        "下周一以后发",
+        "麻烦下周再发",
+        "双11后发",
+        "双十一之后再发货",
+        "国庆后发货",
+        "年后再发",
+        "要不晚两天发吧",
+    ],
+)
+def test_everyday_wordings_of_not_yet(remark):
+    assert fact_of("remark.wishes", buyer_remark=remark) == ("hold",)
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "不要发错货",
+        "不要发货单",
+        "不要发票",
+        "请在双11前发",
+        "15号前发货",
+        "检查好再发",
+        "核对好颜色再发货",
+        "不要发货太慢",
+        "有瑕疵的不要发货",
+        "临期的不要发",
+        "不要发黑色",
+        "不要发快过期的",
+        "不要发货到驿站",
+        "别忘了发货",
+        "最近不发货吗",
+        "请勿延迟发货",
+        "不接受延迟发货",
+        "已经延迟发货了",
+        "延迟发货要赔吗",
+        "不用等我通知",
+        "到了等我通知再派送",
+        "等我电话再送",
+        "等着发货呢",
+        "不要等到20号再发",
+        "别拖到下周再发",
+        "晚两天发也行",
+        "3天后发现少了",
+        "双11后发现降价了",
+        "上次15号发的很快",
+        "十天后出国",
+        "下次再送一个赠品",
+        "周末收货",
+        "暂时不要发票",
+        "我过两天再买",
+    ],
+)
+def test_words_of_not_yet_that_hold_nothing_up(remark):
+    assert fact_of("remark.wishes", buyer_remark=remark) == ()
