@@ -104,6 +104,30 @@ def test_the_former_customer_s_order_is_gone_with_the_next_search(desk):
     assert page.url.endswith("/desk/")
 
 
+def test_the_way_back_leads_to_the_order_before_and_to_the_empty_desk(desk, orders):
+    page = desk().page
+    box, card = page.locator("#q"), page.locator("#card .card")
+    page.keyboard.type("5678")
+    for number, title in enumerate(("T1002", "T1001")):
+        page.locator(".hit").nth(number).click()
+        expect(card).to_have_attribute("data-title", title)
+    page.go_back()
+    expect(card).to_have_attribute("data-title", "T1002")
+    page.wait_for_load_state()
+    box.fill("5678")
+    expect(page.locator(".hit")).to_have_count(3)
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(card).to_have_attribute("data-title", "T1000")
+    expect(page).to_have_url(re.compile(rf"/desk/orders/{orders[0].pk}/$"))
+    page.go_back()
+    expect(page.locator("#card .blank")).to_be_visible()
+    page.wait_for_load_state()
+    box.fill("5678")
+    page.keyboard.press("Enter")
+    expect(card).to_have_attribute("data-title", "T1002")
+
+
 def test_enter_before_the_answer_opens_the_first_hit(desk):
     page = desk().page
     page.locator("#q").fill("小鹿")
