@@ -3,6 +3,7 @@ and nothing of why the hub looks at an order."""
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import itemgetter
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -52,19 +53,17 @@ def status_sentence(page: OrderPage, now: datetime | None = None) -> str:
 
 
 def _evidence(page: OrderPage, now: datetime) -> str:
+    """Return since when the carrier has the last parcel that is still on its way, or when the last one arrived."""
     status = page.order.status
-    parcel = page.parcels[0] if page.parcels else None
-    if parcel is None:
-        return ""
-    if status in {S.IN_TRANSIT, S.OUT_FOR_DELIVERY} and parcel.handed_over_at:
-        values = {
-            "carrier": parcel.carrier_name,
-            "no": parcel.tracking_no,
-            "time": day_and_time(parcel.handed_over_at, now),
-        }
-        return _("%(carrier)s has had it since %(time)s, tracking number %(no)s.") % values
-    if status in {S.DELIVERED, S.COMPLETED} and parcel.delivered_at:
-        return _("It arrived on %(time)s.") % {"time": day_and_time(parcel.delivered_at, now)}
+    if status in {S.IN_TRANSIT, S.OUT_FOR_DELIVERY}:
+        left = [(one.handed_over_at, one) for one in page.parcels if one.handed_over_at and not one.delivered_at]
+        if left:
+            since, parcel = max(left, key=itemgetter(0))
+            values = {"carrier": parcel.carrier_name, "no": parcel.tracking_no, "time": day_and_time(since, now)}
+            return _("%(carrier)s has had it since %(time)s, tracking number %(no)s.") % values
+    arrived = [one.delivered_at for one in page.parcels if one.delivered_at]
+    if status in {S.DELIVERED, S.COMPLETED} and arrived:
+        return _("It arrived on %(time)s.") % {"time": day_and_time(max(arrived), now)}
     return ""
 
 

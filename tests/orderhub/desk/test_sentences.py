@@ -5,6 +5,7 @@ from django.utils import translation
 
 from orderhub.core.words import Status
 from orderhub.desk.sentences import awaits_shipping, day_and_time, status_sentence
+from orderhub.models import Parcel
 from orderhub.selectors.orders import order_page
 from tests.factories import make_order, make_parcel
 
@@ -39,6 +40,30 @@ def test_on_the_road_only_what_was_handed_over_is_told():
     assert say(order) == (
         "Your parcel is on its way. SF Express has had it since yesterday 16:00, tracking number SF1."
     )
+
+
+@pytest.mark.django_db
+def test_of_several_parcels_the_last_that_is_still_on_its_way_is_told():
+    order = make_order(status="in_transit")
+    make_parcel(order, "SF1", carrier="SF", handed_over_at=NOW - 20 * HOUR)
+    make_parcel(order, "SF2", carrier="SF", handed_over_at=NOW - 5 * HOUR, delivered_at=NOW - HOUR)
+    make_parcel(order, "SF3", carrier="SF")
+    assert say(order).endswith(" SF Express has had it since yesterday 16:00, tracking number SF1.")
+    make_parcel(order, "SF4", carrier="SF", handed_over_at=NOW - 2 * HOUR)
+    make_parcel(order, "SF5", carrier="SF", handed_over_at=NOW - 3 * HOUR)
+    assert say(order).endswith(" SF Express has had it since today 10:00, tracking number SF4.")
+    Parcel.objects.update(delivered_at=NOW)
+    assert say(order) == "Your parcel is on its way."
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", ["delivered", "completed"])
+def test_several_parcels_have_arrived_when_the_last_one_has(status):
+    order = make_order(status=status)
+    make_parcel(order, "SF1", carrier="SF", handed_over_at=NOW - 96 * HOUR, delivered_at=NOW - 48 * HOUR)
+    make_parcel(order, "SF2", carrier="SF", handed_over_at=NOW - 90 * HOUR, delivered_at=NOW - 72 * HOUR)
+    make_parcel(order, "SF3", carrier="SF")
+    assert say(order).endswith(" It arrived on November 9 12:00.")
 
 
 @pytest.mark.django_db
