@@ -47,7 +47,8 @@ PERSONAL = frozenset({Kind.PHONE, Kind.PHONE_TAIL, Kind.NICKNAME, Kind.NAME})
 
 @dataclass(slots=True, frozen=True)
 class Found:
-    """Orders that match, newest first; `more` says that there are others, `kind` by which key they were found."""
+    """Orders that match, of each key the newest first; `more` says that there are others, `kind` by which key the first
+    was found."""
 
     kind: Kind
     order_ids: list[int]
@@ -80,7 +81,8 @@ _MATCHES: dict[Kind, str] = {
 
 
 def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None) -> Found:
-    """Return up to `limit` orders that `text` names, newest first, within `shop_ids` (None: every shop).
+    """Return up to `limit` orders that `text` names, within `shop_ids` (None: every shop): the likeliest key first and
+    of each key the newest, but whole numbers before phones that end like them.
 
     Exact keys win over a nickname's beginning and a part of the receiver's name, which are tried only when no exact
     key matches. One or two statements, whatever the number of orders.
@@ -94,7 +96,8 @@ def find(text: str, *, limit: int = 20, shop_ids: Sequence[int] | None = None) -
     for stage in filter(None, (exact, rest)):
         rows = _rows(stage, _values(stage, wanted, numbers, limit + 1), shop_ids)
         if rows:
-            rows.sort(key=lambda row: stage.index(row[0]))
+            shown = _as_shown(stage)
+            rows.sort(key=lambda row: shown.index(row[0]))
             ids = list(dict.fromkeys(order_id for _kind, order_id in rows))
             return Found(rows[0][0], ids[:limit], more=len(ids) > limit)
     return Found(kinds[0], [])
@@ -218,6 +221,14 @@ def possible_kinds(text: str) -> list[Kind]:
     if any(character.isalpha() for character in text):
         kinds.append(Kind.NAME)
     return kinds
+
+
+def _as_shown(kinds: Sequence[Kind]) -> list[Kind]:
+    """Return kinds in the order of their hits: so many phones may end like a short number that the order with that very
+    number would be cut off behind them."""
+    if Kind.PHONE_TAIL not in kinds:
+        return list(kinds)
+    return sorted(kinds, key=lambda kind: kind not in {Kind.ORDER_NO, Kind.TRACKING_NO})
 
 
 _PARTING = re.compile(r"[\s,;、。]+")

@@ -85,6 +85,18 @@ def test_newest_first_and_more_beyond_the_limit():
     assert find("4321", limit=4).more is False
 
 
+def test_a_short_number_comes_before_the_phones_that_end_like_it():
+    shop = make_shop()
+    numbered = make_order(shop, external_no="4321", phone="13800000000")
+    posted = make_order(shop, phone="13800000000")
+    make_parcel(posted, "4321")
+    tails = [make_order(shop, phone=f"139111{i}4321").pk for i in range(3)]
+    assert find("4321", limit=2) == Found(Kind.ORDER_NO, [numbered.pk, posted.pk], more=True)
+    assert find("#4321", limit=3).order_ids == [numbered.pk, posted.pk, tails[2]]
+    assert find("4321", limit=5).more is False
+    assert possible_kinds("4321")[0] == Kind.PHONE_TAIL
+
+
 def test_shop_restriction_holds_for_every_key():
     mine, other = make_shop(), make_shop()
     order = make_order(
