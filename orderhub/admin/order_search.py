@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from orderhub.console.change_list import FOUND
 from orderhub.core.contacts import canonical_phone, mask_name, mask_phone, phone_tail
-from orderhub.selectors.search import MANY, Found, Kind, find, find_many, numbers_in
+from orderhub.selectors.search import MANY, Found, FoundMany, Kind, find, find_many, numbers_in
 from orderhub.services.limits import SEARCHES
 
 LONGEST_LIST = 20_000
@@ -38,20 +38,22 @@ def answer_search(request: HttpRequest) -> HttpResponseRedirect:
     if not SEARCHES.count(str(request.user.pk), max(1, sum(map(_is_phone, numbers[:MANY])))):
         messages.warning(request, _("Too many searches in a minute. Wait a moment."))
         return HttpResponseRedirect(_list_of())
+    many = find_many(numbers) if numbers else FoundMany([], [])
+    if not many.order_ids:
+        # A list of which nobody knows anything may be one number in groups, as waybills print it.
+        found = find(text, limit=FOUND_LIMIT)
+        if len(found.order_ids) == 1:
+            return HttpResponseRedirect(reverse("admin:orderhub_order_change", args=found.order_ids))
+        if found.order_ids:
+            return HttpResponseRedirect(_list_of(remember(request, text, found)))
     if numbers:
-        return _answer_many(request, numbers)
-    found = find(text, limit=FOUND_LIMIT)
-    if len(found.order_ids) == 1:
-        return HttpResponseRedirect(reverse("admin:orderhub_order_change", args=found.order_ids))
-    if not found.order_ids:
-        messages.warning(request, _("No order is known by that. Check the number, or search by another key."))
-        return HttpResponseRedirect(_list_of())
-    return HttpResponseRedirect(_list_of(remember(request, text, found)))
+        return _answer_many(request, numbers, many)
+    messages.warning(request, _("No order is known by that. Check the number, or search by another key."))
+    return HttpResponseRedirect(_list_of())
 
 
-def _answer_many(request: HttpRequest, numbers: Sequence[str]) -> HttpResponseRedirect:
+def _answer_many(request: HttpRequest, numbers: Sequence[str], many: FoundMany) -> HttpResponseRedirect:
     """Show the orders of a pasted list, and say which of its numbers nobody knows."""
-    many = find_many(numbers)
     if many.left_out:
         text = _("Only the first %(count)s numbers were looked for.")
         messages.warning(request, text % {"count": len(numbers) - many.left_out})

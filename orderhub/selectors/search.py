@@ -182,12 +182,15 @@ def find_many(numbers: Sequence[str]) -> FoundMany:
 
 
 def number_forms(text: str) -> list[str]:
-    """Return how an order or tracking number that was typed may stand in the pool: as it was typed, or without what
-    people or the keyboard put before it, and each in capital letters, in which carriers and platforms write theirs."""
+    """Return how an order or tracking number that was typed may stand in the pool: as it was typed, without what people
+    or the keyboard put before it, or in one piece where it came in groups, as waybills print it; and each in capital
+    letters, in which carriers and platforms write theirs."""
     typed: str = clean_text(text[: LONGEST + 1]).strip()
     narrow = unicodedata.normalize("NFKC", typed)
-    forms = [form for form in (typed, narrow, narrow.lstrip("/"), normal(text)) if form]
-    return list(dict.fromkeys([*forms, *(form.upper() for form in forms)]))
+    forms = [typed, narrow, narrow.lstrip("/"), normal(text)]
+    if _may_be_grouped(narrow):
+        forms += ["".join(form.split()) for form in forms]
+    return list(dict.fromkeys(form for form in (*forms, *map(str.upper, forms)) if form))
 
 
 def normal(text: str) -> str:
@@ -215,7 +218,8 @@ def possible_kinds(text: str) -> list[Kind]:
     kinds.append(Kind.BUYER_ID)
     if not is_plain:
         # A shop or a file may number its orders in words; of a text with a digit that is likelier than a buyer.
-        kinds.insert(len(kinds) - any(character.isdigit() for character in text), Kind.ORDER_NO)
+        at = len(kinds) - any(character.isdigit() for character in text)
+        kinds[at:at] = [Kind.ORDER_NO, Kind.TRACKING_NO] if _may_be_grouped(text) else [Kind.ORDER_NO]
     if not text.isdigit():
         kinds.append(Kind.NICKNAME)
     if any(character.isalpha() for character in text):
@@ -236,6 +240,11 @@ _NUMBER = re.compile(r"(?=.{5})(?=[^0-9]*[0-9])[#+]*[\w-]{1,64}")
 _TAIL = re.compile(r"[0-9]{4}")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
+
+
+def _may_be_grouped(text: str) -> bool:
+    """Tell whether a text may be one number in groups: carriers and platforms have ASCII ones, with digits."""
+    return text.isascii() and any(map(str.isspace, text)) and any(map(str.isdigit, text))
 
 
 def _is_phone(text: str) -> bool:

@@ -141,7 +141,11 @@ def test_a_feature_adds_a_column_with_one_query_for_the_page(supervisor, monkeyp
     assert "&lt;i&gt;price&lt;/i&gt;" in body
 
 
-@pytest.mark.parametrize("text", ["13912345678", "139 1234 5678", "T2026111100000777", "SF7777777777", "u-777", "李雷"])
+@pytest.mark.parametrize(
+    "text",
+    ["13912345678", "139 1234 5678", "T2026111100000777", "SF7777777777", "SF77 7777 7777", "sf77777 77777",
+     "T20261 11100 000777", "u-777", "李雷"],
+)  # fmt: skip
 def test_one_hit_opens_by_itself(supervisor, text):
     shop = make_shop()
     order = make_order(

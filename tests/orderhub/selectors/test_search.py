@@ -46,6 +46,24 @@ def test_numbers_are_found_whatever_letters_they_are_typed_in():
     assert named("sf1234567890", limit=1).order_ids == [order.pk]
 
 
+@pytest.mark.parametrize(
+    "text", ["SF1234 5678 9012", " sf12 3456 789012\n", "ＳＦ１２３４　５６７８９０１２", "SF1234\t56789\r\n012"]
+)
+def test_a_number_is_found_in_the_groups_that_a_waybill_prints(text, django_assert_num_queries):
+    order = make_order()
+    make_parcel(order, "SF123456789012")
+    with django_assert_num_queries(1):
+        assert find(text) == Found(Kind.TRACKING_NO, [order.pk])
+    assert named(text, limit=1).order_ids == [order.pk]
+
+
+def test_an_order_number_is_found_in_groups_and_as_its_shop_writes_it():
+    orders = [make_order(external_no=number).pk for number in ("T10010001", "T1001 0001", "#T10010001")]
+    assert find("t1001 0001") == Found(Kind.ORDER_NO, [orders[1], orders[0]])
+    assert find("#T1001 0001").order_ids == orders[::-1]
+    assert find("T1001 0002").order_ids == []
+
+
 def test_a_number_in_small_letters_is_found_as_it_stands():
     small, capital = make_order(external_no="po-1"), make_order(external_no="PO-1")
     assert find("po-1").order_ids == [capital.pk, small.pk]
@@ -124,6 +142,19 @@ def test_nothing_to_look_for_asks_nothing(text):
     ) as queries:
         assert find(text) == Found(Kind.NOTHING, [])
     assert len(queries) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("SF1234 5678", [Kind.ORDER_NO, Kind.TRACKING_NO, Kind.BUYER_ID, Kind.NICKNAME, Kind.NAME]),
+        ("139 1234 5678", [Kind.PHONE, Kind.ORDER_NO, Kind.TRACKING_NO, Kind.BUYER_ID, Kind.NICKNAME]),
+        ("订单 001", [Kind.ORDER_NO, Kind.BUYER_ID, Kind.NICKNAME, Kind.NAME]),
+        ("li lei", [Kind.BUYER_ID, Kind.ORDER_NO, Kind.NICKNAME, Kind.NAME]),
+    ],
+)
+def test_a_text_in_groups_may_be_a_number(text, kinds):
+    assert possible_kinds(text) == kinds
 
 
 def test_no_match_names_the_likeliest_kind():
