@@ -159,11 +159,22 @@ def order_page(order_id: int, shop_ids: Sequence[int] | None = None) -> OrderPag
     )
 
 
-def newest_entry(order_id: int) -> int:
-    """Return the id of the newest timeline entry of an order, 0 where there is none: whatever changes an order for
-    people writes one."""
-    newest = TimelineEntry.objects.filter(order_id=order_id).order_by("-id").values_list("id", flat=True).first()
-    return newest or 0
+NO_NEWS = frozenset({"memo_told", "shipment"})
+"""Entries that a channel knows now what people saw before: they change nothing to be looked at."""
+
+
+def newest_news(timeline: Iterable[TimelineEntry], reader: str) -> int:
+    """Return the id of the first entry of a timeline, newest first, that tells something new to the person of the user
+    name `reader`; 0 where there is none. Whatever changes an order for people writes one, and one's own remark is known
+    to who wrote it."""
+    news = (entry for entry in timeline if entry.kind not in NO_NEWS and (entry.kind, entry.actor) != ("memo", reader))
+    return next((entry.pk for entry in news), 0)
+
+
+def newest_entry(order_id: int, reader: str) -> int:
+    """Return what `newest_news` does of the order's page, in one small query."""
+    entries = TimelineEntry.objects.filter(order_id=order_id).order_by("-id").only("kind", "actor")
+    return newest_news(entries[:TIMELINE_LENGTH], reader)
 
 
 def claims_of(order: Order) -> list[Claim]:

@@ -273,6 +273,27 @@ def test_the_docs_page_works_offline(open_tab, transactional_db):
     expect(page.locator(".opblock")).to_have_count(4)
 
 
+def test_the_remark_is_edited_without_a_warning_of_it(open_tab, transactional_db):
+    order = make_order(make_shop("jd", platform="jd"), seller_remark="旧备注")
+    agent = make_user("agent", "orderhub.view_order", "orderhub.edit_memo")
+    page = open_tab(user=agent, language="en").open(f"/desk/orders/{order.pk}/")
+    memo = page.locator("#memo")
+
+    def save(text):
+        memo.locator("summary").click()
+        memo.locator("textarea").fill(text)
+        memo.get_by_role("button", name="Save and tell the channel").click()
+
+    save("改发顺丰")
+    expect(memo.locator("[role=status]")).to_have_text("Saved; the channel is told next.")
+    with page.expect_response("**/news/**") as answer:
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert answer.value.status == 204
+    save("改发顺丰")
+    expect(memo.locator("[role=status]")).to_have_text("Nothing was changed.")
+    expect(page.locator(".say .news")).to_have_count(0)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_an_open_card_says_that_its_order_has_changed(desk, orders, width):
     page = desk(width).open(f"/desk/orders/{orders[0].pk}/")

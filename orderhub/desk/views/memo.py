@@ -27,9 +27,10 @@ def save_memo(request: HttpRequest, order_id: int) -> HttpResponse:
         raise Http404
     form = MemoForm(order, rules, request.POST)
     user = cast("User", request.user)
-    if form.is_valid() and form.save(user) is not None:
+    is_new = form.save(user) if form.is_valid() else None
+    if is_new is not None:
         order.refresh_from_db()
-        return render(request, "desk/memo.html", {"order": order, **memo_of(order, user), "is_saved": True})
+        return render(request, "desk/memo.html", {"order": order, **memo_of(order, user), "is_new": is_new})
     context = {"order": order, **memo_of(order, user), "memo_form": form, "asks": True}
     return render(request, "desk/memo.html", context)
 

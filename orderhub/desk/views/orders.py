@@ -21,7 +21,7 @@ from orderhub.desk.views.memo import memo_of
 from orderhub.desk.words import EMPTY, FOUND_BY
 from orderhub.models import Order
 from orderhub.selectors.gate import waiting_order
-from orderhub.selectors.orders import OrderPage, buyer_order_count, newest_entry, order_page, rows_by_id
+from orderhub.selectors.orders import OrderPage, buyer_order_count, newest_entry, newest_news, order_page, rows_by_id
 from orderhub.selectors.search import Found, Kind, find, number_forms
 from orderhub.services.limits import SEARCHES
 from orderhub.services.reveal import PERMISSION, asked_parts, opening_quota, reveal
@@ -83,14 +83,14 @@ def order(request: HttpRequest, order_id: int) -> HttpResponse:
 def news(request: HttpRequest, order_id: int) -> HttpResponse:
     """Answer an open card that asks whether its order is still as it shows it: nothing, or the sentence of now with the
     word that there is more. The card itself stays as the agent has it: a remark may be half written in it."""
-    newest = newest_entry(order_id)
+    newest = newest_entry(order_id, request.user.get_username())
     if str(newest) == request.GET.get("say"):
         return HttpResponse(status=204)
     page = order_page(order_id)
     if page is None:
         raise Http404
     of_card = request.GET.get("card", "")[:19]
-    context = _say(page) | {"of_card": int(of_card) if of_card.isdecimal() else 0}
+    context = _say(request, page) | {"of_card": int(of_card) if of_card.isdecimal() else 0}
     return render(request, "desk/say.html", context)
 
 
@@ -149,7 +149,7 @@ def _said(found: Found) -> dict[str, Any]:
 def _card(request: HttpRequest, page: OrderPage) -> dict[str, Any]:
     """Return what the card's template shows."""
     return {
-        **_say(page),
+        **_say(request, page),
         "receiver": page.receiver,
         "buyer_orders": buyer_order_count(page.order),
         "findings": findings_of(page.order.pk),
@@ -159,9 +159,9 @@ def _card(request: HttpRequest, page: OrderPage) -> dict[str, Any]:
     }
 
 
-def _say(page: OrderPage) -> dict[str, Any]:
+def _say(request: HttpRequest, page: OrderPage) -> dict[str, Any]:
     """Return what the sentence to be read aloud needs, with the entry of the timeline up to which it tells."""
-    newest = page.timeline[0].pk if page.timeline else 0
+    newest = newest_news(page.timeline, request.user.get_username())
     return {
         "page": page,
         "order": page.order,

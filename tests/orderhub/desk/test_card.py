@@ -186,10 +186,8 @@ def news(desk, order, card, say):
     return desk.get(f"/desk/orders/{order.pk}/news/?card={card}&say={say}", headers=HTMX)
 
 
-def happens(order, **values):
-    return TimelineEntry.objects.create(
-        order=order, shop=order.shop, at=START, kind="status", source="hub", **values
-    ).pk
+def happens(order, kind="status", **values):
+    return TimelineEntry.objects.create(order=order, shop=order.shop, at=START, kind=kind, source="hub", **values).pk
 
 
 def test_an_open_card_is_told_when_its_order_has_changed(desk, django_assert_max_num_queries):
@@ -207,6 +205,20 @@ def test_an_open_card_is_told_when_its_order_has_changed(desk, django_assert_max
     assert "The order has changed since you opened it." in told
     assert "Packed" in told
     assert news(desk, order, first, second).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("kind", "actor", "is_news"),
+    [("memo", "agent", False), ("memo", "boss", True), ("memo_told", "outbox:memo", False),
+     ("memo_failed", "outbox:memo", True), ("shipment", "outbox:shipment", False), ("shipped_by_hand", "agent", True)],
+)  # fmt: skip
+def test_only_what_changes_an_order_for_its_reader_is_news(desk, kind, actor, is_news):
+    order = make_order()
+    first = happens(order, status_to="paid")
+    happens(order, kind=kind, actor=actor)
+    told = news(desk, order, first, first)
+    assert (told.status_code, "has changed since" in told.content.decode()) == (200 if is_news else 204, is_news)
+    assert (f"/news/?card={first}&amp;say={first}" in card(desk, order)) is not is_news
 
 
 @pytest.mark.parametrize("said", ["", "x", "²", "9" * 30])

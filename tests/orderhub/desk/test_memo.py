@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from channels_sync.services.memo import mark_of
-from orderhub.models import Effect, Order
+from orderhub.models import Effect, Order, TimelineEntry
 from tests.factories import make_order, make_shop
 
 HTMX = {"HX-Request": "true"}
@@ -57,6 +57,21 @@ def test_a_refused_edit_keeps_what_was_typed(editor, order, typed, reason):
     assert (reason in box, "<details open>" in box) == (True, True)
     assert typed.get("remark", "改发顺丰") in box
     assert (stored(order), Effect.objects.count()) == (("旧备注", "red"), 0)
+
+
+def test_a_save_that_changes_nothing_says_so(editor, order):
+    box = save(editor, order, remark="旧备注", flag="red").content.decode()
+    assert ("Nothing was changed." in box, "Saved;" in box, "<details>" in box) == (True, False, True)
+    assert Effect.objects.count() == 0
+    assert "Saved;" in save(editor, order).content.decode()
+    box = save(editor, order).content.decode()
+    assert ("Nothing was changed." in box, "Saved;" in box, "The channel is being told" in box) == (True, False, True)
+
+
+def test_the_card_is_not_told_of_the_edit_that_was_made_on_it(editor, order):
+    save(editor, order)
+    assert TimelineEntry.objects.get().kind == "memo"
+    assert editor.get(f"/desk/orders/{order.pk}/news/?card=0&say=0", headers=HTMX).status_code == 204
 
 
 def test_what_the_channel_said_meanwhile_is_shown_first(editor, order):
