@@ -205,6 +205,17 @@ def test_signed_for_is_delivered_on_order_and_parcel(client, order):
     assert Parcel.objects.get().delivered_at == datetime(2026, 11, 11, 10, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("written", ["0001-01-01 00:00:00", "1970-01-01 08:00:00"])
+def test_a_date_that_stands_for_none_is_the_moment_of_the_report(client, order, written):
+    """The database would keep the first day of the year 1 as a time that nobody can read."""
+    post(client, STEP, step(CODE, "PICK", written))
+    post(client, CONFIRM, confirm(CODE, WHOLE, at=written))
+    reports.drain()
+    assert state(order) == ("in_transit", "in_transit")
+    received_at = WarehouseReport.objects.get(method="deliveryorder.confirm").received_at
+    assert (order.warehouse_claim_at, order.left_at, Parcel.objects.get().handed_over_at) == (received_at,) * 3
+
+
 def test_an_order_that_the_warehouse_gives_back_waits_for_a_person_with_its_words(client, order):
     effect = Effect.objects.create(
         shop=order.shop, order=order, kind="wms_push", key="wms:T-1", state="done", due_at=order.created_at,

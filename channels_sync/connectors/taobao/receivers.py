@@ -15,6 +15,7 @@ from channels_sync.connectors.exchange import Opened, QuotaReachedError, Sealed
 from channels_sync.connectors.fields import SHANGHAI
 from channels_sync.connectors.taobao.client import RefusedError, TopClient
 from orderhub.core.contacts import contact_kind
+from orderhub.core.draft import EARLIEST
 
 METHOD, FULL = "taobao.top.oaid.decrypt", "taobao.trade.fullinfo.get"
 TOKEN_FIELDS = "tid,created,receiver_name,receiver_state,receiver_city,receiver_address,receiver_mobile,oaid"  # noqa: S105
@@ -81,4 +82,6 @@ def _moment(value: Any) -> datetime | None:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
+    # In UTC a first day of the year 1 would lie before the calendar.
+    return moment.astimezone(UTC) if moment > EARLIEST else None

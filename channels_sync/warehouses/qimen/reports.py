@@ -29,6 +29,7 @@ from channels_sync.warehouses.base import (
     WarehouseAccess,
 )
 from channels_sync.warehouses.qimen.client import XML, text_of
+from orderhub.core.draft import EARLIEST
 from orderhub.core.errors import FieldError, HubError
 from orderhub.core.parcels import Pieces, ToldParcel
 from orderhub.core.words import Status
@@ -242,11 +243,13 @@ def _grams(text: str) -> int | None:
 
 
 def _time(text: str) -> datetime | None:
+    """Return a time written in GMT+8, None for whatever is none: systems also write a date of the year 1 or 1970."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
+    return moment if moment > EARLIEST else None
 
 
 def _digest(body: bytes) -> str:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from channels_sync.tables import rejects
 from channels_sync.tables.sniff import FileFacts, inspect
 from channels_sync.tables.stock import StockRow, stock_rows
+from orderhub.core.draft import EARLIEST
 from orderhub.core.errors import FieldError, HubError
 from orderhub.core.money import MAX_FEN
 from orderhub.models import Warehouse
@@ -144,4 +145,8 @@ def _moment(row: dict[str, Any], name: str) -> datetime | None:
         moment = datetime.fromisoformat(str(text))
     except ValueError as error:
         raise FieldError(name, "not a time like 2026-11-10T20:00:00+08:00") from error
-    return moment if moment.tzinfo else timezone.make_aware(moment)
+    moment = moment if moment.tzinfo else timezone.make_aware(moment)
+    if moment < EARLIEST:
+        # The database would keep a first day of the year 1 as one that nobody can read.
+        raise FieldError(name, f"not a believable time: {moment.isoformat()}")
+    return moment

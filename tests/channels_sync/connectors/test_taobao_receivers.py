@@ -113,3 +113,13 @@ def test_values_are_in_no_representation(side):
     shown = repr(values) + repr(side.connector.reveal(side.access, values))
     assert truth(side, number)["receiver"]["name"] not in shown
     assert values[0].cipher not in shown
+
+
+@pytest.mark.parametrize("written", ["0001-01-01 00:00:00", "1970-01-01 08:00:00", "", "soon"])
+def test_a_date_that_stands_for_none_leaves_a_virtual_number_without_an_end(side, written):
+    number = side.paid()
+    value = next(value for value in sealed(side, number) if value.part == "phone")
+    row = {"tid": number, "mobile": "18877771111-0007", "privacy_protection": True, "secret_no_expire_time": written}
+    side.platform.top._with_session[receivers.METHOD] = lambda params: {"receiver_list": {"receiver": [row]}}
+    (phone,) = side.connector.reveal(side.access, [value])
+    assert (phone.text, phone.kind, phone.expires_at) == ("18877771111-0007", "virtual", None)

@@ -19,6 +19,7 @@ from channels_sync.warehouses.base import (
 from channels_sync.warehouses.qimen import document
 from channels_sync.warehouses.qimen.repeats import Twice, what_is_there_twice
 from orderhub.core.errors import HubError, TemporaryError
+from tests.channels_sync.callbacks import CONFIRM, STEP, confirm, step
 from tests.channels_sync.conftest import warehouse_settings
 
 AT = datetime(2026, 11, 10, 16, 0, 7, tzinfo=UTC)
@@ -257,3 +258,19 @@ def test_faults_of_the_wire_are_temporary(platform, settings, kind):
 def test_missing_settings_are_named(missing):
     with pytest.raises(HubError, match=missing):
         push(order(), **{missing: None})
+
+
+@pytest.mark.parametrize(
+    ("written", "at"),
+    [
+        ("2026-11-11 00:00:07", AT), ("2003-05-10 08:00:01", datetime(2003, 5, 10, 0, 0, 1, tzinfo=UTC)),
+        ("2003-05-10 08:00:00", None), ("1970-01-01 08:00:00", None), ("0001-01-01 00:00:00", None),
+        ("0000-00-00 00:00:00", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_date_that_stands_for_none_is_no_time(written, at):
+    read = warehouses.get("qimen").read_report
+    assert read(STEP, step("mini-T1", "PICK", at=written).encode()).at == at
+    assert read(CONFIRM.removeprefix("taobao.qimen."), confirm("mini-T1", at=written).encode()).at == at
+    lack = f"<request><deliveryOrderCode>mini-T1</deliveryOrderCode><createTime>{written}</createTime></request>"
+    assert read("itemlack.report", lack.encode()).at == at

@@ -107,6 +107,7 @@ def test_campaign_prices(tmp_path, capsys):
         ({"campaign_price_fen": 0}, "campaign_price_fen"),
         ({"campaign_price_fen": "9"}, "campaign_price_fen"),
         ({"campaign_price_fen": 9, "campaign_from": "soon"}, "campaign_from"),
+        ({"campaign_price_fen": 9, "campaign_from": "0001-01-01T00:00:00+08:00"}, "campaign_from"),
         ({"campaign_price_fen": 9, "campaign_from": "2026-11-11", "campaign_to": "2026-11-10"}, "campaign_to"),
     ],
 )
