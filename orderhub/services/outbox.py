@@ -22,7 +22,7 @@ from orderhub.core.effects import EffectHandler, GivesUp, Job, effect_handlers
 from orderhub.core.errors import HubError, TemporaryError, words_of
 from orderhub.core.words import EffectState, Source
 from orderhub.services.bulk import Table, json_text, records, stamp
-from orderhub.services.repeats import steadily
+from orderhub.services.repeats import apart, steadily
 from orderhub.services.retries import MAX_ATTEMPTS, put_off
 from orderhub.services.timeline import Entry, record
 
@@ -234,9 +234,7 @@ def _bury_lost(handler: EffectHandler, kind: str) -> None:
             """,
             [str(error), kind, MAX_LOST, MAX_ATTEMPTS],
         )
-        lost = [(_job(row), error) for row in cursor.fetchall()]
-        if lost and isinstance(handler, GivesUp):
-            handler.give_up(lost)
+        _give_up(handler, [(_job(row), error) for row in cursor.fetchall()])
 
 
 def _lease(kind: str, limit: int, token: uuid.UUID) -> list[Job]:
@@ -267,11 +265,13 @@ def _job(row: Sequence[Any]) -> Job:
 
 
 def _carry_out(handler: EffectHandler, jobs: Sequence[Job], token: uuid.UUID, result: Drained) -> None:
-    prepared = steadily(lambda: handler.prepare(jobs))
+    parts, broken = steadily(lambda: apart(handler.prepare, jobs))
+    prepared = {effect_id: found for part in parts for effect_id, found in part.items()}
     wanted = [job for job in jobs if job.effect_id in prepared]
     until = time.monotonic() + SEND_SECONDS
     with ThreadPoolExecutor(max_workers=max(1, handler.concurrency)) as pool:
         answers = list(pool.map(lambda job: (job, _try(handler, prepared[job.effect_id], until)), wanted))
+    answers += [(job, _defect(error)) for job, error in broken]
     # What was sent cannot be unsent: a deadlock or a short outage here must not have it sent once more.
     steadily(lambda: _settle(handler, jobs, answers, token, result))
     result.errors += sorted({str(answer) for _job, answer in answers if isinstance(answer, HubError)})[:5]
@@ -294,8 +294,7 @@ def _settle(
         handler.settle(done)
         cancelled = _cancel(cursor, unwanted)
         dead = put_off(cursor, failed)
-        if dead and isinstance(handler, GivesUp):
-            handler.give_up(dead)
+        _give_up(handler, dead)
     result.done += len(done)
     result.cancelled += cancelled
     result.dead += len(dead)
@@ -311,12 +310,30 @@ def _try(handler: EffectHandler, prepared: Any, until: float) -> Any:
         return handler.send(prepared)
     except HubError as error:
         return error
-    except Exception as error:
-        log.exception("effect failed unexpectedly")
-        return HubError(words_of(error), permanent=False)
+    except Exception as error:  # noqa: BLE001  (any handler; one effect must not hold up the others)
+        return _defect(error)
     finally:
         # A call budget asks the database, and this thread ends: its connection must not stay open.
         connections.close_all()
+
+
+def _defect(error: Exception) -> HubError:
+    log.error("effect failed unexpectedly", exc_info=error)
+    return HubError(words_of(error), permanent=False)
+
+
+def _give_up(handler: EffectHandler, dead: Sequence[tuple[Job, HubError]]) -> None:
+    """Let the handler write final failures down; one that it cannot write down is a dead letter all the same."""
+    if not dead or not isinstance(handler, GivesUp):
+        return
+    give_up = handler.give_up
+
+    def in_savepoint(part: Sequence[tuple[Job, HubError]]) -> None:
+        with transaction.atomic():
+            give_up(part)
+
+    for (job, _error), defect in apart(in_savepoint, dead)[1]:
+        log.error("final failure not written down", effect_id=job.effect_id, exc_info=defect)
 
 
 def _still_mine(cursor: CursorWrapper, effect_ids: Sequence[int], token: uuid.UUID) -> set[int]:

@@ -3,7 +3,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 from django.utils import timezone
 
 from orderhub.core.effects import effect_handlers
@@ -332,6 +332,40 @@ def test_a_defect_in_a_handler_is_a_failure_like_any_other(handler):
     handler.answer = KeyError("boom")
     assert drain().retried == 1
     assert Effect.objects.get().last_error == "KeyError"
+
+
+@pytest.mark.django_db
+def test_an_effect_that_cannot_be_prepared_holds_up_no_other(handler, monkeypatch):
+    usual = handler.prepare
+
+    def prepare(jobs):
+        if any(job.key == "b" for job in jobs):
+            raise DataError("timestamp too small")
+        return usual(jobs)
+
+    monkeypatch.setattr(handler, "prepare", prepare)
+    add("a", "b", "c")
+    result = drain()
+    assert (result.done, result.retried, result.errors) == (2, 1, ["DataError"])
+    assert Effect.objects.values_list("state", "attempts", "last_error").get(key="b") == ("pending", 1, "DataError")
+
+
+@pytest.mark.django_db
+def test_a_final_failure_that_cannot_be_written_down_holds_up_no_other(handler, monkeypatch):
+    told = []
+
+    def give_up(dead):
+        if any(job.key == "b" for job, _error in dead):
+            connection.cursor().execute("SELECT 1 / 0")
+        told.extend(job.key for job, _error in dead)
+
+    monkeypatch.setattr(handler, "give_up", give_up)
+    add("a", "b", "c")
+    Effect.objects.exclude(key="c").update(
+        state="sending", attempts=outbox.MAX_LOST, leased_until=NOW - timedelta(seconds=1)
+    )
+    assert (drain().done, told) == (1, ["a"])
+    assert list(Effect.objects.order_by("key").values_list("state", flat=True)) == ["dead", "dead", "done"]
 
 
 @pytest.mark.django_db

@@ -4,7 +4,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, transaction
 
 from orderhub.services import repeats
-from orderhub.services.repeats import steadily
+from orderhub.services.repeats import apart, steadily
 
 
 @pytest.fixture
@@ -54,3 +54,20 @@ def test_other_errors_are_not_the_databases(waits):
     with pytest.raises(ValueError, match="mine"):
         steadily(failing(1, lambda _text: ValueError("mine")))
     assert waits == []
+
+
+def test_what_breaks_the_work_is_found_and_the_rest_is_done():
+    def work(numbers):
+        if 3 in numbers:
+            raise KeyError(3)
+        return sum(numbers)
+
+    assert apart(work, [1, 2, 4]) == ([7], [])
+    done, broken = apart(work, [1, 2, 3, 4, 5])
+    assert (done, [(item, type(error)) for item, error in broken]) == ([3, 9], [(3, KeyError)])
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_not_laid_on_one_item(error):
+    with pytest.raises(error):
+        apart(lambda _items: failing(1, error)(), [1, 2])
