@@ -124,9 +124,9 @@ def lease_waiting(limit: int, *, min_age_seconds: float) -> list[int]:
             UPDATE orderhub_inboxitem SET state = 'dead', last_error = CASE WHEN last_error = '' THEN
                 'gave up: its worker ended without an answer' ELSE last_error END
             WHERE state = 'working' AND leased_until < now()
-                AND attempts >= CASE WHEN last_error = '' THEN %s ELSE %s END
+                AND attempts >= CASE WHEN last_error = '' THEN %s WHEN delivery_key LIKE %s THEN %s ELSE %s END
             """,
-            [MAX_LOST, MAX_ATTEMPTS],
+            [MAX_LOST, f"{LATER}:%", MAX_LATER, MAX_ATTEMPTS],
         )
         cursor.execute(
             """

@@ -88,6 +88,17 @@ def test_an_order_to_be_fetched_later_waits_once_and_for_a_day(item):
     assert InboxItem.objects.get(pk=later[0].pk).leased_until > timezone.now() + timedelta(seconds=290)
 
 
+@pytest.mark.parametrize(("attempts", "state"), [(50, "working"), (inbox.MAX_LATER, "dead")])
+def test_a_lost_worker_does_not_shorten_the_day_of_an_order_to_be_fetched_later(item, attempts, state):
+    inbox.fetch_later(item.shop, ["A"])
+    InboxItem.objects.filter(delivery_key__startswith="later:").update(
+        state="working", attempts=attempts, last_error="busy", leased_until=timezone.now() - timedelta(minutes=1)
+    )
+    inbox.lease_waiting(9, min_age_seconds=0)
+    row = InboxItem.objects.get(delivery_key__startswith="later:")
+    assert (row.state, row.leased_until > timezone.now()) == (state, state == "working")
+
+
 def test_a_delivery_that_kills_its_workers_is_set_aside(item):
     InboxItem.objects.update(
         state="working", attempts=inbox.MAX_LOST, leased_until=timezone.now() - timedelta(minutes=1)
