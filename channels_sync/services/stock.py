@@ -13,10 +13,10 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from channels_sync.selectors.offers import DUE, FIGURES, Terms, as_json, terms_of, writes_stock, writing_terms
-from channels_sync.services.stock_turn import LEASE_SECONDS, Told, Turn
+from channels_sync.services.stock_turn import LEASE_SECONDS, AnotherWorkerError, Told, Turn
 from orderhub.core.crypto import UnreadableError
 from orderhub.core.effects import Job, effect_handlers
-from orderhub.core.errors import HubError, TemporaryError
+from orderhub.core.errors import HubError
 from orderhub.core.words import EffectKind
 from orderhub.models import Shop
 from orderhub.services import leases
@@ -117,7 +117,7 @@ class StockWriteBack:
         try:
             with leases.hold(f"stock:{shop.pk}", LEASE_SECONDS) as lease:
                 if lease is None:
-                    raise TemporaryError(_("Another worker is telling this shop its stock."), retry_after=5)
+                    raise AnotherWorkerError(_("Another worker is telling this shop its stock."), retry_after=5)
                 return Turn(shop, prepared.terms, lease).run()
         except UnreadableError as error:
             raise HubError(_("The sealed data cannot be opened: a data key is missing.")) from error

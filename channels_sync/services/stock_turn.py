@@ -32,6 +32,12 @@ REFUSED_WAIT = 3600
 """Seconds before a refused item is tried again: somebody may have mended it on the platform."""
 
 
+class AnotherWorkerError(TemporaryError):
+    """Another worker has this shop in hand, or died with it: until its lease is over nobody knows."""
+
+    concerns_all = True
+
+
 @dataclass(slots=True, frozen=True)
 class Told:
     """What a turn did: items told, items that failed, and how long the platform wants to be left alone."""
@@ -118,7 +124,7 @@ class Turn:
     def _asked(self, listing_ids: Sequence[int]) -> list[_Row]:
         """Note what is asked of one lot, with the figures of now, and return it; what is right by now is left out."""
         if not self._lease.extend(LEASE_SECONDS):
-            raise TemporaryError(_("Another worker has taken over telling this shop its stock."), retry_after=5)
+            raise AnotherWorkerError(_("Another worker has taken over telling this shop its stock."), retry_after=5)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""

@@ -134,6 +134,21 @@ def test_two_workers_never_tell_one_shop_at_once(store):
     assert store.told(SERUM) == [50]
 
 
+def test_a_lease_that_nobody_gave_up_costs_the_shop_no_try(store):
+    store.list(SERUM)
+    stocked(SERUM, 50)
+    want()
+    with leases.hold(f"stock:{store.shop.pk}", 180):
+        for _ in range(25):
+            due_now()
+            assert outbox.drain(kinds=["stock"]).retried == 1
+        assert Effect.objects.values_list("state", "attempts").get(kind="stock") == ("pending", 0)
+        connection.cursor().execute("UPDATE orderhub_lease SET until = now() - interval '1 s'")
+        due_now()
+        assert outbox.drain(kinds=["stock"]).done == 1
+    assert store.told(SERUM) == [50]
+
+
 def test_a_worker_that_lost_its_lease_writes_nothing_more(store):
     store.list(SERUM)
     stocked(SERUM, 50)
