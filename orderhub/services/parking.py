@@ -61,10 +61,11 @@ class Door(Protocol):
 
 @dataclass(slots=True, frozen=True)
 class Held:
-    """One waiting order that is locked, and its version."""
+    """One waiting order that is locked, its version and the delivery that told it."""
 
     pk: int
     modified_at: datetime
+    inbox_id: int | None
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ class FrontDoor:
         going_on: list[DraftRow] = []
         for row in rows:
             newest = self._waiting.get(row.draft.external_no)
-            (self._overtaken if newest and newest.modified_at > row.draft.modified_at else going_on).append(row)
+            (self._overtaken if newest and self._is_newer(newest, row) else going_on).append(row)
         gone_on = {row.draft.external_no for row in going_on}
         self._waiting = {number: held for number, held in self._waiting.items() if number in gone_on}
         return going_on
@@ -106,6 +107,12 @@ class FrontDoor:
 
     def close(self, cursor: CursorWrapper) -> None:
         """Nothing is left to do."""
+
+    def _is_newer(self, held: Held, row: DraftRow) -> bool:
+        """Tell whether the waiting version came later than a row, of two of one time by their deliveries."""
+        if held.modified_at != row.draft.modified_at:
+            return held.modified_at > row.draft.modified_at
+        return bool(held.inbox_id and self.inbox_id and held.inbox_id > self.inbox_id)
 
     @staticmethod
     def _take_out(batch: Batch) -> list[Incoming]:
@@ -269,11 +276,12 @@ def _lock(cursor: CursorWrapper, shop_id: int, rows: Iterable[DraftRow]) -> dict
         return {}
     cursor.execute(
         """
-        SELECT external_no, id, modified_at FROM orderhub_parkedorder WHERE id = ANY(%s) ORDER BY external_no FOR UPDATE
+        SELECT external_no, id, modified_at, inbox_id FROM orderhub_parkedorder WHERE id = ANY(%s)
+        ORDER BY external_no FOR UPDATE
         """,
         [waiting],
     )
-    return {number: Held(pk, modified_at) for number, pk, modified_at in cursor.fetchall()}
+    return {number: Held(*version) for number, *version in cursor.fetchall()}
 
 
 def _still_there(cursor: CursorWrapper, chosen: Sequence[Waiting]) -> set[int]:

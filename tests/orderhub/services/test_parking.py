@@ -3,6 +3,7 @@
 from datetime import timedelta
 from threading import Barrier, Thread
 
+import orjson
 import pytest
 from django.db import connection
 from django.db.models import Sum
@@ -10,8 +11,10 @@ from django.utils import timezone
 
 from channels_sync.models import Listing, ListingPart
 from orderhub.backlog import drain_backlog
+from orderhub.deliveries import process
 from orderhub.models import Gate, OrderLine, ParkedLine, ParkedOrder, StockLevel
 from orderhub.services.gate import set_gate
+from orderhub.services.inbox import receive
 from tests.drafts import deliver, draft, later, line
 from tests.factories import make_shop
 from triage.services import load_defaults
@@ -125,6 +128,26 @@ def test_a_newer_version_that_passes_the_gate_takes_the_waiting_one_out(shop):
     put("open")
     deliver(shop, draft(modified_at=later(1), **of(5)))
     assert (reserved(), ParkedOrder.objects.count(), ParkedLine.objects.count()) == (5, 0, 0)
+
+
+def test_an_older_delivery_of_the_same_time_takes_no_waiting_version_out(shop):
+    """Douyin moves no time for a refund, and a delivery that was given back is tried again behind later ones."""
+    given_back = receive(
+        shop=shop, source="push", reader="draft", delivery_key="paid", body=orjson.dumps([draft(**of(4))])
+    )
+    deliver(shop, draft(**of(4, refund="asked")))
+    put("open")
+    assert process(given_back.pk).counts()["stale"] == 1
+    assert ParkedOrder.objects.count() == 1
+    let_in()
+    assert (OrderLine.objects.get().refund, ParkedOrder.objects.count()) == ("asked", 0)
+
+
+def test_a_later_delivery_of_the_same_time_takes_the_waiting_version_out(shop):
+    deliver(shop, draft(**of(4)))
+    put("open")
+    deliver(shop, draft(**of(4, refund="asked")))
+    assert (OrderLine.objects.get().refund, ParkedOrder.objects.count()) == ("asked", 0)
 
 
 def test_an_order_that_cannot_enter_waits_no_longer(shop):
