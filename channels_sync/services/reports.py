@@ -26,7 +26,8 @@ from orderhub.services.bulk import records
 log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 120
-MAX_ATTEMPTS = 10
+MAX_ATTEMPTS = 13
+"""Tries of a report before it is set aside: with the pauses between them, an hour."""
 LONGEST_WAIT_SECONDS = 900
 BATCH = 200
 
