@@ -15,8 +15,11 @@ from orderhub.core.words import EffectKind, Status
 
 log = structlog.get_logger(__name__)
 
-WITHOUT_AN_END = frozenset({Status.DELIVERED, Status.UNPAID})
-"""Where orders of a shop stop whose channel never says "completed" or "closed"; after the same time they are over."""
+WITHOUT_AN_END = frozenset(
+    {Status.UNPAID, Status.IN_TRANSIT, Status.OUT_FOR_DELIVERY, Status.DELIVERED, Status.RETURNING}
+)
+"""Where orders stop whose channel never says "completed" or "closed", nor their carrier the last word; after the same
+time without a word of anybody they are over."""
 BATCH = 2000
 BATCHES_PER_RUN = 50
 """A run stays well below the time limit of a task; what is left goes next time."""
