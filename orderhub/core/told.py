@@ -91,21 +91,23 @@ def bundle_names(raw: Mapping[str, Any] | None) -> frozenset[str]:
 
 
 def sold_lines(draft: OrderDraft) -> Sequence[LineDraft]:
-    """Return the lines as the channel sells them: a bundle is one line, everything else stands as it is."""
-    bundles = bundles_of(draft)
-    if not bundles:
+    """Return the lines as the channel sells them: a bundle is one line, what somebody put aside is none, everything
+    else stands as it is."""
+    bundles, aside = bundles_of(draft), ignored_lines(draft.raw)
+    if not bundles and not aside:
         return draft.lines
     whole = {part.line_no: bundle.sold for bundle in bundles.values() for part in bundle.parts}
-    sold = (whole.get(line.line_no, line) for line in draft.lines)
+    sold = (whole.get(line.line_no, line) for line in draft.lines if line.line_no not in aside)
     return list({line.line_no: line for line in sold}.values())
 
 
-def without_refunded(draft: OrderDraft) -> OrderDraft:
-    """Return the order without the lines whose money went back, itself where there are none; a bundle stays as long as
-    one of its parts does."""
+def with_goods_only(draft: OrderDraft) -> OrderDraft:
+    """Return the order without the lines whose money went back or that somebody put aside, itself where there are none;
+    a bundle stays as long as one of its parts does."""
+    aside = ignored_lines(draft.raw)
     for line in draft.lines:
-        if line.refund == "done":
-            kept = tuple(line for line in draft.lines if line.refund != "done")
+        if line.refund == "done" or line.line_no in aside:
+            kept = tuple(line for line in draft.lines if line.refund != "done" and line.line_no not in aside)
             return msgspec.structs.replace(draft, lines=kept)
     return draft
 

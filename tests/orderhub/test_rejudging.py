@@ -12,6 +12,7 @@ from orderhub.services import stock
 from orderhub.services.status import change_status
 from tests.drafts import RECEIVER, deliver, draft, later, line
 from tests.factories import make_order, make_shop
+from tests.triage.judge import put_aside
 from triage.models import Finding, IpListing, Rule, ShippingStop
 from triage.selectors import context
 from triage.selectors.findings import marks_of
@@ -321,6 +322,14 @@ def test_other_purchases_of_the_buyer_have_nobody_judged_again(shop, other):
     deliver(shop, twice("T2", 2, 3))
     deliver(shop, twice("T1", 1, 1, **other))
     assert recheck_siblings() == 0
+
+
+@pytest.mark.parametrize(("aside", "judged"), [((), 1), (("T1",), 0), (("T2",), 0)])
+def test_what_was_put_aside_has_nobody_judged_again(shop, aside, judged):
+    deliver(shop, twice("T2", 2, 3))
+    deliver(shop, twice("T1", 1, 1))
+    Order.objects.filter(external_no__in=aside).update(extra=put_aside(line()["line_no"]))
+    assert recheck_siblings() == judged
 
 
 def test_an_order_that_a_stop_held_goes_on_once_the_stop_is_over(shop):

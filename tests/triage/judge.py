@@ -7,7 +7,7 @@ from typing import Any
 
 from channels_sync.bundles import Part, components, noted
 from orderhub.core.draft import BuyerDraft, LineDraft, OrderDraft, ReceiverDraft
-from orderhub.core.told import TOLD
+from orderhub.core.told import IGNORED, TOLD
 from orderhub.services.bulk import copy_tables
 from triage.decisions import Candidate
 from triage.defaults.words import word_lists
@@ -52,6 +52,11 @@ def bundle(price: int, *parts: tuple[str, int], code: str = "SET-1", **changes: 
     told = line(sku=code, item_id="11", unit_price_fen=price, **changes)
     lines = components(told, [Part(sku, quantity) for sku, quantity in parts])
     return {"lines": tuple(lines), "raw": {TOLD: [noted(told, lines)]}}
+
+
+def put_aside(*numbers: str) -> dict[str, Any]:
+    """Return the notes of an order of which somebody put these lines aside (补差价, 补邮费)."""
+    return {TOLD: [{"line_no": number, "item_id": "77", "sku_id": "", IGNORED: True} for number in numbers]}
 
 
 def candidate(

@@ -36,7 +36,7 @@ def _quantity_basis(draft: OrderDraft) -> str:
 
 def _most(batch: Batch, i: int) -> dict[str, object]:
     pieces = quantities(batch.sold[i])
-    if not pieces:  # Everything was refunded; a rule may fire without the count.
+    if not pieces:  # Everything was refunded or put aside; a rule may fire without the count.
         return {}
     most = max(pieces, key=lambda key: pieces[key])
     names = {line.line_no: line.title for line in batch.sold[i] if not line.sku}

@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 
 from orderhub.core.draft import LineDraft, OrderDraft
 from orderhub.core.registry import Registry
-from orderhub.core.told import sold_lines, without_refunded
+from orderhub.core.told import sold_lines, with_goods_only
 from triage.decisions import Candidate
 from triage.matchers import Words
 
@@ -163,13 +163,13 @@ class Batch:
 
     @cached_property
     def sold(self) -> list[Sequence[LineDraft]]:
-        """The lines of every order as the channel sells them, refunded ones left out: a bundle is one line."""
+        """The lines of every order as the channel sells them, without those that are no goods: a bundle is one line."""
         return [sold_lines(draft) for draft in self.kept]
 
     @cached_property
     def kept(self) -> list[OrderDraft]:
-        """The orders without the lines that were refunded; one of which all lines were has none."""
-        return [without_refunded(draft) for draft in self.drafts]
+        """The orders without the lines that were refunded or put aside; one of which all lines were has none."""
+        return [with_goods_only(draft) for draft in self.drafts]
 
     def column(self, key: str) -> list[Any]:
         """Return the fact's value for every order, None where it cannot be known."""

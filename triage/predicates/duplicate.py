@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext_lazy as _
 
 from orderhub.core.draft import OrderDraft
-from orderhub.core.told import without_refunded
+from orderhub.core.told import with_goods_only
 from triage.decisions import Candidate
 from triage.predicates.base import Batch, Bought, Detail, FactType, Need, fact
 
@@ -19,8 +19,9 @@ NOT_GONE = frozenset({"paid", "ready", "short", "in_triage_hold", "wms_failed", 
 
 
 def repeated_lines(draft: OrderDraft) -> list[tuple[str, int]]:
-    """Return SKU and quantity of the lines that count: gifts are the same for everybody, refunded lines nobody's."""
-    kept = without_refunded(draft)
+    """Return SKU and quantity of the lines that count: gifts and what was put aside (freight supplements) are the same
+    for everybody, refunded lines nobody's."""
+    kept = with_goods_only(draft)
     return [(line.sku, line.quantity) for line in kept.lines if line.unit_price_fen and line.sku]
 
 

@@ -18,6 +18,7 @@ from triage.networks import ranges
 from triage.predicates import duplicate, ip
 from triage.predicates.base import Bought, Context, IpOrder, Need, ShopFacts
 from triage.selectors.prices import price_book
+from triage.selectors.siblings import PUT_ASIDE
 from triage.selectors.stops import couriers_of, running_stops
 
 COUNT_CAP = 100
@@ -132,6 +133,7 @@ def _bought(candidates: Sequence[Candidate], known: list[int]) -> dict[int, list
                 AND o.created_at < b.last + make_interval(secs => %s)
             JOIN orderhub_orderline l ON l.order_id = o.id
             WHERE l.unit_price_fen > 0 AND l.refund <> 'done' AND o.status <> ALL(%s) AND NOT o.id = ANY(%s)
+                AND jsonb_path_exists(o.extra, %s, jsonb_build_object('number', l.line_no)) IS NOT TRUE
             """,
             [
                 sorted(duplicate.NOT_GONE),
@@ -140,6 +142,7 @@ def _bought(candidates: Sequence[Candidate], known: list[int]) -> dict[int, list
                 seconds,
                 sorted(duplicate.NOT_BOUGHT),
                 known,
+                PUT_ASIDE,
             ],
         )
         for buyer_id, *bought in cursor.fetchall():

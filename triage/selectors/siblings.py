@@ -3,6 +3,7 @@ of a pair that was judged before the other was there."""
 
 from django.db import connection
 
+from orderhub.core.told import IGNORED, TOLD
 from triage.predicates import duplicate
 from triage.predicates.base import Need
 from triage.predicates.ip import BUYERS, ORDERS, WINDOW
@@ -10,6 +11,8 @@ from triage.selectors.rules import current_rules
 
 CODE, REPEAT = "ip_cluster", "duplicate_order"
 """The starter rules that count orders of one address, and that look for the same purchase."""
+PUT_ASIDE = f"$.{TOLD}[*] ? (@.line_no == $number && @.{IGNORED} == true)"
+"""Path, in `Order.extra`, to the note of the line `number` where somebody put it aside."""
 STILL_HERE = ("ready", "short", "in_triage_hold")
 """Statuses in which a hold still helps; what the warehouse has is beyond it."""
 
@@ -106,7 +109,11 @@ def unmarked_repeats(*, minutes: int = 15, limit: int = 500) -> list[int]:
                     SELECT FROM orderhub_orderline mine
                     JOIN orderhub_orderline theirs ON theirs.order_id = s.id AND theirs.sku = mine.sku
                         AND theirs.quantity = mine.quantity AND theirs.unit_price_fen > 0
-                    WHERE mine.order_id = o.id AND mine.unit_price_fen > 0 AND mine.sku <> '')
+                    WHERE mine.order_id = o.id AND mine.unit_price_fen > 0 AND mine.sku <> ''
+                        AND jsonb_path_exists(o.extra, %(aside)s, jsonb_build_object('number', mine.line_no))
+                            IS NOT TRUE
+                        AND jsonb_path_exists(s.extra, %(aside)s, jsonb_build_object('number', theirs.line_no))
+                            IS NOT TRUE)
                 AND NOT EXISTS (
                     SELECT FROM triage_finding f
                     WHERE f.shop_id = o.shop_id AND f.order_id = o.id AND f.code = %(code)s AND f.cleared_at IS NULL)
@@ -115,6 +122,7 @@ def unmarked_repeats(*, minutes: int = 15, limit: int = 500) -> list[int]:
             {
                 "minutes": minutes, "window": duplicate.WINDOW.total_seconds(), "here": list(STILL_HERE),
                 "not_bought": sorted(duplicate.NOT_BOUGHT), "code": REPEAT, "limit": limit,
+                "aside": PUT_ASIDE,
             },
         )  # fmt: skip
         found = [order_id for (order_id,) in cursor.fetchall()]

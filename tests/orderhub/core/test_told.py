@@ -1,8 +1,8 @@
 import pytest
 from msgspec.structs import replace
 
-from orderhub.core.told import TOLD, bundle_names, bundles_of, sold_lines, unmatched_codes
-from tests.triage.judge import bundle, draft, line
+from orderhub.core.told import TOLD, bundle_names, bundles_of, sold_lines, unmatched_codes, with_goods_only
+from tests.triage.judge import bundle, draft, line, put_aside
 
 SET = bundle(10_000, ("SERUM", 1), ("MASK", 5), quantity=2)
 
@@ -29,6 +29,15 @@ def test_without_bundles_the_lines_are_the_same_object():
     order = draft(raw={TOLD: [{"line_no": "1", "item_id": "11", "sku_id": "12"}]})
     assert sold_lines(order) is order.lines
     assert sold_lines(draft()) == draft().lines
+
+
+def test_lines_that_were_put_aside_or_refunded_are_no_goods():
+    lines = (*SET["lines"], line(line_no="2", sku="补差价"), line(line_no="3", sku="B", refund="done"))
+    order = draft(lines=lines, raw={TOLD: SET["raw"][TOLD] + put_aside("2")[TOLD]})
+    assert [each.line_no for each in with_goods_only(order).lines] == ["1.1", "1.2"]
+    assert [each.line_no for each in sold_lines(order)] == ["1", "3"]
+    plain = draft()
+    assert with_goods_only(plain) is plain
 
 
 def test_a_bundle_whose_lines_are_gone_is_none():

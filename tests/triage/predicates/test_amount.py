@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from tests.triage.judge import NOW, batch, bundle, candidate, fact_of, line
+from tests.triage.judge import NOW, batch, bundle, candidate, fact_of, line, put_aside
 from triage.predicates.base import Campaign, PriceBook, facts
 
 
@@ -44,6 +44,18 @@ def test_refunded_lines_do_not_count():
 def test_an_order_of_refunded_lines_only_has_no_sku_to_name():
     judged = batch(candidate(lines=(line(quantity=12, refund="done"),)))
     assert facts.get("amount.most_of_one_sku").explain(judged, 0) == {}
+
+
+def test_what_was_put_aside_is_no_goods_but_money_that_was_paid():
+    supplement = line(line_no="2", sku="BCJ", title="补差价专拍", quantity=25, unit_price_fen=100)
+    order = {"lines": (line(quantity=2), supplement), "raw": put_aside("2"), "total_fen": 28_300, "paid_fen": 28_300}
+    judged = batch(candidate(**order))
+    names = ("most_of_one_sku", "pieces", "total", "paid")
+    assert [judged.column(f"amount.{name}") for name in names] == [[2], [2], [28_300], [28_300]]
+    fact = facts.get("amount.most_of_one_sku")
+    assert fact.explain(judged, 0) == {"amount.sku": "SERUM-30"}
+    assert fact.basis(judged.drafts[0]) == "SERUM-30=2"
+    assert fact_of("amount.most_of_one_sku", lines=(supplement,), raw=put_aside("2")) == 0
 
 
 def test_sums_are_the_channels():

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.triage.judge import NOW, batch, candidate, fact_of, line
+from tests.triage.judge import NOW, batch, candidate, fact_of, line, put_aside
 from triage.predicates.base import Bought, facts
 
 
@@ -49,6 +49,14 @@ def test_gifts_are_the_same_for_everybody():
 def test_what_was_refunded_cannot_be_repeated():
     first = candidate(buyer_id=1, lines=(line(refund="done"), line(line_no="2", sku="B")))
     assert repeats(first, candidate(buyer_id=1, at=60)) == [False, False]
+
+
+@pytest.mark.parametrize(("raw", "found"), [({}, True), (put_aside("2"), False)])
+def test_what_was_put_aside_is_no_purchase(raw, found):
+    postage = line(line_no="2", sku="BYF", title="补邮费", unit_price_fen=100)
+    first = candidate(buyer_id=1, lines=(line(sku="A"), postage), raw=raw)
+    second = candidate(buyer_id=1, at=60, lines=(line(sku="B"), postage), raw=raw)
+    assert repeats(first, second) == [False, found]
 
 
 @pytest.mark.parametrize("status", ["unpaid", "cancelled", "refunded"])

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.triage.judge import NOW, batch, bundle, candidate, fact_of, line
+from tests.triage.judge import NOW, batch, bundle, candidate, fact_of, line, put_aside
 from triage.predicates.base import Campaign, PriceBook, facts
 from triage.predicates.price import baseline, unpriced
 
@@ -61,6 +61,17 @@ def test_a_refunded_line_is_no_odd_price():
     assert off(odd) is None
     floors = {"prices": PriceBook(floors={"SERUM-30": 10_000, "MASK": 4_000})}
     assert fact_of("price.below_floor", lines=(line(unit_price_fen=10_000), odd), context=floors) is False
+
+
+def test_what_was_put_aside_has_no_price():
+    lines = (line(unit_price_fen=10_000), line(line_no="2", sku="MASK", title="补差价专拍", unit_price_fen=100))
+    judged = batch(candidate(lines=lines, raw=put_aside("2")), candidate(lines=lines), prices=LIST)
+    assert judged.column("price.off_percent") == [0.0, 98.0]
+    basis = facts.get("price.off_percent").basis
+    assert [basis(draft) for draft in judged.drafts] == ["SERUM-30=10000", "SERUM-30=10000;MASK=100"]
+    floors = {"prices": PriceBook(floors={"SERUM-30": 10_000, "MASK": 4_000})}
+    assert fact_of("price.below_floor", lines=lines, raw=put_aside("2"), context=floors) is False
+    assert unpriced(batch(candidate(lines=(line(sku="BCJ"),), raw=put_aside("1")), prices=LIST)) == [()]
 
 
 def test_sample_goes_before_campaign_and_campaign_before_list():

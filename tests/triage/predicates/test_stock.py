@@ -1,5 +1,5 @@
 from orderhub.core.told import TOLD
-from tests.triage.judge import batch, candidate, fact_of, line
+from tests.triage.judge import batch, candidate, fact_of, line, put_aside
 from triage.predicates.base import facts
 
 
@@ -20,6 +20,12 @@ def test_a_refunded_line_needs_no_sku():
     lines = (line(), line(line_no="2", sku="", refund="done"))
     assert fact_of("stock.has_unmatched", lines=lines) is False
     assert fact_of("stock.skus", lines=lines) == ("SERUM-30",)
+
+
+def test_what_was_put_aside_needs_no_sku():
+    lines = (line(), line(line_no="2", sku="", title="补邮费"))
+    assert fact_of("stock.has_unmatched", lines=lines, raw=put_aside("2")) is False
+    assert fact_of("stock.skus", lines=lines, raw=put_aside("2")) == ("SERUM-30",)
 
 
 def test_a_code_that_nobody_knows_is_unmatched_and_named():

@@ -7,7 +7,7 @@ from orderhub.core.crypto import blind
 from orderhub.core.errors import TemporaryError
 from orderhub.models import Sku
 from tests.factories import make_buyer, make_order
-from tests.triage.judge import NOW, candidate, draft, line
+from tests.triage.judge import NOW, candidate, draft, line, put_aside
 from triage.decisions import SUPPLY_CODES
 from triage.defaults.rules import RULES
 from triage.models import BuyerListing, IpListing, Rule
@@ -232,6 +232,16 @@ def test_what_was_refunded_in_the_pool_cannot_be_repeated(rules, shop, refund, f
     (order, buyer), *_rest = sequence(shop, 1)
     row = store(shop, order, buyer)
     row.lines.create(shop=shop, line_no="1", sku="SERUM-30", quantity=1, unit_price_fen=12_900, refund=refund)
+    assert codes(candidate(at=60, shop_id=shop.pk, buyer_id=buyer)) == [found]
+
+
+@pytest.mark.parametrize(("number", "found"), [("2", ["duplicate_order"]), ("1", [])])
+def test_what_was_put_aside_in_the_pool_cannot_be_repeated(rules, shop, number, found):
+    (order, buyer), *_rest = sequence(shop, 1)
+    row = store(shop, order, buyer)
+    row.extra = put_aside(number)
+    row.save()
+    row.lines.create(shop=shop, line_no="1", sku="SERUM-30", quantity=1, unit_price_fen=12_900)
     assert codes(candidate(at=60, shop_id=shop.pk, buyer_id=buyer)) == [found]
 
 
