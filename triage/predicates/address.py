@@ -33,11 +33,18 @@ _ROOM = re.compile(
 _BUILDING = re.compile(
     r"\d|[A-Za-z]\s*[座栋幢区]|[一二三四五六七八九十百]+\s*(?:栋|幢|座|号|单元|楼|组|队|期|区|排|弄|巷|横)"
 )
-_RURAL = re.compile(
-    r"(?:[镇乡]|苏木|农场|林场|牧场).*(?:村|屯|嘎查|组|队|庄|寨|社(?!区)|营|连|湾|沟|坪|坝|塘)|"
-    r"(?:街道|开发区|办事处).*(?:村|屯|组|队|庄)"
+_VILLAGE = re.compile(r"村.{0,12}(?:组|队|屯|社|户|家|湾|沟|坪)|(?<=[一-鿿])屯")
+_COUNTRY = (
+    re.compile(r"[镇乡]|苏木|农场|林场|牧场|[\d〇零一二三四五六七八九十]团"),
+    re.compile("(?<=[一-鿿])(?:[村屯组队庄寨社营连湾沟坪坝塘]|嘎查)"),
 )
-_VILLAGE = re.compile(r"村.{0,12}(?:组|队|屯|社|户|家|湾|沟|坪)|[一-鿿]屯")
+_STREETS = (re.compile("街道|开发区|办事处"), re.compile("(?<=[一-鿿])(?:(?<!新)村|[屯组队庄])"))
+"""Kinds of towns, and what a village ends with there; below a street office 桃园新村 is an estate."""
+_LOOKALIKES = re.compile(
+    r"营[业销养]|[运经自直专]营|连锁|大连|社[区会保]|组[织装团]|沟通|港湾|家[园属]|"
+    r"(?:[村屯庄寨][一-鿿]?|[队社营连湾沟坪坝塘][一-鿿]{0,2})(?<![大小公马])(?:路|大道)"
+)
+"""Words and roads with the last character of a village."""
 _PHONE = re.compile(r"(?<!\d)(?:\+?86[\s-]?)?1[3-9]\d[\s-]?\d{4}[\s-]?\d{4}(?!\d)|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)")
 _SECOND = re.compile(
     r"((?:内蒙古|广西壮族|西藏|宁夏回族|新疆维吾尔)自治区|[一-鿿]{2,3}省)\s*[一-鿿]{2,8}?(?:市|州|盟|地区)"
@@ -62,7 +69,7 @@ def address_problems(receiver: ReceiverDraft, words: Words) -> tuple[str, ...]:
     core = bare_detail(receiver, detail if is_plain else detail.translate(_FOLD))
     if not core:
         return ("missing",)
-    nonsense = _nonsense(core, words)
+    nonsense = _nonsense(receiver.town, core, words)
     if nonsense:
         return (nonsense,)
     odd = _extras(receiver, core, is_plain)
@@ -95,14 +102,14 @@ def _extras(receiver: ReceiverDraft, core: str, is_plain: bool) -> tuple[str, ..
     return tuple(found)
 
 
-def _nonsense(core: str, words: Words) -> str:
+def _nonsense(town: str, core: str, words: Words) -> str:
     if words["placeholders"].has(core):
         return "placeholder"
     if core.isdigit():
         return "digits_only"
     if len(set(core)) == 1 or (len(core) < 12 and _MULTIPLE.search(core) and not _NAMED.search(core)):
         return "repeated"
-    return "too_short" if len(core) < SHORTEST and not _VILLAGE.search(core) else ""
+    return "too_short" if len(core) < SHORTEST and not _is_rural(town, core, words, _COUNTRY) else ""
 
 
 def _place_problems(town: str, core: str, words: Words) -> tuple[str, ...]:
@@ -117,7 +124,7 @@ def _place_problems(town: str, core: str, words: Words) -> tuple[str, ...]:
     has_number = _BUILDING.search(core) is not None
     if not has_number and words["landmarks"].has(core) and not words["landmark_parts"].has(core):
         found.append("landmark_only")
-    if found or (not has_number and _is_rural(town, core)):
+    if found or (not has_number and _is_rural(town, core, words, _COUNTRY, _STREETS)):
         return tuple(found)
     if not has_number:
         return ("no_number",)
@@ -143,9 +150,21 @@ def _estate_end(core: str, words: Words) -> int:
     return last
 
 
-def _is_rural(town: str, core: str) -> bool:
-    """Villages have no house numbers: town, village and group are a complete address."""
-    return bool(_VILLAGE.search(core) or _RURAL.search(town + core))
+def _is_rural(town: str, core: str, words: Words, *kinds: tuple[re.Pattern[str], re.Pattern[str]]) -> bool:
+    """Villages have no house numbers: town, village and group are a complete address, unless an estate follows."""
+    start = _estate_end(core, words)
+    bare = _LOOKALIKES.sub(lambda found: "某" * len(found.group()), core)
+    return _VILLAGE.search(bare, start) is not None or any(
+        village.search(bare, max(start, _town_end(kind, town, bare))) for kind, village in kinds
+    )
+
+
+def _town_end(kind: re.Pattern[str], town: str, core: str) -> int:
+    """Return where a village may end that is below a town of that kind; past the end without such a town."""
+    if kind.search(town):
+        return 0
+    found = kind.search(core)
+    return found.end() + 1 if found else len(core)
 
 
 def _is_readable(receiver: ReceiverDraft) -> bool:

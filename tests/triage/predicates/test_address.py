@@ -146,6 +146,52 @@ def test_a_village_in_a_town_needs_no_number():
     assert problems("东庄大队第三小队", town="大王镇") == ()
 
 
+@pytest.mark.parametrize(
+    ("town", "detail"),
+    [
+        ("长安镇", "万科金域湾花园"),
+        ("长安镇", "上沙村阳光花园"),
+        ("三墩镇", "金色港湾小区"),
+        ("三墩镇", "城西营业厅"),
+        ("三墩镇", "城西社区服务中心"),
+        ("虎门镇", "连升路富民商务中心"),
+        ("虎门镇", "沙湾中路富民大厦"),
+        ("虎门镇", "大连路工业区"),
+        ("虎门镇", "富民连锁便利店"),
+        ("古荡街道", "翠苑新村小区"),
+        ("", "古荡街道桃园新村"),
+        ("", "古荡街道桃园新村家属院"),
+    ],
+)
+def test_an_estate_in_a_town_is_no_village(town, detail):
+    assert problems(detail, town=town) == ("no_number",)
+
+
+@pytest.mark.parametrize(
+    ("town", "detail"),
+    [
+        ("长安镇", "上沙村"),
+        ("长安镇", "上沙村人民路"),
+        ("", "长安镇上沙村"),
+        ("", "石桥镇李家庄三组"),
+        ("石桥镇", "李庄村东大街"),
+        ("石桥镇", "桃园新村"),
+        ("", "白河乡王家沟"),
+        ("白河乡", "王家沟大路边"),
+        ("苑家庄镇", "苑家庄"),
+        ("港口镇", "港湾村"),
+        ("大连湾街道", "前关村村委会"),
+        ("", "梅林街道新屯"),
+        ("", "前进农场三连"),
+        ("一四三团", "三连"),
+        ("", "农八师一四三团三连"),
+        ("草原苏木", "巴音嘎查"),
+    ],
+)
+def test_villages_need_no_number(town, detail):
+    assert problems(detail, town=town) == ()
+
+
 @pytest.mark.parametrize("detail", ["文三路***", "***", "~AESciphertextcipher==~1~"])
 def test_masked_details_are_unknown(detail):
     assert problems(detail) is None
