@@ -47,11 +47,15 @@ _LOOKALIKES = re.compile(
 """Words and roads with the last character of a village."""
 _PHONE = re.compile(r"(?<!\d)(?:\+?86[\s-]?)?1[3-9]\d[\s-]?\d{4}[\s-]?\d{4}(?!\d)|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)")
 _SECOND = re.compile(
-    r"((?:内蒙古|广西壮族|西藏|宁夏回族|新疆维吾尔)自治区|[一-鿿]{2,3}省)\s*[一-鿿]{2,8}?(?:市|州|盟|地区)"
+    r"((?:内蒙古|广西壮族|西藏|宁夏回族|新疆维吾尔)自治区|[一-鿿]{2,3}省)\s*([一-鿿]{2,8}?)(?:市|州|盟|地区)"
 )
 _ODD = re.compile("[\U0001f000-\U0001faff☀-➿️�⌀-⏿]")
 _PART = re.compile(r"[^\s,，、(（]+")
 """What stands between spaces, commas and brackets: the name of an estate ends with it."""
+_LABEL = re.compile(
+    r"(?:(?:收货|收件|送货|详细)?地址[:：是为\s]+|中国[\s,，]*(?=[一-鿿]{2,3}[省市]|[一-鿿]{2,6}自治区))+"
+)
+"""What people write before an address."""
 _EDGES = " \t\r\n,，.。:：;；/\\|-!！~～"
 _LATIN = re.compile("[A-Za-z]")
 _CJK = re.compile("[一-鿿]")
@@ -79,12 +83,24 @@ def address_problems(receiver: ReceiverDraft, words: Words) -> tuple[str, ...]:
 
 
 def bare_detail(receiver: ReceiverDraft, detail: str) -> str:
-    """Return the detail without the region names that people repeat at its start."""
+    """Return the detail without the label and the region names that people repeat at its start."""
     core = detail.strip(_EDGES)
+    label = _LABEL.match(core)
+    if label and _is_own(receiver, core[label.end() :]):
+        core = core[label.end() :].strip(_EDGES)
     for name in (receiver.province, receiver.city, receiver.district, receiver.town):
         if name and core.startswith(name):
             core = core[len(name) :].strip(_EDGES)
     return core
+
+
+def _is_own(receiver: ReceiverDraft, core: str) -> bool:
+    """Whether a detail does not begin with another province or city than the receiver's."""
+    begin = _SECOND.match(core)
+    if begin is None:
+        return True
+    province, city = begin.groups()
+    return province.startswith(receiver.province[:2]) and city.startswith((receiver.city[:2], receiver.district[:2]))
 
 
 def _extras(receiver: ReceiverDraft, core: str, is_plain: bool) -> tuple[str, ...]:

@@ -192,6 +192,46 @@ def test_villages_need_no_number(town, detail):
     assert problems(detail, town=town) == ()
 
 
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "收货地址：浙江省杭州市西湖区文三路90号3幢501室",
+        "地址:浙江省杭州市西湖区文三路90号3幢501室",
+        "收件地址 浙江省 杭州市 西湖区 文三路90号3幢501室",
+        "中国浙江省杭州市西湖区文三路90号3幢501室",
+        "收货地址：中国，浙江省杭州市西湖区文三路90号3幢501室",
+        "详细地址：文三路90号3幢501室",
+    ],
+)
+def test_a_label_in_front_makes_no_second_address(detail):
+    assert problems(detail) == ()
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "收货地址：江苏省南京市玄武区中山路1号",
+        "收货地址：浙江省宁波市海曙区中山路1号",
+        "中国浙江省宁波市海曙区中山路1号",
+        "新地址：浙江省杭州市滨江区江南大道1号",
+        "地址：文三路90号3幢501室，寄江苏省南京市玄武区中山路1号",
+        "收货地址：浙江省杭州市西湖区文三路90号3幢501室 或 浙江省杭州市滨江区江南大道1号",
+    ],
+)
+def test_another_address_behind_a_label_is_a_second_one(detail):
+    assert problems(detail) == ("second_address",)
+
+
+def test_a_county_level_city_behind_a_label_is_the_receivers():
+    region = {"city": "金华市", "district": "义乌市"}
+    assert problems("收货地址：浙江省义乌市稠江街道文三路3号", **region) == ()
+
+
+def test_a_label_alone_is_no_address():
+    assert problems("地址：") == ("placeholder",)
+    assert problems("收货地址：浙江省杭州市西湖区") == ("missing",)
+
+
 @pytest.mark.parametrize("detail", ["文三路***", "***", "~AESciphertextcipher==~1~"])
 def test_masked_details_are_unknown(detail):
     assert problems(detail) is None
