@@ -30,6 +30,17 @@ _ROOM = re.compile(
     r"\d\s*(?:室|房|单元|户|[-－—]\s*\d+\s*[-－—]\s*\d|[楼层]\s*(?:[A-Za-z]?\d|[东南西北左右]户)|"
     r"号?\s*(?:商铺|门面|店铺|铺|档|门市|车间|仓)|号?宿舍)|单元\s*\d|(?:栋|幢|座|号楼|#)\s*[A-Za-z]?\d{2,}|宿舍\s*[A-Za-z]?\d"
 )
+_UNITS = re.compile(
+    r"(?:[A-Za-z]?\d+[A-Za-z]?|[A-Za-z]|[第一二三四五六七八九十百零东南西北中左右]+)\s*"
+    r"(?:号楼|[栋幢座号楼层室房户门期区排铺档仓](?![一-鿿]?[路街道巷村院里庄]))|单元|小区|商铺|门面|店铺|车间|宿舍楼?"
+)
+_NAME = re.compile("[㐀-鿿].*?[㐀-鿿]|[村屯连团路街巷]|[A-Za-z]{3}")
+"""What must be left besides building and room: two characters of a road, a village or an estate."""
+_PART_OF_NAME = r"[^\x00-\x7f－—，。、（）市区县镇乡道栋幢座号楼层室房户单元门一二三四五六七八九十百零]"
+_PLAINLY_NAMED = re.compile(
+    rf"{_PART_OF_NAME}[一二三四五六七八九十]?{_PART_OF_NAME}++(?!(?<![小社])区|(?<!大)道|[市县镇乡])"
+)
+"""What begins with such a name, and with none of a region."""
 _BUILDING = re.compile(
     r"\d|[A-Za-z]\s*[座栋幢区]|[一二三四五六七八九十百]+\s*(?:栋|幢|座|号|单元|楼|组|队|期|区|排|弄|巷|横)"
 )
@@ -56,6 +67,10 @@ _LABEL = re.compile(
     r"(?:(?:收货|收件|送货|详细)?地址[:：是为\s]+|中国[\s,，]*(?=[一-鿿]{2,3}[省市]|[一-鿿]{2,6}自治区))+"
 )
 """What people write before an address."""
+_KINDS = tuple("省市区县旗州盟镇乡道")
+_SUFFIX = re.compile("^(?:省|市|(?:壮族|回族|维吾尔)?自治区)(?![场政府民])")
+"""What a region's name ends with where the channel leaves it out (广西, 北京)."""
+_ROAD = re.compile("[东南西北中]?(?:路|大道|大街)")
 _EDGES = " \t\r\n,，.。:：;；/\\|-!！~～"
 _LATIN = re.compile("[A-Za-z]")
 _CJK = re.compile("[一-鿿]")
@@ -89,8 +104,9 @@ def bare_detail(receiver: ReceiverDraft, detail: str) -> str:
     if label and _is_own(receiver, core[label.end() :]):
         core = core[label.end() :].strip(_EDGES)
     for name in (receiver.province, receiver.city, receiver.district, receiver.town):
-        if name and core.startswith(name):
-            core = core[len(name) :].strip(_EDGES)
+        if name and core.startswith(name) and not _ROAD.match(core, len(name)):
+            rest = core[len(name) :]
+            core = (rest if name.endswith(_KINDS) else _SUFFIX.sub("", rest)).strip(_EDGES)
     return core
 
 
@@ -129,8 +145,11 @@ def _nonsense(town: str, core: str, words: Words) -> str:
 
 
 def _place_problems(town: str, core: str, words: Words) -> tuple[str, ...]:
-    if _ROOM.search(core) or words["pick_up_points"].has(core):
+    has_room = _ROOM.search(core) is not None
+    if (has_room and _is_named(town, core)) or words["pick_up_points"].has(core):
         return ()
+    if has_room:
+        return ("no_number",)
     found = []
     core = core.strip(_EDGES)
     if words["vague_endings"].has(core):
@@ -145,6 +164,13 @@ def _place_problems(town: str, core: str, words: Words) -> tuple[str, ...]:
     if not has_number:
         return ("no_number",)
     return ("no_building",) if _lacks_building(core, words) else ()
+
+
+def _is_named(town: str, core: str) -> bool:
+    """Whether a road, a village or an estate is named; a farm or a village in the place of the town is one."""
+    if _PLAINLY_NAMED.match(core) or _NAME.search(_UNITS.sub(" ", core)):
+        return True
+    return town != "" and not town.endswith(("街道", "办事处", "镇", "乡"))
 
 
 def _lacks_building(core: str, words: Words) -> bool:
@@ -200,7 +226,7 @@ def _judge(batch: Batch) -> list[tuple[str, ...] | None]:
     found: list[tuple[str, ...] | None] = []
     for draft in batch.drafts:
         receiver = draft.receiver
-        if _is_plainly_complete(receiver.detail):
+        if _is_plainly_complete(receiver):
             found.append(())
         elif not _is_readable(receiver):
             found.append(None)
@@ -209,8 +235,9 @@ def _judge(batch: Batch) -> list[tuple[str, ...] | None]:
     return found
 
 
-def _is_plainly_complete(detail: str) -> bool:
-    """Whether it has a room and nothing in it needs a closer look: most addresses, told in little time."""
+def _is_plainly_complete(receiver: ReceiverDraft) -> bool:
+    """Whether it has a name and a room and nothing in it needs a closer look: most addresses, told in little time."""
+    detail = receiver.detail
     return (
         ("室" in detail or "单元" in detail or _ROOM.search(detail) is not None)
         and _PLAIN.fullmatch(detail) is not None
@@ -218,6 +245,7 @@ def _is_plainly_complete(detail: str) -> bool:
         and "自治区" not in detail
         and _LONG_NUMBER.search(detail) is None
         and _ROOM.search(detail) is not None
+        and (_PLAINLY_NAMED.match(detail) is not None or _is_named(receiver.town, bare_detail(receiver, detail)))
     )
 
 

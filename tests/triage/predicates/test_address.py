@@ -195,6 +195,69 @@ def test_villages_need_no_number(town, detail):
 @pytest.mark.parametrize(
     "detail",
     [
+        "3栋2单元501室",
+        "5单元501室",
+        "三单元502室",
+        "一号楼二单元501室",
+        "东区12栋501室",
+        "小区3栋501室",
+        "21-3-402",
+        "3号宿舍楼 210",
+        "西湖区3栋2单元501室",
+        "浙江省杭州市西湖区3栋2单元501室",
+    ],
+)
+def test_a_room_alone_is_no_address(detail):
+    assert problems(detail) == problems(detail, town="古荡街道") == ("no_number",)
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "三里屯5号楼501室",
+        "八一路3号楼501室",
+        "12号路3栋501室",
+        "三村5栋501室",
+        "3连5栋501室",
+        "1号院3号楼501室",
+        "红楼5栋501室",
+        "南楼村5单元501室",
+        "鼓楼东大街5栋501室",
+        "九号公馆3栋501室",
+        "翠苑一区5栋501室",
+        "SOHO 3号楼501室",
+        "西湖区西溪北苑21-3-402",
+        "4号楼501室丰巢快递柜",
+    ],
+)
+def test_a_room_with_a_name_is_complete(detail):
+    assert problems(detail) == ()
+
+
+def test_a_farm_or_a_village_in_the_place_of_the_town_is_a_name():
+    assert problems("5栋501室", town="前进农场") == ()
+
+
+@pytest.mark.parametrize(
+    ("detail", "found"),
+    [
+        ("北京路5号3栋501室", ()),
+        ("北京市朝阳区市场路5号3栋501室", ()),
+        ("北京市朝阳区3栋2单元501室", ("no_number",)),
+    ],
+)
+def test_a_region_is_no_name_and_a_road_of_its_name_is(detail, found):
+    assert problems(detail, province="北京", city="北京市", district="朝阳区") == found
+
+
+def test_a_district_that_begins_like_a_region_stays_whole():
+    region = {"province": "山东省", "city": "济南市", "district": "市中区"}
+    assert problems("济南市市中区3栋2单元501室", **region) == ("no_number",)
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
         "收货地址：浙江省杭州市西湖区文三路90号3幢501室",
         "地址:浙江省杭州市西湖区文三路90号3幢501室",
         "收件地址 浙江省 杭州市 西湖区 文三路90号3幢501室",
