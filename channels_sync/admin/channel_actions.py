@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.admin.models import CHANGE as CHANGED
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -129,12 +130,14 @@ def gate(request: HttpRequest, shop: Shop) -> HttpResponse | None:
     return None
 
 
+@transaction.atomic
 def change_terms(request: HttpRequest, shop: Shop) -> HttpResponse | None:
-    """Store the shop's numbers."""
+    """Store those of the shop's numbers that were changed, compared under the row's lock with what is stored."""
+    shop = Shop.objects.select_for_update(no_key=True).get(pk=shop.pk)
     form = TermsForm(shop, connector_of(shop), request.POST)
     if not form.is_valid():
         return _refused(request, shop, "terms", form)
-    changed = terms.change_terms(shop_id=shop.pk, values=form.cleaned_data, actor=actor_of(request))
+    changed = terms.change_terms(shop_id=shop.pk, values=form.changed(), actor=actor_of(request))
     labels = {term.name: term.label for term in TERMS}
     _audit(request, shop, [labels[name] for name in changed])
     messages.success(request, _("The settings were saved.") if changed else _("Nothing was changed."))

@@ -50,13 +50,40 @@ class BackfillForm(forms.Form):
 
 
 class TermsForm(forms.Form):
-    """The numbers that people set for a shop; only those that mean something for its platform."""
+    """The numbers that people set for a shop; only those that mean something for its platform.
+
+    The page sends along what it showed. Only what differs from that is to be written; where somebody else has changed
+    the same number meanwhile, that is refused once. What is sent alone, which no page does, is not compared.
+    """
 
     def __init__(self, shop: Shop, connector: Connector | None, data: Any = None) -> None:
         super().__init__(data)
         for term in TERMS:
             if not term.concerns or (connector and getattr(connector, term.concerns)):
                 self.fields[term.name] = _field(term, shop)
+
+    def clean(self) -> dict[str, Any]:
+        """Compare with what `shop` has by now."""
+        data: dict[str, Any] = super().clean() or {}
+        for name in self.changed_data:
+            now = self.fields[name].initial
+            shown = self.data.get(self[name].html_initial_name)
+            if name in data and data[name] != now and shown not in {None, _sent(now)}:
+                self._refuse(name, _sent(now))
+        return data
+
+    def changed(self) -> dict[str, int | None]:
+        """Return the numbers that the person changed."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
+
+    def _refuse(self, name: str, now: str) -> None:
+        text = _("“%(name)s” was changed by somebody else meanwhile: look at it and save again.")
+        stored = _("Stored now: %(values)s.") % {"values": now or "—"}
+        self.add_error(name, f"{text % {'name': self.fields[name].label}} {stored}")
+        # Saving once more means: this is what shall be stored, whatever is by now.
+        sent: Any = self.data
+        self.data = sent = sent.copy()
+        sent[self[name].html_initial_name] = now
 
 
 class CredentialsForm(forms.Form):
@@ -74,5 +101,11 @@ def _field(term: Term, shop: Shop) -> forms.IntegerField:
     placeholder = "" if term.default is None else str(term.default)
     return forms.IntegerField(
         label=str(term.label), help_text=str(term.help), required=bool(term.column), min_value=term.low,
-        max_value=term.high, initial=stored, widget=forms.NumberInput(attrs={"placeholder": placeholder}),
+        max_value=term.high, initial=stored, show_hidden_initial=True,
+        widget=forms.NumberInput(attrs={"placeholder": placeholder}),
     )  # fmt: skip
+
+
+def _sent(value: Any) -> str:
+    """Return a stored number as the page sends it along."""
+    return "" if value is None else str(value)

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from django_q.signing import SignedPackage
 
 from channels_sync.models import Backfill, ShopSync, SyncRun
 from channels_sync.services import health
+from channels_sync.services.terms import change_terms
 from orderhub.core.errors import HubError
 from orderhub.models import Gate, GateChange, InboxItem, JobHeartbeat
 from orderhub.models.inbox import pack
@@ -43,6 +45,12 @@ def page(client, shop):
 
 def post(client, shop, name, **values):
     return client.post(f"/ops/channels/{shop.code}/{name}/", {**POSTS[name], **values}, follow=True)
+
+
+def settings_in(body):
+    """What a browser sends of the settings on a page when nothing is typed."""
+    form = body.split('/terms/"')[1].split("</form>")[0]
+    return dict(re.findall(r'name="([^"]+)"(?: value="([^"]*)")?', form))
 
 
 def said(response):
@@ -260,6 +268,44 @@ class TestSettings:
         assert "Ensure this value is less than or equal to 100." in response.content.decode()
         shop.refresh_from_db()
         assert (shop.settings, shop.merge_window_seconds) == ({}, 600)
+
+    def test_what_somebody_else_set_since_the_page_was_shown_stays(self, log_in, shop):
+        client = log_in("supervisor")
+        sent = settings_in(page(client, shop))
+        change_terms(shop_id=shop.pk, values={"stock_buffer": 50, "stock_writes": 0}, actor="boss")
+        response = post(client, shop, "terms", **{**sent, "merge_window_seconds": "120"})
+        assert said(response) == ["The settings were saved."]
+        shop.refresh_from_db()
+        assert (shop.settings, shop.merge_window_seconds) == ({"stock_buffer": 50, "stock_writes": 0}, 120)
+        assert logged("en") == "Changed Merge window (seconds)."
+
+    def test_a_number_that_somebody_else_changed_as_well_is_refused_once(self, log_in, shop):
+        client = log_in("supervisor")
+        sent = settings_in(page(client, shop))
+        change_terms(shop_id=shop.pk, values={"stock_buffer": 50, "stock_share": 80}, actor="boss")
+        refused = post(client, shop, "terms", **{**sent, "stock_buffer": "20", "merge_window_seconds": "120"})
+        assert refused.status_code == 422
+        body = refused.content.decode()
+        assert "“Safety buffer (pieces)” was changed by somebody else meanwhile: look at it and save again." in body
+        assert "Stored now: 50." in body
+        shop.refresh_from_db()
+        assert (shop.settings, shop.merge_window_seconds) == ({"stock_buffer": 50, "stock_share": 80}, 600)
+        assert said(post(client, shop, "terms", **settings_in(body))) == ["The settings were saved."]
+        shop.refresh_from_db()
+        assert (shop.settings, shop.merge_window_seconds) == ({"stock_buffer": 20, "stock_share": 80}, 120)
+
+    def test_the_same_number_from_two_people_is_nothing_to_refuse(self, log_in, shop):
+        client = log_in("supervisor")
+        sent = settings_in(page(client, shop))
+        change_terms(shop_id=shop.pk, values={"stock_buffer": 50}, actor="boss")
+        assert said(post(client, shop, "terms", **{**sent, "stock_buffer": "50"})) == ["Nothing was changed."]
+
+    def test_an_emptied_number_is_the_default_again(self, log_in, shop):
+        client = log_in("supervisor")
+        change_terms(shop_id=shop.pk, values={"stock_buffer": 50, "stock_share": 80}, actor="boss")
+        post(client, shop, "terms", **{**settings_in(page(client, shop)), "stock_buffer": ""})
+        shop.refresh_from_db()
+        assert shop.settings == {"stock_share": 80}
 
     def test_a_platform_without_stock_asks_for_no_buffer(self, log_in, shop):
         client = log_in("supervisor")
