@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -34,6 +35,7 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
             "subtitle": None,
             "index": True,
             "is_fullwidth": "1",
+            "now": timezone.now(),
             "cards": cards_for(request),
             **(extra_context or {}),
         }

@@ -203,27 +203,46 @@ def test_pages_fit_the_window_in_both_colours(console, path, scheme):
     assert dark == (scheme == "dark")
 
 
-def read_the_gate_again(page):
+def read_again(page):
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def test_a_gate_page_that_gets_no_answer_keeps_its_numbers_and_says_so(open_tab, supervisor):
+LIVE = [("/ops/", "#dashboard .tile", 6), ("/ops/gate/", "#gate .gate-banner", 1)]
+
+
+@pytest.mark.parametrize(("path", "part", "count"), LIVE)
+def test_a_page_that_gets_no_answer_keeps_its_numbers_and_says_so(open_tab, supervisor, path, part, count):
     tab = open_tab(user=supervisor, language="en")
-    page = tab.open("/ops/gate/")
-    page.route("**/ops/gate/", lambda route: route.abort())
-    read_the_gate_again(page)
+    page = tab.open(path)
+    page.route(f"**{path}", lambda route: route.abort())
+    read_again(page)
     expect(page.locator("#stale")).to_contain_text("The hub does not answer.")
-    expect(page.locator("#gate .gate-banner")).to_have_count(1)
-    page.unroute("**/ops/gate/")
-    read_the_gate_again(page)
+    expect(page.locator(part)).to_have_count(count)
+    page.unroute(f"**{path}")
+    read_again(page)
     expect(page.locator("#stale")).to_be_hidden()
     assert [text for text in tab.problems if "htmx:sendError" not in text and "ERR_FAILED" not in text] == []
     tab.problems.clear()
 
 
-def test_who_was_logged_out_at_the_gate_reads_it_and_keeps_the_numbers(open_tab, supervisor):
-    page = open_tab(user=supervisor, language="en").open("/ops/gate/")
+@pytest.mark.parametrize(("path", "part", "count"), LIVE)
+def test_who_was_logged_out_reads_it_and_keeps_the_numbers(open_tab, supervisor, path, part, count):
+    page = open_tab(user=supervisor, language="en").open(path)
     page.context.clear_cookies(name="sessionid")
-    read_the_gate_again(page)
+    read_again(page)
     expect(page.locator("#stale")).to_contain_text("You are logged out.")
-    expect(page.locator("#gate .gate-banner")).to_have_count(1)
+    expect(page.locator(part)).to_have_count(count)
+
+
+def test_what_is_open_on_the_dashboard_stays_open_when_it_is_read_again(console):
+    page = console(language="en")
+    page.get_by_text("The same as a table").click()
+    page.evaluate("document.getElementById('dashboard').dataset.old = ''")
+    read_again(page)
+    expect(page.locator("#dashboard[data-old]")).to_have_count(0)
+    expect(page.locator("#dashboard details table")).to_be_visible()
+    page.get_by_text("The same as a table").click()
+    page.evaluate("document.getElementById('dashboard').dataset.old = ''")
+    read_again(page)
+    expect(page.locator("#dashboard[data-old]")).to_have_count(0)
+    expect(page.locator("#dashboard details table")).to_be_hidden()

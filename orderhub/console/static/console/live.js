@@ -3,6 +3,7 @@
 
 (() => {
     const stale = () => document.getElementById("stale");
+    let opened = [];
 
     function tell(kind) {
         const box = stale();
@@ -19,9 +20,15 @@
         if (!answer.responseText.includes(`id="${target.id}"`)) {
             event.detail.shouldSwap = false;
             tell("out");
-        } else if (stale()) {
-            stale().hidden = true;
+        } else {
+            opened = [...target.querySelectorAll("details[id][open]")].map((box) => box.id);
+            if (stale()) stale().hidden = true;
         }
+    });
+    // What the person has opened stays open in the new part.
+    document.addEventListener("htmx:afterSwap", () => {
+        for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+        opened = [];
     });
     document.addEventListener("htmx:responseError", () => tell("away"));
     document.addEventListener("htmx:sendError", () => tell("away"));
