@@ -182,6 +182,21 @@ def test_personal_data_is_shown_for_a_reason_and_goes_away(console, orders):
     assert Reveal.objects.get().reason == "customer called"
 
 
+@pytest.mark.parametrize(("cookie", "told"), [("sessionid", []), ("csrftoken", ["403"])])
+def test_who_was_logged_out_reads_it_instead_of_the_personal_data(open_tab, supervisor, orders, cookie, told):
+    tab = open_tab(user=supervisor, language="en")
+    page = tab.open(f"/ops/orderhub/order/{orders[0].pk}/change/")
+    page.get_by_label("Reason for looking").fill("customer called")
+    page.context.clear_cookies(name=cookie)
+    page.get_by_role("button", name="Show for 60 seconds").click()
+    expect(page.locator("#revealed")).to_have_text("Your session has ended: load the page again.")
+    expect(page.locator("input[name=password]")).to_have_count(0)
+    expect(page.get_by_label("Reason for looking")).to_have_value("customer called")
+    expect(page.get_by_role("button", name="Show for 60 seconds")).to_be_visible()
+    assert [code for code in told if code not in " ".join(tab.problems)] == []
+    tab.problems[:] = [text for text in tab.problems if "403" not in text]
+
+
 def test_a_held_order_is_released_from_its_page(console, orders):
     page = console(f"/ops/orderhub/order/{orders[2].pk}/change/?view=confirm", language="en")
     page.get_by_role("button", name="Release…").click()

@@ -175,7 +175,14 @@ async function reveal(form) {
         box.textContent = form.dataset.failed;
         return;
     }
-    box.innerHTML = await answer.text();
+    const text = await answer.text();
+    // A whole page is no piece of this one: the login page or, after a login elsewhere, an error page.
+    if (answer.redirected || text.includes("<html")) {
+        const isOut = answer.redirected || answer.headers.has("X-Form-Expired");
+        box.textContent = isOut ? form.dataset.out : form.dataset.failed;
+        return;
+    }
+    box.innerHTML = text;
     if (!answer.ok) return;
     form.reset();
     form.classList.add("hidden");
