@@ -10,13 +10,22 @@ from django.core.exceptions import ImproperlyConfigured
 def text(name: str, default: str | None = None) -> str:
     """Return variable `name`, or the content of the file that `<name>_FILE` points to (container secrets).
 
-    Raises ImproperlyConfigured when there is no default and neither is set, or what is set is empty.
+    Raises ImproperlyConfigured when there is no default and neither is set, when what is set is empty, and when both
+    say something.
     """
     file_name = os.environ.get(f"{name}_FILE")
+    if file_name and os.environ.get(name):
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: keep one of them. See .env.example.")
     value = Path(file_name).read_text(encoding="utf-8").strip() if file_name else os.environ.get(name, default)
     if value is None or (default is None and not value.strip()):
         raise ImproperlyConfigured(f"Set the environment variable {name}. See .env.example.")
     return value
+
+
+def put(name: str, value: str) -> None:
+    """Set variable `name` for this process and those that it starts, however it was given before."""
+    os.environ.pop(f"{name}_FILE", None)
+    os.environ[name] = value
 
 
 def flag(name: str, default: bool) -> bool:

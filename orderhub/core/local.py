@@ -89,9 +89,11 @@ def _local_secrets() -> Path:
 
 
 def read_env_file(path: Path) -> None:
-    """Take `NAME=value` lines over into the environment; what is set there already stays. Quotes around are dropped."""
+    """Take `NAME=value` lines over into the environment; what is set there already, as NAME or as NAME_FILE, stays.
+    Quotes around are dropped."""
     if not path.exists():
         return
+    before = dict(os.environ)
     for line in path.read_text(encoding="utf-8").splitlines():
         name, separator, value = line.partition("=")
         if not separator or name.lstrip().startswith("#"):
@@ -99,4 +101,7 @@ def read_env_file(path: Path) -> None:
         value = value.strip()
         if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1]
-        os.environ.setdefault(name.strip().removeprefix("export "), value)
+        name = name.strip().removeprefix("export ")
+        other = name.removesuffix("_FILE") if name.endswith("_FILE") else f"{name}_FILE"
+        if not before.get(other):
+            os.environ.setdefault(name, value)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from orderhub.core import env
 from triage.services import load_defaults
 
 DATABASE = "bench_orderhub"
@@ -43,7 +44,7 @@ def own_database(*, keep: bool = False) -> Iterator[None]:
     old_name, old_url = connection.settings_dict["NAME"], os.environ.get("DATABASE_URL")
     connection.settings_dict["TEST"]["NAME"] = DATABASE
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=keep)
-    os.environ["DATABASE_URL"] = url_of(connection.settings_dict)
+    env.put("DATABASE_URL", url_of(connection.settings_dict))
     try:
         load_defaults()
         yield

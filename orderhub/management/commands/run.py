@@ -1,7 +1,6 @@
 """`manage.py run`: the whole hub on one machine with demo data and the platform sandbox; Ctrl-C ends all of it."""
 
 import logging
-import os
 import signal
 import socket
 import sys
@@ -113,7 +112,7 @@ def point_at_sandbox(sandbox_port: int) -> None:
     of a platform."""
     address = f"http://{HOST}:{sandbox_port}"
     for name, path in GATEWAYS.items():
-        os.environ[name] = f"{address}{path}"
+        env.put(name, f"{address}{path}")
 
 
 def manage(*words: str) -> list[str]:

@@ -96,6 +96,28 @@ def test_the_env_file_fills_in_and_never_overrides(bare, monkeypatch):
     assert os.environ["EXTRA"] == "a = b # c"
 
 
+@pytest.mark.parametrize(
+    ("given", "line"), [("EXTRA", "EXTRA_FILE=/run/secrets/extra"), ("EXTRA_FILE", "EXTRA=from the file")]
+)
+def test_the_env_file_does_not_give_in_another_form_what_is_set(bare, monkeypatch, given, line):
+    for name in ("EXTRA", "EXTRA_FILE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(given, "set")
+    (bare / ".env").write_text(f"{line}\n")
+    read_env_file(bare / ".env")
+    assert {name: os.environ[name] for name in ("EXTRA", "EXTRA_FILE") if name in os.environ} == {given: "set"}
+
+
+def test_an_empty_line_of_the_env_file_leaves_room_for_a_file(bare, monkeypatch):
+    for name in ("EXTRA", "EXTRA_FILE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    (bare / ".env").write_text("EXTRA=\nEXTRA_FILE=/run/secrets/extra\n")
+    read_env_file(bare / ".env")
+    assert (os.environ["EXTRA"], os.environ["EXTRA_FILE"]) == ("", "/run/secrets/extra")
+
+
 def test_eight_first_starts_agree_on_the_secrets(tmp_path):
     code = (
         "import os; from orderhub.core.local import prepare_environment; prepare_environment(['m', 'help']);"

@@ -152,7 +152,9 @@ def test_a_taken_port_is_said_before_anything_starts():
 def test_the_demo_talks_to_the_sandbox_whatever_the_env_file_says(monkeypatch):
     for name in GATEWAYS:
         monkeypatch.setenv(name, "https://eco.taobao.com/router/rest")
+        monkeypatch.setenv(f"{name}_FILE", "/run/secrets/gateway")
     point_at_sandbox(8790)
+    assert [name for name in GATEWAYS if f"{name}_FILE" in os.environ] == []
     assert {name: os.environ[name] for name in GATEWAYS} == {
         "HUB_TAOBAO_GATEWAY_URL": "http://127.0.0.1:8790/router/rest",
         "HUB_WECHAT_GATEWAY_URL": "http://127.0.0.1:8790/wechat",
