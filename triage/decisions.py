@@ -9,8 +9,8 @@ from msgspec import Struct
 from orderhub.core.draft import OrderDraft
 from orderhub.core.words import Lane
 
-HINT, RED, RED_AND_CALL = 1, 2, 3
-"""Weights of urgency: 1 is a hint only, 2 marks red, 3 also alerts the warehouse at once (reference 4.1)."""
+RED = 2
+"""Weight of urgency from which on an order is red, waits for no others, and the warehouse is told; 1 is a hint only."""
 
 GATE_KEY = 0
 """Facts key of the findings of system gates, which no person can accept."""

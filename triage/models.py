@@ -47,7 +47,7 @@ class Rule(models.Model):
     severity = models.PositiveSmallIntegerField(
         _("severity"),
         default=2,
-        help_text=_("1 to 5, orders the reasons. For the urgent mark: 1 hint, 2 red, 3 red and warehouse at once."),
+        help_text=_("1 to 5, orders the reasons. Urgent mark: 1 hint, from 2 on red and to the warehouse at once."),
     )
     priority = models.PositiveSmallIntegerField(
         _("priority"), default=100, help_text=_("Smaller goes first among equals.")

@@ -16,7 +16,7 @@ from triage.models import Term, Vocabulary
 from triage.services.publishing import publish_rules
 
 TITLES = {
-    "urgency": "Urgent words: 3 red and warehouse at once, 2 red, 1 hint",
+    "urgency": "Urgent words: 3 (very urgent) and 2 (urgent) red and to the warehouse at once, 1 hint",
     "not_urgency": "Words that only look urgent, such as article names",
     "calm": "Calm words, which cancel urgency",
     "changes": "Requests for a change",

@@ -71,7 +71,7 @@ _ESTATES = (
     *_terms("府, 城", ENDS, note="只在名称末尾算"),
 )
 _LISTS: tuple[WordList, ...] = (
-    WordList("urgency", "加急词", "备注中的加急词；权重 3 标红并立即通知仓库，2 标红，1 只作提示。", _URGENCY),
+    WordList("urgency", "加急词", "备注中的加急词；权重 3（特急）、2（加急）标红并立即推仓，1 只作提示。", _URGENCY),
     WordList("not_urgency", "加急例外词", "商品名等不算加急的词，先于加急词去掉。", tuple(_NOT_URGENCY)),
     WordList("calm", "不急词", "出现即不算加急。", tuple(_CALM)),
     WordList("changes", "改单词", "买家要求改地址、换货品、指定快递等，须人工处理。", _CHANGES),

@@ -119,7 +119,7 @@ def _both(draft: OrderDraft) -> str:
     "remark.urgency",
     _("Urgency in the remarks"),
     FactType.NUMBER,
-    about=_("Highest weight of an urgent word: 3 red and warehouse at once, 2 red, 1 hint, 0 none."),
+    about=_("Highest weight of an urgent word: 3 and 2 red and to the warehouse at once, 1 hint, 0 none."),
     example=2,
     details=(Detail("remark.urgent_words", _("Urgent words"), FactType.TEXTS),),
     explain=lambda batch, i: {"remark.urgent_words": batch.once(_urgent)[i][1]},
