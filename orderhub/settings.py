@@ -253,7 +253,7 @@ DOUYIN_GATEWAY_URL = env.text("HUB_DOUYIN_GATEWAY_URL", "https://openapi-fxg.jin
 DOUYIN_AUTHORISE_URL = env.text("HUB_DOUYIN_AUTHORISE_URL", "https://fuwu.jinritemai.com/authorize")
 QIMEN_GATEWAY_URL = env.text("HUB_QIMEN_GATEWAY_URL", "https://qimen.api.taobao.com/router/qimen/service")
 WECHAT_GATEWAY_URL = env.text("HUB_WECHAT_GATEWAY_URL", "https://api.weixin.qq.com")
-OUTBOUND_TIMEOUT_SECONDS = env.number("HUB_OUTBOUND_TIMEOUT", 10, low=1, high=60)
+OUTBOUND_TIMEOUT_SECONDS = env.number("HUB_OUTBOUND_TIMEOUT", 10, low=1, high=30)
 
 HUB_BATCH_SIZE = env.number("HUB_BATCH_SIZE", 500, low=1, high=1000)
 HUB_BACKLOG_PER_MINUTE = env.number("HUB_BACKLOG_PER_MINUTE", 12_000, low=1, high=1_000_000)

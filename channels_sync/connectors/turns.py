@@ -1,11 +1,25 @@
 """Taking turns under the call limit of an application key."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
+
+from django.utils.translation import activate, get_language
+from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import CallBudget, QueueFullError, ThrottledError
+from channels_sync.connectors.causes import Cause, because
+from orderhub.core.errors import HubError, TemporaryError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+VOLLEY_SECONDS = 60.0
+"""After so long a volley begins no further call. Where every call runs into its deadline (three tries of ten seconds
+each) it ends two seconds later: a job has 120, and what ends it from outside tells nobody what was wrong."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,3 +70,28 @@ def turn(budget: CallBudget) -> Iterator[None]:
     wait_for(budget)
     with heeding(budget):
         yield
+
+
+def volley(
+    call: Callable[[T], R | HubError], items: Sequence[T], budget: CallBudget, *, workers: int
+) -> list[R | HubError]:  # fmt: skip
+    """Return `call` of each item, in the given order; `workers` of them run at once, each in its turn of the budget.
+
+    What is not begun within VOLLEY_SECONDS comes back as TemporaryError. Raises what `call` raises; what is not begun
+    by then is left out.
+    """
+    if not items:
+        return []
+    until = time.monotonic() + VOLLEY_SECONDS
+    # A new thread speaks the hub's own language; errors are told in that of who asked.
+    language = get_language() or ""
+
+    def in_turn(item: T, start: float) -> R | HubError:
+        if max(start, time.monotonic()) >= until:
+            return because(Cause.NETWORK, TemporaryError(_("The platform answers too slowly.")))
+        time.sleep(max(0.0, start - time.monotonic()))
+        return call(item)
+
+    with ThreadPoolExecutor(min(workers, len(items)), initializer=activate, initargs=(language,)) as pool:
+        # The turns are taken here: a thread of the pool must not open a database connection.
+        return list(pool.map(in_turn, items, budget.take(len(items))))

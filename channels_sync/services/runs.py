@@ -15,10 +15,15 @@ log = structlog.get_logger(__name__)
 def begin(shop: Shop, kind: RunKind, start: datetime, end: datetime) -> SyncRun:
     """Note the begin of a run over a span of the channel's time; the caller holds the lease of such runs, so that one
     of this shop which never ended is noted as abandoned."""
-    now = timezone.now()
+    abandon(shop, kind)
+    return SyncRun.objects.create(shop=shop, kind=kind, window_start=start, window_end=end, started_at=timezone.now())
+
+
+def abandon(shop: Shop, kind: RunKind) -> bool:
+    """Note runs of this shop that never ended as abandoned, and tell whether there was one; the caller holds the lease
+    of such runs."""
     lost = SyncRun.objects.filter(shop=shop, kind=kind, state=RunState.RUNNING)
-    lost.update(state=RunState.ABANDONED, finished_at=now)
-    return SyncRun.objects.create(shop=shop, kind=kind, window_start=start, window_end=end, started_at=now)
+    return bool(lost.update(state=RunState.ABANDONED, finished_at=timezone.now()))
 
 
 def end(run: SyncRun, state: RunState, error: str = "") -> None:

@@ -20,6 +20,7 @@ from math import ceil
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels_sync import selectors
 from channels_sync.connectors import http, options
@@ -66,7 +67,8 @@ def begin(shop: Shop, *, force: bool = False) -> "PullRun | None":
     """Begin a pull of `shop` and return the run, or None when there is nothing to do.
 
     That is: another worker holds the shop's lease, it is switched off, its platform is not pulled from, it is not due
-    yet, or a permanent failure waits for a person who has changed nothing so far. `force` ignores the last two.
+    yet, a permanent failure waits for a person who has changed nothing so far, or run after run was broken off. `force`
+    ignores the last three.
     """
     if shop.platform not in connectors:
         health.record_unknown_platform(shop)
@@ -82,7 +84,11 @@ def begin(shop: Shop, *, force: bool = False) -> "PullRun | None":
     if lease is None:
         return None
     try:
+        must_wait = _was_broken_off(shop) and not force
         sync.refresh_from_db()
+        if must_wait and sync.consecutive_failures > 1:
+            stack.close()
+            return None
         return PullRun(shop, sync, connector, lease, stack)
     except BaseException:
         stack.close()
@@ -91,6 +97,17 @@ def begin(shop: Shop, *, force: bool = False) -> "PullRun | None":
 
 def _has_rested(sync: ShopSync, shop: Shop) -> bool:
     return selectors.has_rested(shop.settings, sync.last_attempt_at, sync.consecutive_failures)
+
+
+def _was_broken_off(shop: Shop) -> bool:
+    """Note an earlier run that never ended as a failure: nobody else tells that it took longer than a job may.
+
+    One may have died with its machine, and its lease was wait enough; a second one waits like any other failure.
+    """
+    if not runs.abandon(shop, RunKind.PULL):
+        return False
+    health.record_failure(shop, TemporaryError(_("The last pull did not end in its time and was broken off.")))
+    return True
 
 
 def move_cursor(cursor: CursorWrapper, shop_id: int, to: datetime) -> None:

@@ -5,9 +5,7 @@ The rules are proved by the vectors in `tests/payloads/vectors/douyin.json`.
 
 import hashlib
 import hmac
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +18,7 @@ from channels_sync.connectors import http, options
 from channels_sync.connectors.base import CallBudget, ShopAccess, ThrottledError
 from channels_sync.connectors.causes import Cause, because
 from channels_sync.connectors.douyin.errors import RefusedError, douyin_error
+from channels_sync.connectors.turns import volley, wait_for
 from orderhub.core.errors import HubError, TemporaryError
 
 Params = Mapping[str, Any]
@@ -150,18 +149,16 @@ class Gateway:
         return [found[place] for place in range(len(wanted))]
 
     def _volley(self, method: str, wanted: Sequence[Params], tries: int) -> list[dict[str, Any] | HubError]:
-        starts = self._budget.take(len(wanted))
-        if len(wanted) == 1:
-            return [self._guarded(method, wanted[0], tries, starts[0])]
-        with ThreadPoolExecutor(max_workers=self._workers) as pool:
-            return list(pool.map(lambda params, start: self._guarded(method, params, tries, start), wanted, starts))
+        def told(params: Params) -> dict[str, Any] | HubError:
+            try:
+                return self._client.call(method, params, tries=tries)
+            except HubError as error:
+                return error
 
-    def _guarded(self, method: str, params: Params, tries: int, start: float) -> dict[str, Any] | HubError:
-        time.sleep(max(0.0, start - time.monotonic()))
-        try:
-            return self._client.call(method, params, tries=tries)
-        except HubError as error:
-            return error
+        if len(wanted) == 1:
+            wait_for(self._budget)
+            return [told(wanted[0])]
+        return volley(told, wanted, self._budget, workers=self._workers)
 
 
 def _object_answer(answer: dict[str, Any] | HubError) -> dict[str, Any] | HubError:

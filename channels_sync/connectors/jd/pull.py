@@ -7,9 +7,7 @@ What the count promised and no page showed makes the window be read again.
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,7 +32,7 @@ from channels_sync.connectors.jd.rows import (
     number_of,
     version_of,
 )
-from channels_sync.connectors.turns import UnderOneBan, heeding, wait_for
+from channels_sync.connectors.turns import UnderOneBan, heeding, volley, wait_for
 from orderhub.core.errors import HubError, TemporaryError
 
 log = structlog.get_logger(__name__)
@@ -313,11 +311,8 @@ class Pull:
     def _each(self, items: Sequence[T], call: Callable[[T], R]) -> list[R | HubError]:
         """Return `call` of each item or its error, a few at a time, each one call to JD in its turn. Raises what
         concerns all."""
-        if not items:
-            return []
 
-        def in_turn(item: T, start: float) -> R | HubError:
-            time.sleep(max(0.0, start - time.monotonic()))
+        def told(item: T) -> R | HubError:
             try:
                 return call(item)
             except HubError as error:
@@ -325,9 +320,7 @@ class Pull:
                     raise
                 return error
 
-        with ThreadPoolExecutor(max_workers=min(self._options.detail_workers, len(items))) as pool:
-            # The turns are taken here: a thread of the pool must not open a database connection.
-            return self._guarded(lambda: list(pool.map(in_turn, items, self._budget.take(len(items)))))
+        return self._guarded(lambda: volley(told, items, self._budget, workers=self._options.detail_workers))
 
     def _guarded(self, call: Callable[[], R]) -> R:
         """Return `call()`; a limit that JD names holds for every worker of this application key."""

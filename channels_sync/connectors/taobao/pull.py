@@ -6,9 +6,7 @@ promised and no page showed makes the window be read again.
 """
 
 import hashlib
-import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -32,7 +30,7 @@ from channels_sync.connectors.causes import Cause
 from channels_sync.connectors.fields import SHANGHAI
 from channels_sync.connectors.taobao import refunds
 from channels_sync.connectors.taobao.client import RefusedError, TopClient, top_time
-from channels_sync.connectors.turns import UnderOneBan, heed
+from channels_sync.connectors.turns import UnderOneBan, heed, volley, wait_for
 from orderhub.core.errors import HubError
 
 log = structlog.get_logger(__name__)
@@ -211,7 +209,7 @@ class Pull:
 
     def _in_turn(self, budget: CallBudget, method: str, params: Mapping[str, str]) -> dict[str, Any]:
         for attempt in range(1, ROUNDS + 1):
-            _wait_until(budget.take(1)[0])
+            wait_for(budget)
             try:
                 return self._client.call(method, params)
             except ThrottledError as error:
@@ -245,22 +243,21 @@ class Pull:
         """Fetch full trades, a few at a time; one that the platform does not show comes back as its error."""
         found: dict[str, dict[str, Any] | HubError] = {}
         left = list(numbers)
-        with ThreadPoolExecutor(max_workers=self._options.detail_workers) as pool:
-            for _round in range(ROUNDS):
-                if not left:
-                    return found
-                answers = dict(zip(left, pool.map(self._detail, left, self._budget.take(len(left))), strict=True))
-                ban = _widest(answers.values())
-                if ban:
-                    heed(self._budget, ban)
-                found |= {number: a for number, a in answers.items() if not isinstance(a, ThrottledError)}
-                left = [number for number in left if number not in found]
+        for _round in range(ROUNDS):
+            if not left:
+                return found
+            told = volley(self._detail, left, self._budget, workers=self._options.detail_workers)
+            answers = dict(zip(left, told, strict=True))
+            ban = _widest(answers.values())
+            if ban:
+                heed(self._budget, ban)
+            found |= {number: a for number, a in answers.items() if not isinstance(a, ThrottledError)}
+            left = [number for number in left if number not in found]
         if ban:
             raise ban
         return found
 
-    def _detail(self, number: str, start: float) -> dict[str, Any] | HubError:
-        _wait_until(start)
+    def _detail(self, number: str) -> dict[str, Any] | HubError:
         try:
             content = self._client.call(FULL, {"fields": FIELDS, "tid": number, "include_oaid": "true"})
         except HubError as error:
@@ -331,7 +328,3 @@ def _trades(content: Mapping[str, Any]) -> list[Any]:
     wrapper = content.get("trades")
     rows = wrapper.get("trade") if isinstance(wrapper, dict) else wrapper
     return rows if isinstance(rows, list) else []
-
-
-def _wait_until(moment: float) -> None:
-    time.sleep(max(0.0, moment - time.monotonic()))

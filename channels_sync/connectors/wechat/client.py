@@ -1,21 +1,18 @@
 """Calls of the WeChat shop API: JSON both ways, HTTP status 200 for errors too (protocol reference 5.1 to 5.4)."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.utils.translation import activate, get_language
 from django.utils.translation import gettext as _
 
 from channels_sync import payloads
 from channels_sync.connectors import http, options
 from channels_sync.connectors.base import ShopAccess, ThrottledError
 from channels_sync.connectors.causes import Cause, because
+from channels_sync.connectors.turns import volley
 from channels_sync.connectors.wechat.errors import TokenRefusedError, address_error, wechat_error
 from channels_sync.connectors.wechat.token import Tokens
 from orderhub.core.errors import HubError, TemporaryError
@@ -73,27 +70,22 @@ class WechatClient:
         """
         answers: dict[int, Content | HubError] = {}
         left = list(range(len(bodies)))
-        workers = min(self.options.detail_workers, max(len(left), 1))
-        # A new thread speaks the hub's own language; errors are told in that of who asked.
-        language = get_language() or ""
-        with ThreadPoolExecutor(workers, initializer=activate, initargs=(language,)) as pool:
-            for _round in range(ROUNDS):
-                if not left:
-                    break
-                calls = [partial(self._at, path, bodies[place], tries) for place in left]
-                answers |= zip(left, pool.map(_run, calls, self._budget.take(len(left))), strict=True)
-                left = [place for place in left if isinstance(answers[place], ThrottledError)]
-                bans = [_seconds(answers[place]) for place in left]
-                if bans:
-                    self._budget.block(max(bans))
-        return [answers[place] for place in range(len(bodies))]
 
-    def _at(self, path: str, body: Body, tries: int, start: float) -> Content | HubError:
-        time.sleep(max(0.0, start - time.monotonic()))
-        try:
-            return self._with_token(path, orjson.dumps(body), tries)
-        except HubError as error:
-            return error
+        def told(place: int) -> Content | HubError:
+            try:
+                return self._with_token(path, orjson.dumps(bodies[place]), tries)
+            except HubError as error:
+                return error
+
+        for _round in range(ROUNDS):
+            if not left:
+                break
+            answers |= zip(left, volley(told, left, self._budget, workers=self.options.detail_workers), strict=True)
+            left = [place for place in left if isinstance(answers[place], ThrottledError)]
+            bans = [_seconds(answers[place]) for place in left]
+            if bans:
+                self._budget.block(max(bans))
+        return [answers[place] for place in range(len(bodies))]
 
     def _with_token(self, path: str, body: bytes, tries: int) -> Content:
         token = self._tokens.current()
@@ -130,10 +122,6 @@ def usable(answer: Content | HubError, harmless: type[HubError]) -> Content | Hu
     if isinstance(answer, HubError) and not isinstance(answer, harmless):
         raise answer
     return answer
-
-
-def _run(call: Callable[[float], Content | HubError], start: float) -> Content | HubError:
-    return call(start)
 
 
 def _seconds(answer: Content | HubError) -> float:

@@ -6,6 +6,7 @@ from unittest import mock
 import orjson
 import pytest
 
+from channels_sync.connectors import turns
 from channels_sync.connectors.base import (
     AuthorisationError,
     ShopAccess,
@@ -285,6 +286,18 @@ def test_a_lasting_fault_is_temporary(puller, platform, settings, kind):
     platform.faults.add({"kind": kind, "times": 99, "seconds": 1})
     with pytest.raises(TemporaryError):
         puller.trades()
+
+
+def test_details_that_hang_while_the_list_answers_are_given_up_together(puller, platform, settings, monkeypatch):
+    settings.OUTBOUND_TIMEOUT_SECONDS = 0.3
+    monkeypatch.setattr(turns, "VOLLEY_SECONDS", 0.6)
+    platform.live.make(50)
+    platform.faults.add({"kind": "timeout", "method": FULL, "times": 999, "seconds": 1})
+    with pytest.raises(TemporaryError) as failed:
+        puller.trades()
+    # Four workers, three tries each: nobody begins a second order.
+    assert platform.faults.listing()[0]["fired"] == 12
+    assert failed.value.cause == "network"
 
 
 def test_an_expired_session_needs_a_person(puller, platform):

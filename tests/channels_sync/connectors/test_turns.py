@@ -2,8 +2,10 @@ import time
 
 import pytest
 
+from channels_sync.connectors import turns
 from channels_sync.connectors.base import QueueFullError, ThrottledError
-from channels_sync.connectors.turns import UnderOneBan, turn
+from channels_sync.connectors.turns import UnderOneBan, turn, volley
+from orderhub.core.errors import TemporaryError
 
 
 class Budget:
@@ -59,3 +61,23 @@ def test_a_ban_on_one_kind_of_calls_leaves_the_other_queues_alone(is_narrow, oth
     with pytest.raises(ThrottledError), turn(UnderOneBan(own, (other,))):
         raise error
     assert (own.banned, other.banned) == ([7.0], others)
+
+
+def test_a_volley_answers_in_the_given_order():
+    assert volley(lambda item: item * 10, range(20), Budget(0.0), workers=4) == list(range(0, 200, 10))
+    assert volley(lambda item: item, [], Budget(0.0), workers=4) == []
+
+
+@pytest.mark.parametrize(("away", "begun"), [(0.0, [0, 1]), (99.0, [])])
+def test_a_volley_begins_nothing_more_once_its_time_is_over(monkeypatch, away, begun):
+    monkeypatch.setattr(turns, "VOLLEY_SECONDS", 0.5)
+    asked = []
+
+    def slow(item):
+        asked.append(item)
+        time.sleep(0.6)
+        return item
+
+    told = volley(slow, range(5), Budget(away), workers=2)
+    assert (sorted(asked), told[: len(begun)]) == (begun, begun)
+    assert [type(answer) for answer in told[len(begun) :]] == [TemporaryError] * (5 - len(begun))

@@ -361,6 +361,38 @@ def test_a_run_without_an_end_is_noted_as_abandoned(platform, taobao_shop):
     assert dead.finished_at
 
 
+def break_off(shop):
+    """Begin a pull whose job is ended from outside; return whether one was due."""
+    run = sync.begin(shop)
+    if run:
+        run._stack.close()
+    return run is not None
+
+
+def test_runs_that_are_broken_off_one_after_the_other_wait_longer_and_longer(taobao_shop, time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
+    assert [break_off(taobao_shop), break_off(taobao_shop)] == [True, True]
+    assert (state(taobao_shop).consecutive_failures, state(taobao_shop).error_kind) == (1, ErrorKind.TEMPORARY)
+    assert state(taobao_shop).last_error == "上次拉取超时未完成，已被中止。"
+    waits = []
+    for _ in range(3):
+        time_machine.shift(31 if not waits else 1)
+        assert not break_off(taobao_shop)
+        wait = round((state(taobao_shop).next_attempt_at - timezone.now()).total_seconds())
+        time_machine.shift(wait - 1)
+        assert not break_off(taobao_shop)
+        time_machine.shift(1)
+        assert break_off(taobao_shop)
+        waits.append(wait)
+    assert waits == [60, 120, 240]
+
+
+def test_a_person_needs_not_wait_after_a_run_that_was_broken_off(taobao_shop):
+    for _ in range(3):
+        sync.begin(taobao_shop, force=True)._stack.close()
+    assert state(taobao_shop).consecutive_failures == 2
+
+
 def test_people_can_have_a_shop_tried_at_once(platform, taobao_shop, rules):
     ShopSync.objects.create(shop=taobao_shop)
     health.record_failure(taobao_shop, HubError("no permission"))
