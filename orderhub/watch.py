@@ -65,7 +65,7 @@ class Watch:
     def look(self) -> Alarms:
         """Look once, start what waits, tell what changed, and return what is wrong now."""
         alarms = self._see(self._chores)
-        self._write_state(alarms)
+        self._keep_state(alarms)
         self._note(alarms)
         self._tell()
         return alarms
@@ -157,6 +157,15 @@ class Watch:
         deadline = time.monotonic() + TELL_SECONDS
         while self._untold and time.monotonic() < deadline:
             run_alarm_command(self._untold.popleft())
+
+    def _keep_state(self, alarms: Alarms) -> None:
+        """Write the state file; where that fails (a full disk), say so among the alarms, which must be told all the
+        same."""
+        alarms.pop("state_file", None)
+        try:
+            self._write_state(alarms)
+        except OSError as error:
+            alarms["state_file"] = f"the watch cannot write {self.state_file}: {error.strerror}"
 
     def _write_state(self, alarms: Alarms) -> None:
         state = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "ok": not alarms, "alarms": alarms}

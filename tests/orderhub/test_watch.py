@@ -123,6 +123,16 @@ def test_silence_and_its_end_reach_state_file_and_command(all_is_well, state_fil
     assert "the job pull is silent" in (tmp_path / "told").read_text()
 
 
+def test_a_state_that_cannot_be_written_is_told_like_any_other_alarm(all_is_well, tmp_path, told):
+    state_file = tmp_path / "full" / "watch.json"
+    watch = Watch(state_file, patience=False)
+    assert watch.look() == {"state_file": f"the watch cannot write {state_file}: No such file or directory"}
+    watch.look()
+    state_file.parent.mkdir()
+    assert watch.look() == read_state(state_file) == {}
+    assert told() == [("state_file", "raised"), ("state_file", "over")]
+
+
 def test_a_command_that_fails_or_hangs_stops_nothing(settings, monkeypatch):
     monkeypatch.setattr("orderhub.watch.COMMAND_SECONDS", 0.2)
     for command in ("false", "sleep 5", "no-such-program", "'unclosed"):
