@@ -118,7 +118,7 @@ def take_events() -> None:
 def work_ranges() -> None:
     """Ask the cluster to give back-fills and comparisons that are due their turn; mend what people asked for.
 
-    They may take half of the workers: a turn is longer than a minute, and orders must not wait behind them. Who goes
+    They may take half of the workers: a turn takes most of a minute, and orders must not wait behind them. Who goes
     first is drawn by lot, so that no shop waits for the end of another's range.
     """
     turns = [(BACKFILL_TASK, pk, "backfill") for pk in backfill.due()]

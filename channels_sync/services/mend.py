@@ -1,10 +1,13 @@
 """Mending differences: the orders are fetched again and go through the ordinary intake, then both sides are compared
 once more. Stock is told again. A person or `--mend` asks for it; nothing is mended by itself."""
 
+import math
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from random import sample
 
 import structlog
 from django.utils import timezone
@@ -26,7 +29,9 @@ from orderhub.services import inbox, leases
 log = structlog.get_logger(__name__)
 
 SOURCE = "mend"
-AT_ONCE = 50
+LOT, MEND_SECONDS = 8, 30
+"""So many orders are fetched at once, and no lot is begun after so long: where every call runs into its deadline a lot
+takes a minute, and a job has 120 seconds."""
 PER_TURN = 300
 LEASE_SECONDS = 150
 MENDABLE = (DifferenceState.OPEN.value, DifferenceState.KEPT.value)
@@ -49,20 +54,27 @@ def ask(*, difference_ids: Sequence[int], actor: str) -> int:
 
 
 def drain(limit: int = PER_TURN) -> int:
-    """Mend up to `limit` differences that were asked for, and return how many were worked on."""
+    """Mend up to `limit` differences that were asked for, as far as there is time, and return how many were worked on.
+
+    Shops come in changing order: a platform that hangs keeps none of the others waiting for long.
+    """
     rows = list(Difference.objects.filter(state=DifferenceState.ASKED).order_by("shop_id", "id")[:limit])
     by_shop: dict[int, list[Difference]] = defaultdict(list)
     for row in rows:
         by_shop[row.shop_id].append(row)
-    for shop_id, some in by_shop.items():
+    until = time.monotonic() + MEND_SECONDS
+    worked = 0
+    for shop_id, some in sample(list(by_shop.items()), len(by_shop)):
         with leases.hold(f"mend:{shop_id}", LEASE_SECONDS) as lease:
             if lease is not None:
-                mend(some, actor=some[0].closed_by)
-    return len(rows)
+                done = mend(some, actor=some[0].closed_by, until=until)
+                worked += done.mended + done.kept
+    return worked
 
 
-def mend(rows: Iterable[Difference], *, actor: str) -> Mended:
-    """Mend these differences of one shop now and say what became of them; a failing platform is told in each."""
+def mend(rows: Iterable[Difference], *, actor: str, until: float = math.inf) -> Mended:
+    """Mend these differences of one shop now and say what became of them; a failing platform is told in each. What is
+    not begun by `until` (`time.monotonic`) stays as it is."""
     by_number: dict[str, list[Difference]] = defaultdict(list)
     stock: list[Difference] = []
     for row in rows:
@@ -71,8 +83,10 @@ def mend(rows: Iterable[Difference], *, actor: str) -> Mended:
     if stock:
         _mend_stock(stock, actor, done)
     numbers = sorted(by_number)
-    for first in range(0, len(numbers), AT_ONCE):
-        part = {number: by_number[number] for number in numbers[first : first + AT_ONCE]}
+    for first in range(0, len(numbers), LOT):
+        if time.monotonic() >= until:
+            break
+        part = {number: by_number[number] for number in numbers[first : first + LOT]}
         _mend_orders(part, actor, done)
     return done
 
@@ -97,15 +111,17 @@ def _mend_orders(by_number: Mapping[str, list[Difference]], actor: str, done: Me
     try:
         if not connector_of(shop).fetches:
             raise HubError(_("The platform shows no single orders."))
-        reasons = tokens.calling(shop, lambda access: _take_in_again(shop, access, known))
-        verdicts = tokens.calling(shop, lambda access: compared(shop, access, numbers))
+        reasons, later = tokens.calling(shop, lambda access: _take_in_again(shop, access, known))
+        # What a platform that hangs could not show is not asked for twice.
+        shown = [number for number in numbers if number not in later]
+        verdicts = tokens.calling(shop, lambda access: compared(shop, access, shown))
     except HubError as error:
         everything = [row for rows in by_number.values() for row in rows]
         done.kept += _close(everything, actor, DifferenceState.KEPT, str(error))
         return
     for number, rows in by_number.items():
         verdict = verdicts.get(number)
-        if verdict is not None and verdict.kind == NOT_SHOWN:
+        if number in later or (verdict is not None and verdict.kind == NOT_SHOWN):
             reason = _("The platform cannot show some orders just now.")
             done.kept += _close(rows, actor, DifferenceState.KEPT, reason)
         elif verdict is None or verdict.outcome not in {"differing", "rejected"}:
@@ -114,10 +130,13 @@ def _mend_orders(by_number: Mapping[str, list[Difference]], actor: str, done: Me
             done.kept += _close(rows, actor, DifferenceState.KEPT, reasons.get(number) or _why(verdict))
 
 
-def _take_in_again(shop: Shop, access: ShopAccess, numbers: Sequence[str]) -> dict[str, str]:
-    """Fetch orders, take them in whatever the pool has in the same version, and return why some could not be."""
+def _take_in_again(shop: Shop, access: ShopAccess, numbers: Sequence[str]) -> tuple[dict[str, str], set[str]]:
+    """Fetch orders, take them in whatever the pool has in the same version, and return why some could not be, and those
+    that the platform cannot show just now."""
     reasons: dict[str, str] = {}
+    later: set[str] = set()
     for page in connector_of(shop).fetch(access, numbers):
+        later.update(page.later)
         # The fingerprint goes, or an order whose rows were changed behind the intake's back would pass as unchanged.
         Order.objects.filter(shop=shop, external_no__in=numbers).update(content_hash=0)
         item = inbox.receive(
@@ -127,7 +146,7 @@ def _take_in_again(shop: Shop, access: ShopAccess, numbers: Sequence[str]) -> di
         for row in hooks.process_inbox(item.pk).rows:
             if row.outcome is Outcome.REJECTED:
                 reasons[row.external_no] = f"{row.field}: {row.reason}" if row.field else row.reason
-    return reasons
+    return reasons, later
 
 
 def _why(verdict: Verdict) -> str:

@@ -40,8 +40,9 @@ J = TypeVar("J", Backfill, Reconciliation)
 
 LEASE_SECONDS = 150
 """Longer than a task may run; prolonged at every page."""
-TURN_SECONDS = 75.0
-"""After this long a turn ends at the next page; the next turn goes on."""
+TURN_SECONDS = 50.0
+"""After this long a turn ends at the next page; the next turn goes on. A page whose every call runs into its deadline
+takes a minute, and a job has 120 seconds."""
 FIRST_SLICE, LONGEST_SLICE, SHORTEST_SLICE = 1800, 6 * 3600, 10
 """Seconds of the channel's time in one slice: at first, where little happens, and where much does."""
 LONGEST_RANGE = timedelta(days=92)
@@ -76,7 +77,7 @@ class Turn:
         return self._stop_at is not None and time.monotonic() >= self._stop_at
 
     def page(self) -> None:
-        """Call before each page.
+        """Call before each page, and before each lot of orders that are fetched by themselves.
 
         Raises StoppedError when the job is not to go on, OutOfTimeError when the turn ends.
         """

@@ -161,7 +161,7 @@ def _one_slice(job: Reconciliation, window: Window, turn: Turn) -> Worked:
         turn.page()
         comparison.page(page)
     pool = sides.pool_slice(shop.pk, window.start, window.end)
-    comparison.settle(pool.numbers)
+    comparison.settle(pool.numbers, turn.page)
     found = _of_window(comparison.verdicts, window, pool, job)
     rows = [row for number, each in found.items() if each.fields for row in difference_rows(job, each, number)]
     stock = stock_compare.compare(job, access, connector) if window.end >= job.end else None

@@ -4,7 +4,7 @@ The shop's cursor is read after the platform's page and before the pool: what is
 pool yet, and what is not newer must be.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,8 @@ from orderhub.core.money import show
 from orderhub.core.words import EffectKind
 from orderhub.models import Order, Shop
 
-FETCH_AT_ONCE = 50
+LOT = 8
+"""So many orders are fetched at once: where every call runs into its deadline a lot takes a minute."""
 NOT_SHOWN = "not_shown"
 """Kind of the verdict on an order that the platform cannot show just now."""
 
@@ -59,18 +60,20 @@ class Comparison:
         self._judge(rows_of(self._shop, page))
         self._doubtful.update(page.later)
 
-    def settle(self, numbers: Iterable[str]) -> None:
+    def settle(self, numbers: Iterable[str], before_lot: Callable[[], None] = lambda: None) -> None:
         """Fetch the orders that no page showed, of `numbers`, and those of which the pool has a newer version.
 
-        One that the platform cannot show just now counts as on its way. Raises what connectors do.
+        One that the platform cannot show just now counts as on its way. Raises what connectors do, and what
+        `before_lot` does.
         """
         unseen = sorted((set(numbers) - self.verdicts.keys()) | self._doubtful)
         self._doubtful.clear()
         if not self._connector.fetches:
             self._absent(unseen)
             return
-        for first in range(0, len(unseen), FETCH_AT_ONCE):
-            part = unseen[first : first + FETCH_AT_ONCE]
+        for first in range(0, len(unseen), LOT):
+            before_lot()
+            part = unseen[first : first + LOT]
             pages = list(self._connector.fetch(self._access, part))
             later = {number for page in pages for number in page.later}
             self.verdicts |= dict.fromkeys(later, Verdict("underway", kind=NOT_SHOWN))
