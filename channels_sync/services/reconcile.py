@@ -18,7 +18,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels_sync.connectors.base import Window
-from channels_sync.models import Difference, DifferenceKind, DifferenceState, Reconciliation, StockCompared
+from channels_sync.models import (
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    Reconciliation,
+    RunKind,
+    StockCompared,
+    SyncRun,
+)
 from channels_sync.selectors import sides
 from channels_sync.services import ranges, stock_compare
 from channels_sync.services.ranges import FIRST_SLICE, Turn, Worked, checked_range, connector_of, gentle_access
@@ -72,8 +80,7 @@ def nightly(now: datetime | None = None) -> int:
     for shop in Shop.objects.filter(is_active=True).exclude(pk__in=done):
         try:
             if connector_of(shop).rereads:
-                _one_night(shop, midnight)
-                asked += 1
+                asked += _one_night(shop, midnight)
         except HubError:
             continue
     return asked
@@ -140,17 +147,25 @@ def difference_rows(job: Reconciliation, verdict: Verdict, number: str) -> list[
     ]  # fmt: skip
 
 
-def _one_night(shop: Shop, midnight: datetime) -> None:
+def _one_night(shop: Shop, midnight: datetime) -> bool:
+    """Ask for the comparison of one shop's last days. False for a shop that is new today: what lies before its first
+    pull was never to come into the pool."""
     last = Reconciliation.objects.filter(shop=shop, day__isnull=False, state="done").order_by("-end").first()
     earliest = midnight - timedelta(days=MOST_NIGHT_DAYS)
     begin = midnight - timedelta(days=NIGHT_DAYS)
     if last is not None:
         begin = max(min(begin, last.end), earliest)
+    first = SyncRun.objects.filter(shop=shop, kind=RunKind.PULL).order_by("started_at", "pk").first()
+    if first is not None:
+        begin = max(begin, first.window_start)
+    if begin >= midnight:
+        return False
     row = Reconciliation(
         shop=shop, start=begin, end=midnight, position=begin, slice_seconds=FIRST_SLICE, actor="nightly",
         day=midnight.date(),
     )  # fmt: skip
     Reconciliation.objects.bulk_create([row], ignore_conflicts=True)
+    return True
 
 
 def _one_slice(job: Reconciliation, window: Window, turn: Turn) -> Worked:

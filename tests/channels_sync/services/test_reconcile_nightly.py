@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from channels_sync.models import Difference, JobState, Reconciliation
+from channels_sync.models import Difference, JobState, Reconciliation, RunKind, SyncRun
 from channels_sync.services import reconcile
 from tests.factories import make_shop
 
@@ -39,6 +39,22 @@ def test_a_missed_night_is_made_up_for_but_not_for_ever(db, days_ago, days):
     )  # fmt: skip
     reconcile.nightly(now)
     assert Reconciliation.objects.latest("pk").start == midnight - timedelta(days=days)
+
+
+@pytest.mark.parametrize(("hours", "asked"), [(30, [30]), (72, [48]), (0, []), (-2, [])])
+def test_what_lies_before_the_first_pull_of_a_shop_is_not_told_as_lost(db, hours, asked):
+    """`hours`: how long before midnight the first pull began to look."""
+    shop = make_shop("tb", platform="taobao")
+    now = datetime.fromisoformat("2026-11-12T03:30:00+08:00")
+    midnight = now.replace(hour=0, minute=0)
+    first = midnight - timedelta(hours=hours)
+    runs = [(RunKind.REREAD, first - timedelta(days=9)), (RunKind.PULL, first), (RunKind.PULL, now)]
+    for minute, (kind, start) in enumerate(runs):
+        started = now - timedelta(minutes=9 - minute)
+        SyncRun.objects.create(shop=shop, kind=kind, window_start=start, window_end=now, started_at=started)
+    assert reconcile.nightly(now) == len(asked)
+    begins = Reconciliation.objects.values_list("start", flat=True)
+    assert [midnight - begin for begin in begins] == [timedelta(hours=each) for each in asked]
 
 
 @pytest.mark.parametrize(("days", "left"), [(89, 1), (91, 0)])
