@@ -265,5 +265,6 @@ HUB_KEEP_PAYLOAD_DAYS = env.number("HUB_KEEP_PAYLOAD_DAYS", 30, low=1, high=36_5
 # China's e-commerce law (article 31) asks for three years from the end of a trade.
 HUB_KEEP_RECEIVER_DAYS = env.number("HUB_KEEP_RECEIVER_DAYS", 1095, low=1, high=36_500)
 HUB_KEEP_EFFECT_DAYS = env.number("HUB_KEEP_EFFECT_DAYS", 180, low=1, high=36_500)
-HUB_WATCH_SECONDS = env.number("HUB_WATCH_SECONDS", 2, low=1, high=600)
+# A watch that is silent for a minute counts as dead.
+HUB_WATCH_SECONDS = env.number("HUB_WATCH_SECONDS", 2, low=1, high=30)
 HUB_ALARM_COMMAND = env.text("HUB_ALARM_COMMAND", "")

@@ -51,6 +51,7 @@ def test_the_deployment_checks_are_clean():
         ({"DATABASE_URL": None}, "Set the environment variable DATABASE_URL."),
         ({"DATABASE_URL": "sqlite:///hub.db"}, "the hub runs on PostgreSQL only"),
         ({"HUB_OUTBOUND_TIMEOUT": "31"}, "HUB_OUTBOUND_TIMEOUT must be a whole number from 1 to 30, not '31'."),
+        ({"HUB_WATCH_SECONDS": "31"}, "HUB_WATCH_SECONDS must be a whole number from 1 to 30, not '31'."),
         ({"HUB_PRODUCTION": "maybe"}, "HUB_PRODUCTION must be yes or no, not 'maybe'."),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
