@@ -1,5 +1,6 @@
 """Production settings: Django's deployment checks are clean, and what is only for one machine is refused."""
 
+import json
 import os
 import re
 import subprocess
@@ -89,5 +90,11 @@ def test_the_image_is_built_with_keys_that_can_be_read():
 def test_a_secret_may_come_from_a_file(tmp_path):
     secret = tmp_path / "key"
     secret.write_text(PRODUCTION["HUB_SECRET_KEY"] + "\n")
+def test_the_database_is_asked_where_its_first_start_does_not_answer():
+    """An empty volume is filled by a server that listens on its socket only and goes away again."""
+    (probe,) = re.findall(r"^ +test: (\[.*pg_isready.*\])$", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
+    assert json.loads(probe) == ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "hub", "-d", "hub"]
+
+
     done = manage("check", HUB_SECRET_KEY=None, HUB_SECRET_KEY_FILE=str(secret))
     assert done.returncode == 0, done.stderr
