@@ -17,7 +17,7 @@ COPY triage triage
 
 # Values for the build only: nothing is sealed or signed with them.
 RUN key=$(head -c 32 /dev/zero | base64) \
-    && export HUB_SECRET_KEY=build HUB_DATA_KEYS=build:$key HUB_INDEX_KEY=$key HUB_PRODUCTION=1 DATABASE_URL=postgresql://build/build \
+    && export HUB_SECRET_KEY=build HUB_DATA_KEYS=build:$key HUB_INDEX_KEY=$key HUB_HOSTS=build HUB_PRODUCTION=1 DATABASE_URL=postgresql://build/build \
     && python manage.py compilemessages && python manage.py collectstatic --no-input \
     && useradd --system --uid 10001 hub && install -d -o hub var
 

@@ -27,6 +27,9 @@ if PRODUCTION and (DEBUG or "local-only" in f"{SECRET_KEY}{HUB_DATA_KEYS}"):
     raise ImproperlyConfigured("Production refuses local-only secrets and debug mode: see .env.example.")
 
 ALLOWED_HOSTS = env.words("HUB_HOSTS", "" if PRODUCTION else "127.0.0.1,localhost,[::1]")
+if PRODUCTION and not ALLOWED_HOSTS:
+    # Probes are answered under any name: they would call a hub well that refuses every page.
+    raise ImproperlyConfigured("Set the environment variable HUB_HOSTS. See .env.example.")
 CSRF_TRUSTED_ORIGINS = env.words("HUB_ORIGINS")
 # Believed about where a request comes from; the same as in gunicorn.conf.py. A developer's machine has none.
 HUB_PROXIES = env.networks("HUB_PROXIES", "127.0.0.1,::1" if PRODUCTION else "")

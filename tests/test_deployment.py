@@ -51,6 +51,8 @@ def test_the_deployment_checks_are_clean():
         ({"HUB_INDEX_KEY": "nonsense"}, "HUB_INDEX_KEY must be 32 bytes long."),
         ({"DATABASE_URL": None}, "Set the environment variable DATABASE_URL."),
         ({"DATABASE_URL": "sqlite:///hub.db"}, "the hub runs on PostgreSQL only"),
+        ({"HUB_HOSTS": None}, "Set the environment variable HUB_HOSTS. See .env.example."),
+        ({"HUB_HOSTS": " , "}, "Set the environment variable HUB_HOSTS. See .env.example."),
         ({"HUB_OUTBOUND_TIMEOUT": "31"}, "HUB_OUTBOUND_TIMEOUT must be a whole number from 1 to 30, not '31'."),
         ({"HUB_WATCH_SECONDS": "31"}, "HUB_WATCH_SECONDS must be a whole number from 1 to 30, not '31'."),
         ({"HUB_PRODUCTION": "maybe"}, "HUB_PRODUCTION must be yes or no, not 'maybe'."),
@@ -87,14 +89,14 @@ def test_the_image_is_built_with_keys_that_can_be_read():
     assert done.returncode == 0, done.stderr
 
 
-def test_a_secret_may_come_from_a_file(tmp_path):
-    secret = tmp_path / "key"
-    secret.write_text(PRODUCTION["HUB_SECRET_KEY"] + "\n")
 def test_the_database_is_asked_where_its_first_start_does_not_answer():
     """An empty volume is filled by a server that listens on its socket only and goes away again."""
     (probe,) = re.findall(r"^ +test: (\[.*pg_isready.*\])$", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
     assert json.loads(probe) == ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "hub", "-d", "hub"]
 
 
+def test_a_secret_may_come_from_a_file(tmp_path):
+    secret = tmp_path / "key"
+    secret.write_text(PRODUCTION["HUB_SECRET_KEY"] + "\n")
     done = manage("check", HUB_SECRET_KEY=None, HUB_SECRET_KEY_FILE=str(secret))
     assert done.returncode == 0, done.stderr
