@@ -4,7 +4,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 MANAGE := $(BIN)/python manage.py
-PORT ?= 8000
 # Tests that need no browser run side by side, each worker in a database of its own.
 TEST_WORKERS ?= 2
 RUNTIME := $(VENV)/.installed
@@ -19,7 +18,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUNTIME)  ## the whole hub on this machine with demo data; PORT=8001 moves it, Ctrl-C stops it
-	@exec $(MANAGE) run --port $(PORT)
+	@exec $(MANAGE) run $(if $(PORT),--port $(PORT))
 
 setup: $(RUNTIME)  ## migrate, load defaults, write schedules
 	$(MANAGE) setup

@@ -139,6 +139,13 @@ def test_nobody_is_left_when_it_is_killed(var):
     wait_for(lambda: not members(var), 20)
 
 
+@pytest.mark.parametrize(("words", "command"), [([], "run"), (["PORT=8001"], "run --port 8001"), (["PORT="], "run")])
+def test_make_leaves_the_port_to_the_env_file_unless_it_is_told_one(words, command):
+    asked = ["make", "--dry-run", "run", *words]
+    done = subprocess.run(asked, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].split("manage.py ")[1].strip() == command
+
+
 @pytest.mark.django_db
 def test_a_taken_port_is_said_before_anything_starts():
     with socket.socket() as taken:
