@@ -203,7 +203,7 @@ def sequence(shop, size=9):
 def store(shop, order, buyer_id):
     return make_order(
         shop, external_no=order.external_no, buyer_id=buyer_id, created_at=order.created_at,
-        ip_index=blind(b"ip", order.buyer.ip), lines=0,
+        paid_at=order.created_at, ip_index=blind(b"ip", order.buyer.ip), lines=0,
     )  # fmt: skip
 
 
