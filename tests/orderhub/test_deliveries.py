@@ -1,13 +1,12 @@
-from types import SimpleNamespace
-
 import orjson
 import pytest
 
 from channels_sync import readers
-from channels_sync.connectors.base import Connector, RawPage, ThrottledError, connectors
+from channels_sync.connectors.base import ThrottledError
 from orderhub.deliveries import drain_inbox, process
 from orderhub.models import InboxItem, Order
 from orderhub.services.inbox import receive, receive_pushes
+from tests.channels_sync.slow import slow_platform
 from tests.drafts import deliver, draft
 from tests.factories import make_shop
 
@@ -70,29 +69,9 @@ def test_a_delivery_that_breaks_its_reader_holds_up_no_other(shop, monkeypatch):
     assert Order.objects.count() == 1
 
 
-class Slow(Connector):
-    """A platform that needs `seconds` for each call; the clock of the drain is its own."""
-
-    key, label, seconds = "slow", "Slow", 0.0
-
-    def __init__(self):
-        self.clock, self.asked, self.refusal = 0.0, [], None
-
-    def fetch(self, access, numbers):
-        self.asked.append(list(numbers))
-        if self.refusal:
-            raise self.refusal
-        self.clock += self.seconds
-        body = orjson.dumps([draft(number) for number in numbers])
-        yield RawPage(f"page {len(self.asked)}", body, "application/json", "draft", len(numbers))
-
-
 @pytest.fixture
 def slow(monkeypatch):
-    platform = Slow()
-    monkeypatch.setitem(connectors._items, "slow", platform)
-    monkeypatch.setattr("orderhub.deliveries.time", SimpleNamespace(monotonic=lambda: platform.clock))
-    return platform
+    return slow_platform(monkeypatch, "orderhub.deliveries")
 
 
 def pushes(*numbers):

@@ -1,15 +1,11 @@
-from types import SimpleNamespace
-
-import orjson
 import pytest
 from django.utils import timezone, translation
 
-from channels_sync.connectors.base import Connector, RawPage, connectors
 from channels_sync.models import Difference, DifferenceKind, DifferenceState, Reconciliation
 from channels_sync.services import mend
 from channels_sync.services.compare import FieldDifference
 from channels_sync.services.verdicts import Verdict
-from tests.drafts import draft
+from tests.channels_sync.slow import slow_platform
 from tests.factories import make_shop
 
 
@@ -20,28 +16,9 @@ def test_what_fetching_again_did_not_help_is_named_in_words():
     assert told == "重新拉取后仍不一致：实付、商品行 2：退款"
 
 
-class Slow(Connector):
-    """A platform that needs `seconds` for each call and shows none of `hidden`; the clock of the mending is its own."""
-
-    key, label, pulls, fetches, seconds = "slow", "Slow", True, True, 0.0
-
-    def __init__(self):
-        self.clock, self.asked, self.hidden = 0.0, [], set()
-
-    def fetch(self, access, numbers):
-        self.asked.append(list(numbers))
-        self.clock += self.seconds
-        body = orjson.dumps([draft(number) for number in numbers if number not in self.hidden])
-        later = sorted(self.hidden.intersection(numbers))
-        yield RawPage(f"page {len(self.asked)}", body, "application/json", "draft", len(numbers), later=later)
-
-
 @pytest.fixture
 def slow(monkeypatch):
-    platform = Slow()
-    monkeypatch.setitem(connectors._items, "slow", platform)
-    monkeypatch.setattr("channels_sync.services.mend.time", SimpleNamespace(monotonic=lambda: platform.clock))
-    return platform
+    return slow_platform(monkeypatch, "channels_sync.services.mend")
 
 
 def asked_for(count):

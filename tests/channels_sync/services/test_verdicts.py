@@ -1,41 +1,22 @@
 """Orders that a comparison fetches by themselves, because no page of the platform showed them."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
-from channels_sync.connectors.base import Connector, RawPage, connectors
 from channels_sync.models import JobState
 from channels_sync.services import reconcile
 from channels_sync.services.access import shop_access
 from channels_sync.services.verdicts import Comparison
+from tests.channels_sync.slow import slow_platform
 from tests.factories import make_order, make_shop
-
-
-class Slow(Connector):
-    """A platform that lists nothing, shows nothing and needs `seconds` for each call."""
-
-    key, label, rereads, fetches, seconds = "slow", "Slow", True, True, 0.0
-
-    def __init__(self):
-        self.clock, self.asked = 0.0, []
-
-    def reread(self, access, window):
-        return iter(())
-
-    def fetch(self, access, numbers):
-        self.asked.append(list(numbers))
-        self.clock += self.seconds
-        yield RawPage(f"page {len(self.asked)}", b"[]", "application/json", "draft", 0)
 
 
 @pytest.fixture
 def slow(monkeypatch):
-    platform = Slow()
-    monkeypatch.setitem(connectors._items, "slow", platform)
-    monkeypatch.setattr("channels_sync.services.ranges.time", SimpleNamespace(monotonic=lambda: platform.clock))
+    platform = slow_platform(monkeypatch, "channels_sync.services.ranges")
+    platform.is_empty = True
     return platform
 
 
