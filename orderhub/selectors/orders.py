@@ -171,7 +171,7 @@ def newest_news(timeline: Iterable[TimelineEntry], reader: str) -> int:
     return next((entry.pk for entry in news), 0)
 
 
-def newest_entry(order_id: int, reader: str) -> int:
+def newest_news_of(order_id: int, reader: str) -> int:
     """Return what `newest_news` does of the order's page, in one small query."""
     entries = TimelineEntry.objects.filter(order_id=order_id).order_by("-id").only("kind", "actor")
     return newest_news(entries[:TIMELINE_LENGTH], reader)

@@ -21,7 +21,7 @@ from orderhub.desk.views.memo import memo_of
 from orderhub.desk.words import EMPTY, FOUND_BY
 from orderhub.models import Order
 from orderhub.selectors.gate import waiting_order
-from orderhub.selectors.orders import OrderPage, buyer_order_count, newest_entry, newest_news, order_page, rows_by_id
+from orderhub.selectors.orders import OrderPage, buyer_order_count, newest_news, newest_news_of, order_page, rows_by_id
 from orderhub.selectors.search import Found, Kind, find, number_forms
 from orderhub.services.limits import SEARCHES
 from orderhub.services.reveal import PERMISSION, asked_parts, opening_quota, reveal
@@ -83,7 +83,7 @@ def order(request: HttpRequest, order_id: int) -> HttpResponse:
 def news(request: HttpRequest, order_id: int) -> HttpResponse:
     """Answer an open card that asks whether its order is still as it shows it: nothing, or the sentence of now with the
     word that there is more. The card itself stays as the agent has it: a remark may be half written in it."""
-    newest = newest_entry(order_id, request.user.get_username())
+    newest = newest_news_of(order_id, request.user.get_username())
     if str(newest) == request.GET.get("say"):
         return HttpResponse(status=204)
     page = order_page(order_id)
